@@ -57,10 +57,8 @@ class ReverseIncrement(Task):
 
     def solve(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch digit"]:
         """The answers to ``digits``; raises ``ValueError`` for a digit outside ``0 .. modulus-1``."""
-        if digits.numel() and not (0 <= int(digits.min()) and int(digits.max()) < self.modulus):
-            raise ValueError(
-                f"digits must lie in 0..{self.modulus - 1}, got {int(digits.min())}..{int(digits.max())}"
-            )
+        if digits.numel() and not bool(((digits >= 0) & (digits < self.modulus)).all()):
+            raise ValueError(f"digits must lie in 0..{self.modulus - 1}, got {int(digits.min())}..{int(digits.max())}")
         return (digits.flip(-1) + self.increment) % self.modulus
 
     def sequences_of(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch n_ctx"]:
