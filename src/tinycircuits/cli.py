@@ -10,7 +10,6 @@ from typer.exceptions import TyperException
 
 app = typer.Typer(
     help="Tiny transformers, trained from written-down recipes and stored as small checked files.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -59,7 +58,7 @@ def main() -> None:
     from tinycircuits.store import StoreError
 
     try:
-        code = app(standalone_mode=False)
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
     except TyperException as error:
         code = _complain(f"{error.format_message()} (see `tinycircuits --help`)")
     except (StoreError, ValueError) as error:
@@ -76,3 +75,7 @@ def main() -> None:
 def _complain(message: str) -> int:
     typer.echo("tinycircuits: " + " ".join(message.split()), err=True)
     return 2
+
+
+if __name__ == "__main__":
+    main()

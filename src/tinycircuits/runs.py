@@ -177,13 +177,21 @@ def _provenance(device: str, seconds: float) -> dict[str, Any]:
     return {
         "commit": _git_commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else f"cpu {platform.machine()}",
-        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else processor(),
         "seconds": round(seconds, 1),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformer_lens": version("transformer-lens"),
     }
+
+
+def processor() -> str:
+    """Name of this machine's processor, with the instruction set that torch uses on it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name} ({torch.backends.cpu.get_cpu_capability()})"
 
 
 def _git_commit() -> str:
