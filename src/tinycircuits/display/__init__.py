@@ -1,0 +1,24 @@
+"""Figures, tables and numbers of the book: each result is computed once and shown on the page and in print."""
+
+from tinycircuits.display.bars import bars
+from tinycircuits.display.curves import line_panels, lines
+from tinycircuits.display.figure import Figure
+from tinycircuits.display.grids import heatmap, heatmaps, matrix_picker
+from tinycircuits.display.numbers import count, number, of, publish, share
+from tinycircuits.display.table import Table
+
+__all__ = [
+    "Figure",
+    "Table",
+    "bars",
+    "count",
+    "heatmap",
+    "heatmaps",
+    "line_panels",
+    "lines",
+    "matrix_picker",
+    "number",
+    "of",
+    "publish",
+    "share",
+]

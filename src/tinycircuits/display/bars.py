@@ -1,0 +1,206 @@
+"""Grouped bars, each with its interval and its control beside it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as PrintFigure
+
+from tinycircuits.display import checks, labels
+from tinycircuits.display.figure import Figure
+from tinycircuits.display.panels import axis_title
+from tinycircuits.display.theme import (
+    FAINT,
+    FULL,
+    GREY,
+    INK,
+    SERIES,
+    plotly_axis,
+    plotly_layout,
+    print_style,
+)
+
+
+class _Bars:
+    """A checked tidy frame, turned into one array per group over all categories."""
+
+    def __init__(self, frame: pd.DataFrame, category: str, value: str, group: str | None, extras: dict[str, str | None]):
+        self.extras = {role: column for role, column in extras.items() if column is not None}
+        for column in [category, value, *([group] if group else []), *self.extras.values()]:
+            if column not in frame.columns:
+                raise ValueError(f"frame: no column {column!r}, it has {list(frame.columns)}")
+        self.frame = frame
+        self.value = value
+        self.categories = [str(item) for item in dict.fromkeys(frame[category])]
+        self.groups = [str(item) for item in dict.fromkeys(frame[group])] if group else [value]
+        keys = zip(frame[category].astype(str), frame[group].astype(str) if group else [value] * len(frame), strict=True)
+        self._row = {key: index for index, key in enumerate(keys)}
+        if len(self._row) != len(frame) or len(frame) != len(self.categories) * len(self.groups):
+            raise ValueError("frame: exactly one row for every category of every group expected")
+
+    def column(self, column: str, group: str) -> checks.Array:
+        """Return ``column`` of ``group`` in the order of the categories."""
+        values = checks.finite(f"frame[{column!r}]", self.frame[column].to_numpy(), ndim=1)
+        return values[[self._row[category, group] for category in self.categories]]
+
+
+def bars(
+    frame: pd.DataFrame,
+    *,
+    category: str,
+    value: str,
+    x_title: str,
+    y_title: str,
+    name: str,
+    caption: str,
+    alt: str,
+    group: str | None = None,
+    low: str | None = None,
+    high: str | None = None,
+    control: str | None = None,
+    control_label: str = "control",
+    reference: tuple[str, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    colours: Mapping[str, str] | None = None,
+) -> Figure:
+    """Return one bar per row of a tidy ``frame``: ``category`` along the axis, ``group`` side by side and by colour.
+
+    The other names are columns too: ``low`` and ``high`` end each bar's interval, ``control`` is drawn as a diamond over
+    its bar. ``reference`` is a named dashed level, such as chance. Raises ``ValueError`` naming the column for missing or
+    non-finite numbers, and when a category and group has not exactly one row.
+    """
+    if (low is None) != (high is None):
+        raise ValueError(f"low, high: both or neither expected, got {low!r} and {high!r}")
+    table = _Bars(frame, category, value, group, {"low": low, "high": high, "control": control})
+    chosen = {g: (colours or {}).get(g, SERIES[i % len(SERIES)]) for i, g in enumerate(table.groups)}
+    words = {"x": x_title, "y": y_title, "control": control_label}
+    columns = [category, *([group] if group else []), value, *table.extras.values()]
+    faces = (
+        _page_face(table, chosen, words, reference, y_range),
+        _print_face(table, chosen, words, reference, y_range),
+    )
+    return Figure(name, caption, alt, *faces, frame[columns])
+
+
+def _offsets(table: _Bars) -> tuple[float, list[float]]:
+    """Return the width of a bar and the groups' offsets from the middle of their category."""
+    width = 0.8 / len(table.groups)
+    return width * 0.92, [(index - (len(table.groups) - 1) / 2) * width for index in range(len(table.groups))]
+
+
+def _page_face(
+    table: _Bars,
+    colours: dict[str, str],
+    words: dict[str, str],
+    reference: tuple[str, float] | None,
+    y_range: tuple[float, float] | None,
+) -> go.Figure:
+    width, offsets = _offsets(table)
+    traces: list[dict[str, Any]] = []
+    for group, offset in zip(table.groups, offsets, strict=True):
+        at = list(np.arange(len(table.categories)) + offset)
+        traces.append(_bar_trace(table, group, at, width, colours[group]))
+        if "control" in table.extras:
+            shown = not any(trace["type"] == "scatter" for trace in traces)
+            traces.append(_control_trace(table, group, at, words["control"], shown))
+    ticks = {"tickvals": list(range(len(table.categories))), "ticktext": [labels.page(c) for c in table.categories]}
+    x = plotly_axis(title=axis_title(words["x"]), showgrid=False, ticks="", **{k: v for k, v in ticks.items()})
+    y = plotly_axis(title=axis_title(words["y"]), range=list(y_range) if y_range else None, rangemode="tozero")
+    legend = len(table.groups) > 1 or "control" in table.extras or reference is not None
+    layout = plotly_layout(
+        340 if legend else 310,
+        margin={"l": 70, "r": 12, "t": 34 if legend else 8, "b": 54, "pad": 0},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal"},
+        xaxis=x | {"range": [-0.5, len(table.categories) - 0.5]},
+        yaxis=y,
+        barmode="overlay",
+    )
+    return go.Figure(data=traces + _reference_traces(table, reference), layout=layout)
+
+
+def _bar_trace(table: _Bars, group: str, at: list[float], width: float, colour: str) -> dict[str, Any]:
+    values = table.column(table.value, group)
+    trace: dict[str, Any] = {
+        "type": "bar",
+        "name": labels.page(group),
+        "x": [float(x) for x in at],
+        "y": checks.rounded(values),
+        "width": width,
+        "marker": {"color": colour},
+        "hovertext": [labels.page(category) for category in table.categories],
+        "hovertemplate": "%{hovertext}, %{fullData.name}: <b>%{y:.4g}</b><extra></extra>",
+    }
+    if "low" in table.extras:
+        up = table.column(table.extras["high"], group) - values
+        down = values - table.column(table.extras["low"], group)
+        trace["error_y"] = {
+            "array": checks.rounded(up), "arrayminus": checks.rounded(down), "color": GREY, "thickness": 1.5, "width": 4,
+        }  # fmt: skip
+    return trace
+
+
+def _control_trace(table: _Bars, group: str, at: list[float], label: str, shown: bool) -> dict[str, Any]:
+    marker = {"symbol": "diamond", "size": 9, "color": "#ffffff", "line": {"color": INK, "width": 1.5}}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": labels.page(label),
+        "legendgroup": "control",
+        "showlegend": shown,
+        "x": [float(x) for x in at],
+        "y": checks.rounded(table.column(table.extras["control"], group)),
+        "marker": marker,
+        "hovertemplate": f"{labels.page(label)}: <b>%{{y:.4g}}</b><extra></extra>",
+    }
+
+
+def _reference_traces(table: _Bars, reference: tuple[str, float] | None) -> list[dict[str, Any]]:
+    if reference is None:
+        return []
+    line = {"color": GREY, "width": 1.5, "dash": "dash"}
+    ends = {"x": [-0.5, len(table.categories) - 0.5], "y": [reference[1]] * 2}
+    name = labels.page(reference[0])
+    return [{"type": "scatter", "mode": "lines", "name": name, "line": line, "hoverinfo": "skip", **ends}]
+
+
+def _print_face(
+    table: _Bars,
+    colours: dict[str, str],
+    words: dict[str, str],
+    reference: tuple[str, float] | None,
+    y_range: tuple[float, float] | None,
+) -> PrintFigure:
+    width, offsets = _offsets(table)
+    with print_style():
+        figure = PrintFigure(figsize=(FULL, 2.7))
+        axes = figure.subplots()
+        for group, offset in zip(table.groups, offsets, strict=True):
+            _print_group(axes, table, group, np.arange(len(table.categories)) + offset, (width, colours[group]))
+        if "control" in table.extras:
+            axes.plot([], [], "D", ms=4.5, mfc="white", mec=INK, mew=0.9, label=labels.print_(words["control"]))
+        if reference:
+            axes.axhline(reference[1], color=GREY, linestyle="--", lw=0.9, label=labels.print_(reference[0]))
+        axes.set_xticks(range(len(table.categories)), [labels.print_(c) for c in table.categories])
+        axes.tick_params(axis="x", length=0)
+        axes.set(xlabel=labels.print_(words["x"]), ylabel=labels.print_(words["y"]), ylim=y_range)
+        axes.grid(axis="y", color=FAINT)
+        axes.set_axisbelow(True)
+        if len(axes.get_legend_handles_labels()[0]) > 1:
+            figure.legend(loc="outside upper left", ncols=5)
+    return figure
+
+
+def _print_group(axes: Axes, table: _Bars, group: str, at: checks.Array, look: tuple[float, str]) -> None:
+    values = np.array(checks.rounded(table.column(table.value, group)))
+    axes.bar(at, values, width=look[0], color=look[1], label=labels.print_(group), zorder=2)
+    if "low" in table.extras:
+        ends = table.column(table.extras["low"], group), table.column(table.extras["high"], group)
+        errors = np.array(checks.rounded(np.array([values - ends[0], ends[1] - values])))
+        axes.errorbar(at, values, yerr=errors, fmt="none", ecolor=GREY, elinewidth=1, capsize=2, zorder=3)
+    if "control" in table.extras:
+        control = checks.rounded(table.column(table.extras["control"], group))
+        axes.plot(at, control, "D", ms=4.5, mfc="white", mec=INK, mew=0.9, zorder=4)

@@ -1,0 +1,239 @@
+"""Lines over an axis: learning curves, profiles over positions; one panel or several that share their axes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as PrintFigure
+from numpy.typing import ArrayLike
+
+from tinycircuits.display import checks, labels
+from tinycircuits.display.figure import Figure
+from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
+from tinycircuits.display.theme import FAINT, GREY, PAGE_WIDTH, SERIES, plotly_layout, print_style
+
+Series = Mapping[str, tuple[ArrayLike, ArrayLike]]
+_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+@dataclass(frozen=True)
+class _Style:
+    """What both faces of a figure share besides its numbers."""
+
+    x_title: str
+    y_title: str
+    y_range: tuple[float, float] | None
+    x_labels: Sequence[str] | None
+    reference: tuple[str, float] | None
+    markers: bool
+
+
+class _Curves:
+    """Checked series by panel, with a colour and a dash for each series name."""
+
+    def __init__(self, panels: Mapping[str, Series], log_y: bool, colours: Mapping[str, str], background: Sequence[str]):
+        if not panels or not all(panels.values()):
+            raise ValueError("series: nothing to draw, no series given")
+        self.names = list(panels)
+        self.log_y = log_y
+        self.panels = [{name: self._checked(name, *xy) for name, xy in series.items()} for series in panels.values()]
+        self.series = list(dict.fromkeys(name for panel in self.panels for name in panel))
+        self.background = set(background)
+        free = [name for name in self.series if name not in colours and name not in self.background]
+        chosen = {name: SERIES[index % len(SERIES)] for index, name in enumerate(free)}
+        self.colours = {**chosen, **colours, **dict.fromkeys(self.background, "#9aa4ae")}
+        shown = [name for name in self.series if name not in self.background]
+        self.dashes = {name: _DASHES[shown.index(name) % 4] if name in shown else "solid" for name in self.series}
+
+    def _checked(self, name: str, x: ArrayLike, y: ArrayLike) -> tuple[checks.Array, checks.Array]:
+        xs, ys = checks.finite(f"series {name!r} x", x, ndim=1), checks.finite(f"series {name!r} y", y, ndim=1)
+        if xs.shape != ys.shape:
+            raise ValueError(f"series {name!r}: {len(xs)} x values but {len(ys)} y values")
+        if self.log_y and ys.min() <= 0:
+            raise ValueError(f"series {name!r} y: a logarithmic axis needs values above 0, got {ys.min():.4g}")
+        return xs, ys
+
+    def frame(self, x_title: str, y_title: str) -> pd.DataFrame:
+        """Return the drawn numbers, one row per point."""
+        rows = [
+            {"panel": panel, "series": name, x_title: x, y_title: y}
+            for panel, series in zip(self.names, self.panels, strict=True)
+            for name, (xs, ys) in series.items()
+            for x, y in zip(checks.rounded(xs), checks.rounded(ys), strict=True)
+        ]
+        return pd.DataFrame(rows).drop(columns=["panel"] if self.names == [""] else [])
+
+    def y_limits(self, given: tuple[float, float] | None) -> tuple[float, float]:
+        """Return limits that fit every panel; in powers of ten on a logarithmic axis."""
+        ys = np.concatenate([y for panel in self.panels for _, y in panel.values()])
+        low, high = given or (float(ys.min()), float(ys.max()))
+        if self.log_y:
+            low, high = np.log10(low), np.log10(high)
+        air = 0 if given else 0.05 * ((high - low) or 1.0)
+        return float(low - air), float(high + air)
+
+
+def lines(
+    series: Series,
+    *,
+    x_title: str,
+    y_title: str,
+    name: str,
+    caption: str,
+    alt: str,
+    log_y: bool = False,
+    y_range: tuple[float, float] | None = None,
+    x_labels: Sequence[str] | None = None,
+    reference: tuple[str, float] | None = None,
+    colours: Mapping[str, str] | None = None,
+    background: Sequence[str] = (),
+    markers: bool = False,
+) -> Figure:
+    """Return named series ``{name: (x, y)}`` in one panel.
+
+    ``x_labels`` names the positions 0, 1, ... of the x axis. ``reference`` is a named dashed level, such as chance.
+    ``background`` names series drawn thin and grey behind the others, such as other seeds.
+    Raises ``ValueError`` naming the series for empty, non-finite or mismatched input, or values <= 0 with ``log_y``.
+    """
+    curves = _Curves({"": series}, log_y, colours or {}, background)
+    style = _Style(x_title, y_title, y_range, x_labels, reference, markers)
+    return _figure(curves, 1, 250, style, (name, caption, alt))
+
+
+def line_panels(
+    panels: Mapping[str, Series],
+    *,
+    x_title: str,
+    y_title: str,
+    name: str,
+    caption: str,
+    alt: str,
+    log_y: bool = False,
+    y_range: tuple[float, float] | None = None,
+    x_labels: Sequence[str] | None = None,
+    reference: tuple[str, float] | None = None,
+    colours: Mapping[str, str] | None = None,
+    background: Sequence[str] = (),
+    markers: bool = False,
+    columns: int | None = None,
+) -> Figure:
+    """Return one panel of series per entry, with a shared y axis; series of one name look alike everywhere.
+
+    The other arguments and errors are those of ``lines``.
+    """
+    curves = _Curves(panels, log_y, colours or {}, background)
+    style = _Style(x_title, y_title, y_range, x_labels, reference, markers)
+    return _figure(curves, columns or min(3, len(curves.names)), 190, style, (name, caption, alt))
+
+
+def _figure(curves: _Curves, columns: int, height: float, style: _Style, prose: tuple[str, str, str]) -> Figure:
+    left, right, gap = 70, 12, 18
+    width = (PAGE_WIDTH - left - right - gap * (columns - 1)) / columns
+    legend = 26 if len(curves.series) > 1 or style.reference else 0
+    top = 26 if curves.names != [""] else 8
+    panels = Panels(len(curves.names), columns, width, height, left, right, top, 54, gap)
+    page = _page_face(curves, panels, style, legend)
+    return Figure(*prose, page, _print_face(curves, panels, style), curves.frame(style.x_title, style.y_title))
+
+
+def _page_face(curves: _Curves, panels: Panels, style: _Style, legend: int) -> go.Figure:
+    x: dict[str, Any] = {"title": axis_title(style.x_title), "showgrid": False}
+    if style.x_labels is not None:
+        x |= {"tickvals": list(range(len(style.x_labels))), "ticktext": [labels.page(text) for text in style.x_labels]}
+    limits = curves.y_limits(style.y_range)
+    y = {"title": axis_title(style.y_title), "range": list(limits), "type": "log" if curves.log_y else "linear"}
+    if curves.log_y:
+        y |= {"dtick": max(1, round((limits[1] - limits[0]) / 5)), "exponentformat": "power"}
+    layout = plotly_layout(
+        round(panels.total_height + legend),
+        margin=panels.margin() | {"t": panels.top + legend},
+        annotations=titles(panels, curves.names),
+        hovermode="x unified",
+        showlegend=bool(legend),
+        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal"},
+    )
+    seen: set[str] = set()
+    traces: list[dict[str, Any]] = []
+    for index, panel in enumerate(curves.panels):
+        layout |= panel_axes(panels, index, x, y)
+        traces += [_trace(curves, index, name, xy, style.markers, seen) for name, xy in panel.items()]
+        if style.reference:
+            traces.append(_reference_trace(curves, index, style.reference, seen))
+    return go.Figure(data=traces, layout=layout)
+
+
+def _trace(
+    curves: _Curves, index: int, name: str, xy: tuple[checks.Array, checks.Array], markers: bool, seen: set[str]
+) -> dict[str, Any]:
+    group = "background" if name in curves.background else name
+    first = group not in seen
+    seen.add(group)
+    line = {"color": curves.colours[name], "width": 1 if group == "background" else 2, "dash": curves.dashes[name]}
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if markers else "lines",
+        "name": labels.page(name),
+        "legendgroup": group,
+        "showlegend": first,
+        "x": checks.rounded(xy[0]),
+        "y": checks.rounded(xy[1]),
+        "line": line,
+        "hovertemplate": "%{y:.4g}",
+        "xaxis": axis_key("x", index),
+        "yaxis": axis_key("y", index),
+    }
+
+
+def _reference_trace(curves: _Curves, index: int, reference: tuple[str, float], seen: set[str]) -> dict[str, Any]:
+    name, level = reference
+    xs = np.concatenate([x for x, _ in curves.panels[index].values()])
+    ends = (np.array([xs.min(), xs.max()]), np.array([level, level]))
+    trace = {"line": {"color": GREY, "width": 1, "dash": "dash"}, "hoverinfo": "skip", "mode": "lines"}
+    first = name not in seen
+    seen.add(name)
+    axes = {"xaxis": axis_key("x", index), "yaxis": axis_key("y", index)}
+    words = {"name": labels.page(name), "legendgroup": name, "showlegend": first, "type": "scatter"}
+    return {**trace, **axes, **words, "x": checks.rounded(ends[0]), "y": checks.rounded(ends[1])}
+
+
+def _print_face(curves: _Curves, panels: Panels, style: _Style) -> PrintFigure:
+    with print_style():
+        figure, all_axes = panels.print_axes()
+        for index, axes in enumerate(all_axes):
+            _print_panel(axes, curves, index, style)
+            axes.set_title(labels.print_(curves.names[index]))
+            axes.set_xlabel(labels.print_(style.x_title) if panels.is_bottom(index) else "")
+            axes.set_ylabel(labels.print_(style.y_title) if panels.is_left(index) else "")
+            axes.tick_params(labelbottom=panels.is_bottom(index), labelleft=panels.is_left(index))
+            if style.x_labels is not None:
+                axes.set_xticks(range(len(style.x_labels)), [labels.print_(text) for text in style.x_labels])
+        _print_legend(figure, all_axes)
+    return figure
+
+
+def _print_panel(axes: Axes, curves: _Curves, index: int, style: _Style) -> None:
+    limits = curves.y_limits(style.y_range)
+    if curves.log_y:
+        axes.set_yscale("log")
+        limits = (10 ** limits[0], 10 ** limits[1])
+    axes.set_ylim(*limits)
+    axes.grid(axis="y", color=FAINT)
+    dashes = dict(zip(_DASHES, ("-", "--", ":", "-."), strict=True))
+    for name, (x, y) in curves.panels[index].items():
+        behind = name in curves.background
+        look = {"color": curves.colours[name], "linestyle": dashes[curves.dashes[name]], "lw": 0.6 if behind else 1.3}
+        label = "_nolegend_" if behind else labels.print_(name)
+        drawn = (checks.rounded(x), checks.rounded(y))
+        axes.plot(*drawn, label=label, marker="o" if style.markers else "", ms=3, zorder=1 if behind else 2, **look)
+    if style.reference:
+        axes.axhline(style.reference[1], label=labels.print_(style.reference[0]), color=GREY, linestyle="--", lw=0.8)
+
+
+def _print_legend(figure: PrintFigure, all_axes: list[Axes]) -> None:
+    entries = {text: line for axes in all_axes for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+    if len(entries) > 1:
+        figure.legend(entries.values(), entries.keys(), loc="outside upper left", ncols=min(5, len(entries)))

@@ -1,0 +1,119 @@
+"""One figure, two faces: interactive on the page, vector in print, drawn from one result."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.figure import Figure as PrintFigure
+
+from tinycircuits.display import checks
+from tinycircuits.display.theme import FULL, INK, print_style
+
+FIGURE_MIME = "application/vnd.tinycircuits.figure+json"
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PLOTLY_CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": False, "showSendToCloud": False}
+
+
+def checked_name(name: str) -> str:
+    """Return ``name``; raises ``ValueError`` unless it is lower-case words joined by hyphens."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"name: lower-case words joined by hyphens expected, got {name!r}")
+    return name
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A result drawn twice, with the words that go with it and the numbers that it shows.
+
+    ``name`` is the figure's label (``fig-<name>``) and file name. ``caption`` is MyST. ``alt`` states the finding in plain text.
+    ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are (label, restyle)
+    pairs, switched by a menu titled ``choice_title`` on the page; the first is what is shown at first.
+    """
+
+    name: str
+    caption: str
+    alt: str
+    plotly_fig: go.Figure | None
+    mpl_fig: PrintFigure
+    data: pd.DataFrame
+    choices: tuple[tuple[str, dict[str, Any]], ...] = ()
+    choice_title: str = ""
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        checks.text("caption", self.caption)
+        checks.text("alt", self.alt)
+        if self.data.empty:
+            raise ValueError("data: the plotted numbers are missing")
+        with print_style():  # arranged once here instead of once for every file format
+            self.mpl_fig.draw_without_rendering()
+        self.mpl_fig.set_layout_engine("none")
+
+    def pdf(self) -> bytes:
+        """Return the print face; the same bytes for the same figure."""
+        return self._saved("pdf", "none", {"Creator": None, "Producer": None, "CreationDate": None})
+
+    def svg(self, background: str = "white") -> str:
+        """Return the print face as SVG; the same text for the same figure."""
+        return self._saved("svg", background, {"Date": None, "Creator": None}).decode()
+
+    def csv(self) -> str:
+        """Return the plotted numbers, 6 significant digits."""
+        return str(self.data.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+    def html(self) -> str:
+        """Return the page face: what a script of the page draws, or the drawing itself."""
+        label = escape(self.alt)
+        if self.plotly_fig is None:
+            return f'<div class="tc-drawing" role="img" aria-label="{label}">{self._inline_svg()}</div>'
+        described = json.loads(self.plotly_fig.to_json())
+        described.get("layout", {}).pop("template", None)
+        described |= {"config": _PLOTLY_CONFIG, "choices": self.choices}
+        width = f"max-width:{min(100.0, 100 * self.mpl_fig.get_figwidth() / FULL):.0f}%"
+        size = f"{width};height:{self.plotly_fig.layout.height:.0f}px"
+        return (
+            f'<div class="tc-figure" role="group" aria-label="{label}">{self._menu()}'
+            f'<div class="tc-plot" id="plot-{self.name}" style="{size}"></div>'
+            f'<script type="application/json">{_script_safe(described)}</script></div>'
+        )
+
+    def _menu(self) -> str:
+        if not self.choices:
+            return ""
+        options = "".join(f"<option>{escape(label)}</option>" for label, _ in self.choices)
+        return f'<label class="tc-choice">{escape(self.choice_title)} <select>{options}</select></label>'
+
+    def _inline_svg(self) -> str:
+        drawing = self.svg("none")
+        return drawing[drawing.index("<svg") :].replace(INK, "currentColor")
+
+    def _saved(self, fmt: str, background: str, metadata: dict[str, None]) -> bytes:
+        buffer = io.BytesIO()
+        with print_style(salt=self.name):
+            self.mpl_fig.savefig(buffer, format=fmt, facecolor=background, metadata=metadata)
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        faces = {
+            "name": self.name,
+            "caption": self.caption,
+            "alt": self.alt,
+            "html": self.html(),
+            "pdf": base64.b64encode(self.pdf()).decode(),
+            "csv": self.csv(),
+            "interactive": self.plotly_fig is not None,
+        }
+        # A plain notebook shows the SVG; the book takes it from there as well, so it is not stored twice.
+        bundle = {FIGURE_MIME: faces, "image/svg+xml": self.svg(), "text/plain": self.alt}
+        return bundle, {"image/svg+xml": {"fallback_of": self.name}}
+
+
+def _script_safe(value: Any) -> str:
+    """Return JSON that cannot end the script element it stands in."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

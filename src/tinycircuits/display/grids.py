@@ -1,0 +1,260 @@
+"""Matrices as coloured cells: one, many side by side, or one of many to choose."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as PrintFigure
+from numpy.typing import ArrayLike
+
+from tinycircuits.display import checks, labels
+from tinycircuits.display.checks import Array
+from tinycircuits.display.figure import Figure
+from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
+from tinycircuits.display.theme import PAGE_WIDTH, colour_map, on_colour, plotly_layout, plotly_scale, print_style
+
+Scale = Literal["share", "signed"]
+_LARGEST_LABELLED = 64
+_CELL = 44.0
+
+
+class _Grid:
+    """Checked matrices of equal shape with their axis labels."""
+
+    def __init__(
+        self, panels: dict[str, ArrayLike], x_labels: Sequence[str], y_labels: Sequence[str], scale: Scale, argument: str
+    ) -> None:
+        if not panels:
+            raise ValueError(f"{argument}: nothing to draw, no matrix given")
+        self.names = list(panels)
+        self.values = [checks.finite(argument, values, ndim=2) for values in panels.values()]
+        self.shape = self.values[0].shape
+        if any(values.shape != self.shape for values in self.values):
+            raise ValueError(f"{argument}: matrices of one shape expected, got {[v.shape for v in self.values]}")
+        if scale == "share":
+            self.values = [checks.shares(argument, values) for values in self.values]
+        self.scale = scale
+        self.x_labels = checks.labelled("x_labels", x_labels, self.shape[1])
+        self.y_labels = checks.labelled("y_labels", y_labels, self.shape[0])
+        largest = max(float(np.abs(values).max()) for values in self.values) or 1.0
+        self.limits = (0.0, 1.0) if scale == "share" else (-largest, largest)
+
+    def cell_texts(self, values: Array) -> list[list[str]]:
+        """Return what stands in the cells: the value when there are few cells, else nothing."""
+        if values.size > _LARGEST_LABELLED:
+            return [[""] * values.shape[1] for _ in values]
+        return [[_short(value) for value in row] for row in values]
+
+    def frame(self, x_title: str, y_title: str, unit: str) -> pd.DataFrame:
+        """Return the drawn numbers, one row per cell."""
+        rows = [
+            {"panel": name, y_title: y, x_title: x, unit: value}
+            for name, values in zip(self.names, self.values, strict=True)
+            for y, row in zip(self.y_labels, checks.rounded(values), strict=True)
+            for x, value in zip(self.x_labels, row, strict=True)
+        ]
+        return pd.DataFrame(rows).drop(columns=[] if self.names != [""] else ["panel"])
+
+
+def _short(value: float) -> str:
+    """Return ``value`` in at most about four characters (``.97``, ``-1.2``, ``14``)."""
+    digits = 2 if abs(value) < 1 else 1 if abs(value) < 10 else 0
+    shown = f"{value:.{digits}f}"
+    return "0" if float(shown) == 0 else shown.replace("0.", ".", 1) if abs(value) < 1 else shown
+
+
+def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = False) -> Panels:
+    """Return panels whose cells are square at full page width where that is possible."""
+    count = 1 if menu else len(grid.names)
+    left = 46 + 7.5 * max(len(label) for label in grid.y_labels)
+    room = PAGE_WIDTH - left - 78
+    most = min(count, columns or max(1, int(room // max(150, 13 * grid.shape[1]))))
+    columns = -(-count // -(-count // most))  # as many rows as needed, then equally long ones
+    cell = min(_CELL, (room - 18 * (columns - 1)) / columns / grid.shape[1])
+    # Long thin matrices would be slivers with square cells.
+    height = max(cell * grid.shape[0], min(90.0, 22.0 * grid.shape[0]))
+    return Panels(count, columns, cell * grid.shape[1], height, left, 78, 26 if title_rows else 8, 50)
+
+
+def heatmap(
+    values: ArrayLike,
+    *,
+    x_labels: Sequence[str],
+    y_labels: Sequence[str],
+    x_title: str,
+    y_title: str,
+    unit: str,
+    name: str,
+    caption: str,
+    alt: str,
+    scale: Scale = "share",
+) -> Figure:
+    """Return one matrix ``[rows, columns]``, its first row on top; ``scale`` is 0..1 or symmetric about 0.
+
+    Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
+    """
+    grid = _Grid({"": values}, x_labels, y_labels, scale, "values")
+    return _figure(grid, _layout(grid, 1, False), (x_title, y_title, unit), (name, caption, alt))
+
+
+def heatmaps(
+    panels: dict[str, ArrayLike],
+    *,
+    x_labels: Sequence[str],
+    y_labels: Sequence[str],
+    x_title: str,
+    y_title: str,
+    unit: str,
+    name: str,
+    caption: str,
+    alt: str,
+    scale: Scale = "share",
+    columns: int | None = None,
+) -> Figure:
+    """Return matrices of one shape side by side, with one colour scale for all.
+
+    Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
+    """
+    grid = _Grid(panels, x_labels, y_labels, scale, "panels")
+    return _figure(grid, _layout(grid, columns, True), (x_title, y_title, unit), (name, caption, alt))
+
+
+def matrix_picker(
+    panels: dict[str, ArrayLike],
+    *,
+    choice_title: str,
+    x_labels: Sequence[str],
+    y_labels: Sequence[str],
+    x_title: str,
+    y_title: str,
+    unit: str,
+    name: str,
+    caption: str,
+    alt: str,
+    scale: Scale = "share",
+    printed: int = 4,
+) -> Figure:
+    """Return one matrix of many, chosen from a menu on the page; print shows the first ``printed`` side by side.
+
+    Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
+    """
+    grid = _Grid(panels, x_labels, y_labels, scale, "panels")
+    words = (x_title, y_title, unit)
+    page = _page_face(grid, _layout(grid, 1, False, menu=True), words, titled=False)
+    shown = _Grid(dict(list(panels.items())[:printed]), x_labels, y_labels, scale, "panels")
+    shown.limits = grid.limits
+    print_fig = _print_face(shown, _layout(shown, None, True), words)
+    choices = tuple(
+        (choice, {key: [trace[key]] for key in ("z", "text", "hovertext")})
+        for index, choice in enumerate(grid.names)
+        for trace in [_trace(grid, index, words)]
+    )
+    return Figure(name, caption, alt, page, print_fig, grid.frame(*words), choices, choice_title)
+
+
+def _figure(grid: _Grid, panels: Panels, words: tuple[str, str, str], prose: tuple[str, str, str]) -> Figure:
+    page = _page_face(grid, panels, words, titled=True)
+    return Figure(*prose, page, _print_face(grid, panels, words), grid.frame(*words))
+
+
+def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:
+    """Return the plotly heat map of matrix ``index``."""
+    x_title, y_title, unit = (labels.page(word) for word in words)
+    values = checks.rounded(grid.values[index])
+    hover = [
+        [f"{y_title}: {y}<br>{x_title}: {x}<br><b>{v:.4g}</b> {unit}" for x, v in zip(_pages(grid.x_labels), row, strict=True)]
+        for y, row in zip(_pages(grid.y_labels), values, strict=True)
+    ]
+    return {
+        "type": "heatmap",
+        "z": values,
+        "text": grid.cell_texts(grid.values[index]),
+        "texttemplate": "%{text}",
+        "textfont": {"size": 12},
+        "hovertext": hover,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "coloraxis": "coloraxis",
+        "xgap": 1,
+        "ygap": 1,
+    }
+
+
+def _pages(texts: Sequence[str]) -> list[str]:
+    return [labels.page(text) for text in texts]
+
+
+def _page_face(grid: _Grid, panels: Panels, words: tuple[str, str, str], titled: bool) -> go.Figure:
+    x_title, y_title, unit = words
+    x = _ticks(grid.x_labels) | {"title": axis_title(x_title)}
+    y = _ticks(grid.y_labels) | {"title": axis_title(y_title), "autorange": "reversed"}
+    layout = plotly_layout(
+        round(panels.total_height),
+        margin=panels.margin(),
+        annotations=titles(panels, grid.names) if titled else [],
+        coloraxis=_colour_bar(grid, unit, panels),
+    )
+    traces = []
+    for index in range(panels.count):
+        layout |= panel_axes(panels, index, x, y)
+        traces.append(_trace(grid, index, words) | {"xaxis": axis_key("x", index), "yaxis": axis_key("y", index)})
+    return go.Figure(data=traces, layout=layout)
+
+
+def _ticks(texts: Sequence[str]) -> dict[str, Any]:
+    # Labels repeat within a sequence of tokens, so they name positions and are no categories.
+    shown = {"tickmode": "array", "tickvals": list(range(len(texts))), "ticktext": _pages(texts)}
+    return {**shown, "showline": False, "ticks": "", "showgrid": False}
+
+
+def _colour_bar(grid: _Grid, unit: str, panels: Panels) -> dict[str, Any]:
+    low, high = grid.limits
+    bar = {
+        "title": {"text": labels.page(unit), "side": "right"},
+        "thickness": 12,
+        "outlinewidth": 0,
+        "len": 1,
+        "x": 1.0,
+        "xpad": 12,
+        "ypad": 0,
+        "nticks": 5 if panels.total_height > 200 else 3,
+    }
+    return {"colorscale": plotly_scale(grid.scale), "cmin": low, "cmax": high, "colorbar": bar}
+
+
+def _print_face(grid: _Grid, panels: Panels, words: tuple[str, str, str]) -> PrintFigure:
+    x_title, y_title, unit = words
+    with print_style():
+        figure, all_axes = panels.print_axes()
+        for index, axes in enumerate(all_axes):
+            mesh = _cells(axes, grid, np.array(checks.rounded(grid.values[index])))
+            axes.set_title(labels.print_(grid.names[index]))
+            axes.set_xticks(range(grid.shape[1]), _prints(grid.x_labels) if panels.is_bottom(index) else [])
+            axes.set_yticks(range(grid.shape[0]), _prints(grid.y_labels) if panels.is_left(index) else [])
+            axes.set_xlabel(labels.print_(x_title) if panels.is_bottom(index) else "")
+            axes.set_ylabel(labels.print_(y_title) if panels.is_left(index) else "")
+        bar = figure.colorbar(mesh, ax=all_axes, label=labels.print_(unit), fraction=0.04, pad=0.015, aspect=25)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
+def _prints(texts: Sequence[str]) -> list[str]:
+    return [labels.print_(text) for text in texts]
+
+
+def _cells(axes: Axes, grid: _Grid, values: Array) -> Any:
+    """Draw the cells of one matrix as vectors, with their texts, and return the mappable."""
+    low, high = grid.limits
+    style = {"cmap": colour_map(grid.scale), "vmin": low, "vmax": high, "edgecolors": "white", "linewidth": 0.4}
+    mesh = axes.pcolormesh(np.arange(-0.5, values.shape[1]), np.arange(-0.5, values.shape[0]), values, **style)
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for (row, column), value in np.ndenumerate(values):
+        shown = grid.cell_texts(values)[row][column] if values.size <= _LARGEST_LABELLED else ""
+        if shown:
+            background = colour_map(grid.scale)((value - low) / (high - low))
+            axes.text(column, row, shown, ha="center", va="center", size=7.5, color=on_colour(background))
+    return mesh

@@ -1,0 +1,25 @@
+"""The same label for both faces: tokens such as ``x_0`` become a letter with a subscript, all other text is taken literally."""
+
+import re
+from html import escape
+
+_NUMBERED = re.compile(r"([A-Za-z]{1,2})_([0-9]+)")
+_NAMED = re.compile(r"([A-Za-z]{1,2})_([A-Za-z]+)")
+# Numbered subscripts are signs of the typeface: setting each as a formula made print figures several times slower.
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def page(label: str) -> str:
+    """Return ``label`` as plotly's markup."""
+    if found := _NUMBERED.fullmatch(label):
+        return found[1] + found[2].translate(_SUBSCRIPTS)
+    found = _NAMED.fullmatch(label)
+    return f"{found[1]}<sub>{found[2]}</sub>" if found else escape(label, quote=False)
+
+
+def print_(label: str) -> str:
+    """Return ``label`` as matplotlib's markup."""
+    if found := _NUMBERED.fullmatch(label):
+        return found[1] + found[2].translate(_SUBSCRIPTS)
+    found = _NAMED.fullmatch(label)
+    return rf"$\mathrm{{{found[1]}}}_{{\mathrm{{{found[2]}}}}}$" if found else label.replace("$", r"\$")

@@ -1,0 +1,42 @@
+"""Numbers for prose: formatted once, published under a name, written in a chapter as a glue role."""
+
+from myst_nb import glue
+
+
+class Prose(str):
+    """Text that a chapter's prose shows exactly as it is."""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": str(self)}
+
+
+def publish(**values: str | int) -> None:
+    """Make each value available to the chapter's prose as ``{glue:text}`name```.
+
+    Whole numbers are written with ``count``; every other number has to be formatted by the caller. Raises ``TypeError``
+    naming the value when it is neither text nor a whole number.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise TypeError(f"{name}: text or a whole number expected, got {value!r}; format it first")
+        glue(name, Prose(value if isinstance(value, str) else count(value)), display=False)
+
+
+def count(number: int) -> str:
+    """Return a whole number with thousands separated: ``65,536``."""
+    return f"{number:,}"
+
+
+def share(fraction: float, digits: int = 1) -> str:
+    """Return a fraction as per cent: ``17.7 %``, with a space that does not break."""
+    return f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def of(part: int, whole: int) -> str:
+    """Return ``part`` of ``whole`` as counts: ``0 of 65,536``."""
+    return f"{count(part)} of {count(whole)}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return ``value`` with ``digits`` significant digits, powers of ten only where needed: ``0.0213``, ``1.2e-05``."""
+    return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,128 @@
+"""Where panels stand: the same rows and columns of small multiples on the page and in print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as PrintFigure
+
+from tinycircuits.display import labels
+from tinycircuits.display.theme import FULL, PAGE_WIDTH, plotly_axis
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Equal panels, left to right and top to bottom. Sizes are CSS pixels of a page ``PAGE_WIDTH`` wide.
+
+    ``left`` and ``right`` are the margins for row labels and colour bar, ``top`` and ``bottom`` those for titles and axis
+    labels; ``gap`` separates columns.
+    """
+
+    count: int
+    columns: int
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    gap: float = 18
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of panels."""
+        return -(-self.count // self.columns)
+
+    @property
+    def total_width(self) -> float:
+        """Width of the whole figure, pixels."""
+        return self.left + self.right + self.columns * self.width + (self.columns - 1) * self.gap
+
+    @property
+    def row_gap(self) -> float:
+        """Distance between rows: the lower row's title and some air."""
+        return self.top + 14
+
+    @property
+    def total_height(self) -> float:
+        """Height of the whole figure, pixels."""
+        return self.top + self.bottom + self.rows * self.height + (self.rows - 1) * self.row_gap
+
+    @property
+    def inches(self) -> tuple[float, float]:
+        """Size in print, of the same proportions."""
+        width = min(FULL, FULL * self.total_width / PAGE_WIDTH)
+        return width, width * self.total_height / self.total_width
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Return row and column of panel ``index``."""
+        return divmod(index, self.columns)
+
+    def is_left(self, index: int) -> bool:
+        """Whether panel ``index`` stands in the first column."""
+        return index % self.columns == 0
+
+    def is_bottom(self, index: int) -> bool:
+        """Whether no panel stands under panel ``index``."""
+        return index + self.columns >= self.count
+
+    def domains(self, index: int) -> tuple[list[float], list[float]]:
+        """Return the plotly domains (x, y) of panel ``index``, fractions of the drawing area."""
+        row, column = self.place(index)
+        across = self.total_width - self.left - self.right
+        down = self.total_height - self.top - self.bottom
+        x = column * (self.width + self.gap) / across
+        y = 1 - row * (self.height + self.row_gap) / down
+        return [x, min(1.0, x + self.width / across)], [max(0.0, y - self.height / down), y]
+
+    def margin(self) -> dict[str, float]:
+        """Return plotly's margins."""
+        return {"l": self.left, "r": self.right, "t": self.top, "b": self.bottom, "pad": 0}
+
+    def print_axes(self) -> tuple[PrintFigure, list[Axes]]:
+        """Return an empty print figure and one axes per panel."""
+        figure = PrintFigure(figsize=self.inches)
+        grid = figure.subplots(self.rows, self.columns, squeeze=False).ravel()
+        for unused in grid[self.count :]:
+            unused.remove()
+        return figure, list(grid[: self.count])
+
+
+def axis_key(letter: str, index: int) -> str:
+    """Return plotly's name of axis ``letter`` of panel ``index`` in a trace (``x``, ``x2``, ...)."""
+    return letter if index == 0 else f"{letter}{index + 1}"
+
+
+def layout_key(letter: str, index: int) -> str:
+    """Return plotly's name of axis ``letter`` of panel ``index`` in the layout (``xaxis``, ``xaxis2``, ...)."""
+    return f"{letter}axis" if index == 0 else f"{letter}axis{index + 1}"
+
+
+def panel_axes(panels: Panels, index: int, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
+    """Return the plotly layout entries of both axes of panel ``index``; titles and labels only at the outer edge."""
+    across, up = panels.domains(index)
+    if not panels.is_bottom(index):
+        x = {**x, "title": None, "showticklabels": False}
+    if not panels.is_left(index):
+        y = {**y, "title": None, "showticklabels": False}
+    return {
+        layout_key("x", index): plotly_axis(domain=across, anchor=axis_key("y", index), **x),
+        layout_key("y", index): plotly_axis(domain=up, anchor=axis_key("x", index), **y),
+    }
+
+
+def titles(panels: Panels, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return plotly annotations with the panels' names above them; none when there is one nameless panel."""
+    out = []
+    for index, name in enumerate(names):
+        across, up = panels.domains(index)
+        place = {"x": sum(across) / 2, "y": up[1], "xref": "paper", "yref": "paper", "yanchor": "bottom", "yshift": 3}
+        if name:
+            out.append({**place, "text": labels.page(name), "showarrow": False, "font": {"size": 14}})
+    return out
+
+
+def axis_title(text: str, standoff: int = 6) -> dict[str, Any]:
+    """Return a plotly axis title."""
+    return {"text": labels.page(text), "standoff": standoff}

@@ -1,0 +1,89 @@
+"""A real table with caption, number and label, in HTML and in LaTeX."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from numbers import Integral, Real
+from typing import Any
+
+import pandas as pd
+
+from tinycircuits.display import checks
+from tinycircuits.display.figure import checked_name
+from tinycircuits.display.numbers import count, number
+
+TABLE_MIME = "application/vnd.tinycircuits.table+json"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A frame shown as a table with the label ``tbl-<name>``.
+
+    ``caption`` and text in cells and headings are MyST. Columns whose cells are all numbers are set flush right. Whole
+    numbers are shown with ``count``, others with ``number``; ``formats`` gives another function for a column.
+    """
+
+    frame: pd.DataFrame
+    name: str
+    caption: str
+    formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        checks.text("caption", self.caption)
+        if self.frame.empty:
+            raise ValueError(f"frame: nothing to show, shape {self.frame.shape}")
+        if unknown := set(self.formats) - set(self.frame.columns):
+            raise ValueError(f"formats: no such columns {sorted(unknown)}, the frame has {list(self.frame.columns)}")
+
+    def cells(self) -> list[list[str]]:
+        """Return the shown texts, row by row."""
+        columns = [self._column(name) for name in self.frame.columns]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def numeric(self) -> list[bool]:
+        """Return for each column whether it is set flush right."""
+        return [all(_is_number(value) for value in self.frame[name]) for name in self.frame.columns]
+
+    def csv(self) -> str:
+        """Return the numbers behind the table, 6 significant digits."""
+        return str(self.frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+    def html(self) -> str:
+        """Return a plain HTML table, for notebooks outside the book."""
+        head = "".join(f"<th>{escape(str(name))}</th>" for name in self.frame.columns)
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.cells())
+        return f"<table><caption>{escape(self.caption)}</caption><tr>{head}</tr>{rows}</table>"
+
+    def _column(self, name: str) -> list[str]:
+        shown = self.formats.get(name, _shown)
+        return ["–" if _is_missing(value) else shown(value) for value in self.frame[name]]  # noqa: RUF001
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        described = {
+            "name": self.name,
+            "caption": self.caption,
+            "columns": [str(name) for name in self.frame.columns],
+            "rows": self.cells(),
+            "numeric": self.numeric(),
+            "csv": self.csv(),
+        }
+        bundle = {TABLE_MIME: described, "text/html": self.html(), "text/plain": self.caption}
+        return bundle, {"text/html": {"fallback_of": self.name}}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, Real) and math.isnan(value))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return count(int(value))
+    return number(float(value)) if isinstance(value, Real) else str(value)

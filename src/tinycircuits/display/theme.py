@@ -1,0 +1,170 @@
+"""The one look of all figures: colours, colour maps, sizes and type, for the page (plotly) and for print (matplotlib)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
+from matplotlib.font_manager import fontManager
+from numpy.typing import NDArray
+
+FONT = "Tiny Sans"
+FONTS = Path(__file__).parent / "fonts"
+
+FULL, HALF = 6.3, 3.1
+"""Widths in print, inches: the text column and half of it."""
+PAGE_WIDTH = 720
+"""Width of the text column on the page, CSS pixels, at which a figure of width FULL is laid out."""
+
+INK, GREY, FAINT = "#24292f", "#6e7781", "#d0d7de"
+DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+"""Digits 0..3 (Okabe-Ito)."""
+ATTENTION, MLP, RESIDUAL = "#7A5CC7", "#D55E00", "#6e7781"
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5CC7", "#6e7781")
+"""Colours of series without a colour of their own, in order."""
+
+_SHARE_ENDS = ("#faf8fe", "#8d6fd6", "#22104f")
+_SIGNED_ENDS = ("#004b7a", "#5aa5d6", "#f7f6f4", "#e58a4e", "#8a3200")
+
+
+def _oklab(colour: str) -> NDArray[np.float64]:
+    """Return the OKLab coordinates of a colour; equal steps there look equal (Ottosson 2020)."""
+    c = np.array(to_rgb(colour))
+    rgb = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return np.asarray(_FROM_LMS @ np.cbrt(_TO_LMS @ rgb))
+
+
+def _hex(lab: NDArray[np.float64]) -> str:
+    rgb = np.linalg.solve(_TO_LMS, np.linalg.solve(_FROM_LMS, lab) ** 3).clip(0, 1)
+    return to_hex(np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055))
+
+
+_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_FROM_LMS = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+@cache
+def colour_stops(scale: str) -> tuple[str, ...]:
+    """Return the 17 colours of a map, evenly spaced in lightness: ``"share"`` (light to dark) or ``"signed"``."""
+    ends = {"share": _SHARE_ENDS, "signed": _SIGNED_ENDS}[scale]
+    labs = np.array([_oklab(c) for c in ends])
+    # Lightness falls evenly along a branch, so a grey print keeps the order; hue and chroma follow the anchors.
+    branches = [labs] if scale == "share" else [labs[:3], labs[2:]]
+    stops: list[NDArray[np.float64]] = []
+    for branch in branches:
+        at = np.linspace(branch[0, 0], branch[-1, 0], 17 if scale == "share" else 9)
+        order = np.argsort(branch[:, 0])
+        chroma = [np.interp(at, branch[order, 0], branch[order, i]) for i in (1, 2)]
+        stops += list(np.column_stack([at, *chroma]))[1 if stops else 0 :]
+    return tuple(_hex(lab) for lab in stops)
+
+
+@cache
+def colour_map(scale: str) -> LinearSegmentedColormap:
+    """Return the matplotlib map of ``scale``."""
+    return LinearSegmentedColormap.from_list(f"tinycircuits-{scale}", colour_stops(scale), N=257)
+
+
+def plotly_scale(scale: str) -> list[list[float | str]]:
+    """Return the plotly map of ``scale``."""
+    stops = colour_stops(scale)
+    return [[i / (len(stops) - 1), colour] for i, colour in enumerate(stops)]
+
+
+def on_colour(background: str) -> str:
+    """Return the text colour, dark or white, that reads better on ``background``."""
+    return INK if _oklab(background)[0] > 0.62 else "#ffffff"
+
+
+def plotly_axis(**more: Any) -> dict[str, Any]:
+    """Return the settings that every plotly axis shares, and ``more``."""
+    line = {"showline": True, "linecolor": GREY, "linewidth": 1, "ticks": "outside", "ticklen": 4, "tickcolor": GREY}
+    return {**line, "gridcolor": FAINT, "zeroline": False, "fixedrange": True, **more}
+
+
+def plotly_layout(height: int, **more: Any) -> dict[str, Any]:
+    """Return the settings that every plotly figure shares, and ``more``; colours suit the light page."""
+    return {
+        "height": height,
+        "autosize": True,
+        "font": {"family": f"{FONT}, sans-serif", "size": 14, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "hoverlabel": {"font": {"family": f"{FONT}, sans-serif", "size": 13}},
+        "colorway": list(SERIES),
+        "dragmode": False,
+        **more,
+    }
+
+
+@cache
+def _register_fonts() -> None:
+    for file in sorted(FONTS.glob("*.ttf")):
+        fontManager.addfont(file)
+
+
+@contextmanager
+def print_style(salt: str = "") -> Iterator[None]:
+    """Draw with the book's type, sizes and line widths in this block; ``salt`` fixes the ids inside an SVG."""
+    _register_fonts()
+    with mpl.rc_context(rc={**_PRINT, "svg.hashsalt": salt}):
+        yield
+
+
+_PRINT: dict[str, Any] = {
+    "font.family": FONT,
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "normal",
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "mathtext.fontset": "custom",
+    "mathtext.rm": FONT,
+    "mathtext.it": FONT,
+    "mathtext.bf": f"{FONT}:bold",
+    "mathtext.cal": FONT,
+    "mathtext.sf": FONT,
+    "mathtext.tt": FONT,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.3,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "figure.constrained_layout.use": True,
+}

@@ -1,0 +1,104 @@
+"""Figures and tables in chapters: from the execution's output to numbered, referencable document nodes."""
+
+import base64
+import hashlib
+from typing import Any, ClassVar
+
+from docutils import nodes
+from myst_nb.core.render import MimeData, NbElementRenderer
+from sphinx import addnodes
+
+from tinycircuits.display.figure import FIGURE_MIME
+from tinycircuits.display.table import TABLE_MIME
+
+
+class FigurePlugin:
+    """Shows a ``display.Figure``: the page face in HTML, the vector print face in LaTeX, one caption and number."""
+
+    mime_priority_overrides: ClassVar = [("*", FIGURE_MIME, 1)]
+
+    @staticmethod
+    def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
+        """Return the figure's nodes; nothing for its plain fallback; ``None`` for what is no figure of ours."""
+        if _is_fallback(data):
+            return []
+        if inline or data.mime_type != FIGURE_MIME:
+            return None
+        shown: dict[str, Any] = data.content  # type: ignore[assignment]
+        figure = nodes.figure("", _page_face(renderer, shown), _print_face(renderer, shown), align="center")
+        caption = nodes.caption("", "", *_inline(renderer, shown["caption"], data.line))
+        return [_named(renderer, figure + caption, f"fig-{shown['name']}", data.line)]
+
+
+class TablePlugin:
+    """Shows a ``display.Table`` as a table with caption and number."""
+
+    mime_priority_overrides: ClassVar = [("*", TABLE_MIME, 1)]
+
+    @staticmethod
+    def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
+        """Return the table's nodes; ``None`` for what is no table of ours."""
+        if inline or data.mime_type != TABLE_MIME:
+            return None
+        shown: dict[str, Any] = data.content  # type: ignore[assignment]
+        numeric = shown["numeric"]
+        group = nodes.tgroup("", cols=len(numeric))
+        group += [nodes.colspec(colwidth=1) for _ in numeric]
+        group += nodes.thead("", _row(renderer, shown["columns"], numeric, data.line))
+        group += nodes.tbody("", *[_row(renderer, cells, numeric, data.line) for cells in shown["rows"]])
+        title = nodes.title("", "", *_inline(renderer, shown["caption"], data.line))
+        table = _named(renderer, nodes.table("", title, group, classes=["tc-table"]), f"tbl-{shown['name']}", data.line)
+        columns = addnodes.tabular_col_spec(spec="".join("R" if right else "L" for right in numeric))
+        return [columns, table]
+
+
+def _is_fallback(data: MimeData) -> bool:
+    """Whether this is what a notebook outside the book shows instead."""
+    described = data.output_metadata.get(data.mime_type)
+    return isinstance(described, dict) and "fallback_of" in described
+
+
+def _inline(renderer: NbElementRenderer, text: str, line: int | None) -> list[nodes.Node]:
+    """Return ``text`` parsed as inline MyST."""
+    parent = nodes.Element()
+    parser = renderer.renderer
+    with parser.current_node_context(parent):
+        parser.nested_render_text(text, line or 0, inline=True)
+    return list(parent.children)
+
+
+def _named(renderer: NbElementRenderer, node: Any, name: str, line: int | None) -> Any:
+    """Return ``node`` with a label that ``{numref}`` finds."""
+    document = renderer.renderer.document
+    node.source, node.line = document["source"], line
+    node["names"].append(name)
+    document.note_explicit_target(node, node)
+    return node
+
+
+def _page_face(renderer: NbElementRenderer, shown: dict[str, Any]) -> nodes.raw:
+    docname = renderer.renderer.sphinx_env.docname
+    file = f"{'../' * docname.count('/')}figures/{docname}/{shown['name']}"
+    link = f'<p class="tc-data"><a href="{file}.csv" download>data</a></p>'
+    still = f'<noscript><img src="{file}.svg" alt=""></noscript>' if shown["interactive"] else ""
+    return nodes.raw("", shown["html"] + still + link, format="html")
+
+
+def _print_face(renderer: NbElementRenderer, shown: dict[str, Any]) -> nodes.Node:
+    pdf = base64.b64decode(shown["pdf"])
+    file = f"{shown['name']}-{hashlib.sha256(pdf).hexdigest()[:12]}.pdf"
+    uri = renderer.write_file(["print", file], pdf, overwrite=False, exists_ok=True)
+    return addnodes.only("", nodes.image(uri=uri, alt=shown["alt"]), expr="latex")
+
+
+def _row(renderer: NbElementRenderer, cells: list[str], numeric: list[bool], line: int | None) -> nodes.row:
+    row = nodes.row()
+    for cell, right in zip(cells, numeric, strict=True):
+        words = nodes.Text(cell) if right and _plain(cell) else None
+        inside = [words] if words else _inline(renderer, cell, line)
+        row += nodes.entry("", nodes.paragraph("", "", *inside), classes=["text-right"] if right else [])
+    return row
+
+
+def _plain(cell: str) -> bool:
+    return not any(sign in cell for sign in "*_`${[<\\")

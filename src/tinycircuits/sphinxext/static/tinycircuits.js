@@ -1,0 +1,47 @@
+/* Draws the figures of a page with plotly and keeps their colours in step with the page's light or dark theme. */
+(function () {
+  "use strict";
+
+  function colours() {
+    const style = getComputedStyle(document.documentElement);
+    const read = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
+    return { ink: read("--tc-ink", "#24292f"), line: read("--tc-line", "#6e7781"), grid: read("--tc-grid", "#d0d7de") };
+  }
+
+  /* The layout changes that suit the theme in force. */
+  function themed(layout) {
+    const { ink, line, grid } = colours();
+    const changes = { "font.color": ink, "hoverlabel.font.color": "#24292f", "hoverlabel.bgcolor": "#ffffff" };
+    for (const key of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
+      changes[key + ".linecolor"] = line;
+      changes[key + ".tickcolor"] = line;
+      changes[key + ".gridcolor"] = grid;
+    }
+    return changes;
+  }
+
+  function set(target, path, value) {
+    const keys = path.split(".");
+    const last = keys.pop();
+    keys.reduce((node, key) => (node[key] ??= {}), target)[last] = value;
+  }
+
+  function draw(holder) {
+    const plot = holder.querySelector(".tc-plot");
+    const { data, layout, config, choices } = JSON.parse(holder.querySelector("script").textContent);
+    for (const [path, value] of Object.entries(themed(layout))) set(layout, path, value);
+    const menu = holder.querySelector("select");
+    if (menu) menu.addEventListener("change", () => Plotly.restyle(plot, choices[menu.selectedIndex][1], [0]));
+    return Plotly.newPlot(plot, data, layout, config).then(() => holder.classList.add("tc-drawn"));
+  }
+
+  function start() {
+    document.querySelectorAll(".tc-figure").forEach(draw);
+    const follow = () =>
+      document.querySelectorAll(".tc-drawn .tc-plot").forEach((plot) => Plotly.relayout(plot, themed(plot.layout)));
+    new MutationObserver(follow).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
