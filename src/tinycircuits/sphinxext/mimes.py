@@ -25,9 +25,9 @@ class FigurePlugin:
         if inline or data.mime_type != FIGURE_MIME:
             return None
         shown: dict[str, Any] = data.content  # type: ignore[assignment]
-        figure = nodes.figure("", _page_face(renderer, shown), _print_face(renderer, shown), align="center")
         caption = nodes.caption("", "", *_inline(renderer, shown["caption"], data.line))
-        return [_named(renderer, figure + caption, f"fig-{shown['name']}", data.line)]
+        figure = nodes.figure("", _page_face(renderer, shown), _print_face(renderer, shown), caption, align="center")
+        return [_named(renderer, figure, f"fig-{shown['name']}", data.line)]
 
 
 class TablePlugin:
