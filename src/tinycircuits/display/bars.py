@@ -82,7 +82,7 @@ def bars(
         _page_face(table, chosen, words, reference, y_range),
         _print_face(table, chosen, words, reference, y_range),
     )
-    return Figure(name, caption, alt, *faces, frame[columns])
+    return Figure(name, caption, alt, *faces, frame[columns], min_width=560)
 
 
 def _offsets(table: _Bars) -> tuple[float, list[float]]:

@@ -137,7 +137,9 @@ def _figure(curves: _Curves, columns: int, height: float, style: _Style, prose: 
     top = 26 if curves.names != [""] else 8
     panels = Panels(len(curves.names), columns, width, height, left, right, top, 54, gap)
     page = _page_face(curves, panels, style, legend)
-    return Figure(*prose, page, _print_face(curves, panels, style), curves.frame(style.x_title, style.y_title))
+    data = curves.frame(style.x_title, style.y_title)
+    min_width = 300 if columns == 1 and len(curves.series) < 4 else 560
+    return Figure(*prose, page, _print_face(curves, panels, style), data, min_width=min_width)
 
 
 def _page_face(curves: _Curves, panels: Panels, style: _Style, legend: int) -> go.Figure:

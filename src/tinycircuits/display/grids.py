@@ -70,13 +70,13 @@ def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = Fal
     """Return panels whose cells are square at full page width where that is possible."""
     count = 1 if menu else len(grid.names)
     left = 46 + 7.5 * max(len(label) for label in grid.y_labels)
-    room = PAGE_WIDTH - left - 78
+    room = PAGE_WIDTH - left - 84
     most = min(count, columns or max(1, int(room // max(150, 13 * grid.shape[1]))))
     columns = -(-count // -(-count // most))  # as many rows as needed, then equally long ones
     cell = min(_CELL, (room - 18 * (columns - 1)) / columns / grid.shape[1])
     # Long thin matrices would be slivers with square cells.
     height = max(cell * grid.shape[0], min(90.0, 22.0 * grid.shape[0]))
-    return Panels(count, columns, cell * grid.shape[1], height, left, 78, 26 if title_rows else 8, 50)
+    return Panels(count, columns, cell * grid.shape[1], height, left, 84, 26 if title_rows else 10, 50)
 
 
 def heatmap(
@@ -157,7 +157,8 @@ def matrix_picker(
 
 def _figure(grid: _Grid, panels: Panels, words: tuple[str, str, str], prose: tuple[str, str, str]) -> Figure:
     page = _page_face(grid, panels, words, titled=True)
-    return Figure(*prose, page, _print_face(grid, panels, words), grid.frame(*words))
+    print_fig = _print_face(grid, panels, words)
+    return Figure(*prose, page, print_fig, grid.frame(*words), min_width=300 if panels.columns == 1 else 560)
 
 
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:
@@ -221,6 +222,8 @@ def _colour_bar(grid: _Grid, unit: str, panels: Panels) -> dict[str, Any]:
         "ypad": 0,
         "nticks": 5 if panels.total_height > 200 else 3,
     }
+    if grid.scale == "share":
+        bar |= {"tickmode": "array", "tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["0", "0.25", "0.5", "0.75", "1"]}
     return {"colorscale": plotly_scale(grid.scale), "cmin": low, "cmax": high, "colorbar": bar}
 
 

@@ -14,7 +14,17 @@ import time
 from threading import Lock
 from typing import Any
 
-PRELOADED = ("torch", "transformer_lens.model_bridge", "matplotlib.figure", "plotly.graph_objects", "pandas", "myst_nb")
+PRELOADED = (
+    "torch",
+    "transformer_lens.model_bridge",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "fontTools.subset",
+    "plotly.graph_objects",
+    "ipykernel.kernelapp",
+    "IPython.core.interactiveshell",
+    "tinycircuits.display",
+)
 
 
 def available() -> bool:
@@ -108,7 +118,8 @@ def _become_kernel(connection_file: str, cwd: str) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     app: Any = IPKernelApp
-    app.launch_instance(argv=["-f", connection_file, f"--IPKernelApp.parent_handle={os.getppid()}", "--HistoryManager.hist_file=:memory:"])
+    parent = f"--IPKernelApp.parent_handle={os.getppid()}"
+    app.launch_instance(argv=["-f", connection_file, parent, "--HistoryManager.hist_file=:memory:"])
     os._exit(0)
 
 
