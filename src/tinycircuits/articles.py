@@ -1,0 +1,48 @@
+"""What the source articles print: the figures that the book sets its own beside. Quoted, never computed."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Article:
+    """One published toy study. ``cite`` is its key in the bibliography."""
+
+    key: str
+    title: str
+    cite: str
+
+
+ARTICLES = {
+    "A": Article("A", "A Tiny Transformer Learns Modular Reversal", "article-a"),
+    "B": Article("B", "From Zero to (Mechanistic) Interpretability", "article-b"),
+    "C": Article(
+        "C", 'Mechanistic Interpretability in a Tiny Transformer: A "Reverse + Increment" Toy Task', "article-c"
+    ),
+}
+
+ABLATED_ACCURACY = {"none": 1.0, "L0 mlp": 0.1767, "L0 attn": 0.2919}
+"""Article B, zeroed weights, share of right digits on its holdout."""
+
+ABLATED_MLP_RANGE = (0.20, 0.25)
+"""Article A, zeroed MLP output weights of either layer, share of right digits on its holdout."""
+
+ATTENTION_PEAKS: dict[int, tuple[tuple[int, float], ...]] = {
+    0: ((7, 0.953),),
+    1: ((6, 0.935),),
+    2: ((5, 0.633), (2, 0.221)),
+    3: ((4, 0.904),),
+    4: (),
+    5: ((3, 0.084), (2, 0.065)),
+    6: ((1, 0.904),),
+    7: ((0, 0.897),),
+}
+"""Article B, one sample: for each y_i the (j, weight) of the x_j that stand out; y_4 has none above 0.0022."""
+
+READ_OUT_SAMPLE = (3, 2, 2, 2, 1, 2, 0, 0)
+"""Article B, digits of the sample whose read-out it prints."""
+
+READ_OUT_ARG_MAX = {8: (1, 1), 11: (0, 2), 13: (0, 3), 15: (0, 0)}
+"""Article B, input position: arg-max of the read-out before and after the MLP."""
+
+ACCURACY_AT_STEP = {0: (0.2712, 0.1518), 1000: (0.8675, 0.6696), 2000: (1.0, 1.0)}
+"""Article C, step: share of right digits on the training set and on the holdout."""

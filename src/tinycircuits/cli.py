@@ -1,0 +1,81 @@
+"""The command line: ``tinycircuits list | train | verify``. It parses and calls, nothing else."""
+
+import itertools
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+app = typer.Typer(
+    help="Tiny transformers, trained from written-down recipes and stored as small checked files.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Name = Annotated[str, typer.Argument(help="Name of a study; `tinycircuits list` shows them.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names of studies; all of them when left out.")]
+Seed = Annotated[int | None, typer.Option(help="Seed to train; the published one when left out.")]
+DeviceName = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+UntilSolved = Annotated[bool, typer.Option(help="Train seeds 0, 1, 2, ... until one makes no mistake on any input.")]
+
+
+@app.command(name="list")
+def list_studies() -> None:
+    """Show every study: key, state, size and the errors of its published model."""
+    from tinycircuits import reports
+
+    typer.echo(reports.table_of_studies())
+
+
+@app.command()
+def train(name: Name, *, seed: Seed = None, device: DeviceName = "cpu", until_solved: UntilSolved = False) -> None:
+    """Train a study and store the result; goes on from the last checkpoint after a Ctrl-C or a kill."""
+    from tinycircuits import reports, runs
+
+    for each in itertools.count() if until_solved else [seed]:
+        result = runs.run(name, each, device=device, progress=True)
+        typer.echo(reports.summary(result))
+        if result.errors().wrong_digits == 0:
+            break
+
+
+@app.command()
+def verify(names: Names = None) -> None:
+    """Check the sums of all stored results, re-evaluate every model and compare with its stored metrics."""
+    from tinycircuits import reports
+
+    lines, sound = reports.verification(names or None, progress=sys.stderr.isatty())
+    typer.echo("\n".join(lines))
+    if not sound:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake or a damaged file becomes one line and exit code 2."""
+    from tinycircuits.store import StoreError
+
+    try:
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
+    except TyperException as error:
+        code = _complain(f"{error.format_message()} (see `tinycircuits --help`)")
+    except (StoreError, ValueError) as error:
+        code = _complain(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("\ntinycircuits: stopped; the last checkpoint is kept, the same command goes on from it", err=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _complain(message: str) -> int:
+    typer.echo("tinycircuits: " + " ".join(message.split()), err=True)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""What breaks when a part is removed: four kinds of ablation, each beside a random change of the same size."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.evaluation import Errors, count, teacher_forced
+from tinycircuits.interp.activations import (
+    Component,
+    activations,
+    batches,
+    check_component,
+    components,
+)
+from tinycircuits.interp.forward import logits_after
+from tinycircuits.interp.pairs import derangement, unit_directions
+from tinycircuits.tasks import Task
+
+AblationKind = Literal["zero_weights", "zero", "mean", "resample"]
+KINDS: tuple[AblationKind, ...] = get_args(AblationKind)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Which answers are wrong with one component ablated, and with a random change of the same size instead.
+
+    Answers are teacher-forced arg-maxes over the whole vocabulary, one row for each input.
+
+    Shows / does not show: that *this* trained model needs what was removed, not that the task does. Only an effect
+    beyond the control's says that the content mattered, not the size of the disturbance.
+    """
+
+    component: Component
+    kind: AblationKind
+    wrong: Bool[Tensor, "batch answer"]
+    control_wrong: Bool[Tensor, "draw batch answer"]
+    """At each input and position a random direction with the norm of the ablation's change was added instead."""
+
+    def errors(self, index: Int[Tensor, " some"] | None = None) -> Errors:
+        """The counts over all inputs, or over those at ``index``."""
+        return _errors(self.wrong, index)
+
+    def control_errors(self, index: Int[Tensor, " some"] | None = None) -> tuple[Errors, ...]:
+        """The counts of each draw of the control."""
+        return tuple(_errors(drawn, index) for drawn in self.control_wrong)
+
+    def accuracy_by_answer(self, index: Int[Tensor, " some"] | None = None) -> Float[Tensor, " answer"]:
+        """Share of inputs whose ``y_i`` is right, 0 .. 1."""
+        return 1 - (self.wrong if index is None else self.wrong[index]).double().mean(0)
+
+
+@dataclass(frozen=True)
+class AblationTable:
+    """Every component under every kind of ablation, beside the clean model."""
+
+    clean_wrong: Bool[Tensor, "batch answer"]
+    ablations: tuple[Ablation, ...]
+
+    def clean_errors(self, index: Int[Tensor, " some"] | None = None) -> Errors:
+        """The counts of the untouched model."""
+        return _errors(self.clean_wrong, index)
+
+    def get(self, component: Component, kind: AblationKind) -> Ablation:
+        """One entry; raises ``ValueError`` when the table has none."""
+        for ablation in self.ablations:
+            if (ablation.component, ablation.kind) == (component, kind):
+                return ablation
+        known = ", ".join(f"{a.component.label} {a.kind}" for a in self.ablations)
+        raise ValueError(f"component and kind must be one of {known}, got {component.label} {kind}")
+
+
+def ablate(
+    model: TransformerBridge,
+    sequences: Int[Tensor, "batch n_ctx"],
+    task: Task,
+    component: Component,
+    kind: AblationKind,
+    *,
+    seed: int,
+    draws: int = 3,
+) -> Ablation:
+    """One component under one kind of ablation; the same entry as in ``ablation_table`` with this seed.
+
+    Raises:
+        ValueError: for an unknown component or kind, a negative number of draws, fewer than two sequences.
+    """
+    check_component(model, component)
+    return ablation_table(model, sequences, task, kinds=[kind], only=[component], seed=seed, draws=draws).ablations[0]
+
+
+@torch.no_grad()
+def ablation_table(
+    model: TransformerBridge,
+    sequences: Int[Tensor, "batch n_ctx"],
+    task: Task,
+    *,
+    kinds: Sequence[AblationKind] = KINDS,
+    only: Sequence[Component] | None = None,
+    seed: int,
+    draws: int = 3,
+) -> AblationTable:
+    """Every component (or ``only`` these) under every kind of ablation, with ``draws`` controls each.
+
+    The component's output at all positions is replaced by
+
+    - ``zero_weights``: its output bias (``W_O`` or ``W_out`` set to zero, as the articles do);
+    - ``zero``: zero;
+    - ``mean``: at each position its mean over ``sequences``;
+    - ``resample``: its whole output on another of ``sequences``, a derangement drawn from ``seed``.
+
+    The control adds |replacement - output| times a random unit vector, drawn for each input, position and draw. The
+    other control is the same table for an untrained model of the same shape.
+
+    Source: names as in TransformerLens; why each needs its control, Heimersheim and Nanda 2024, arXiv 2404.15255.
+
+    Raises:
+        ValueError: for an unknown component or kind, a negative number of draws, fewer than two sequences.
+    """
+    _check(kinds, draws, len(sequences))
+    chosen = components(model) if only is None else tuple(only)
+    for component in chosen:
+        check_component(model, component)
+    partners = derangement(len(sequences), seed=seed)
+    rows = list(task.predicting_rows)
+    wrong: dict[tuple[Component, AblationKind], list[Bool[Tensor, "run batch answer"]]] = {}
+    kept = _Outputs(model, task.inputs(sequences))
+    generator = torch.Generator().manual_seed(seed)
+    for at in batches(torch.arange(len(sequences))):
+        shape = (draws, len(at), *kept.resid.shape[1:])
+        directions = unit_directions(shape, generator=generator, dtype=kept.resid.dtype)
+        answers = task.answers(sequences[at])
+        for component, before, output in kept.at(at):
+            if component not in chosen:
+                continue
+            for kind in kinds:
+                change = kept.replacement(component, kind, at, partners) - output
+                moves = torch.cat([change[None], change.norm(dim=-1, keepdim=True) * directions])
+                runs = [
+                    logits_after(model, before + (output + move), component, rows=rows).argmax(-1) != answers
+                    for move in moves
+                ]
+                wrong.setdefault((component, kind), []).append(torch.stack(runs))
+    joined = {key: torch.cat(parts, dim=1) for key, parts in wrong.items()}
+    return AblationTable(
+        clean_wrong=teacher_forced(model, task, sequences).wrong.bool(),
+        ablations=tuple(
+            Ablation(component, kind, joined[component, kind][0], joined[component, kind][1:])
+            for component in chosen
+            for kind in kinds
+        ),
+    )
+
+
+class _Outputs:
+    """The clean output of every component at every input and position, and what may replace it."""
+
+    def __init__(self, model: TransformerBridge, tokens: Int[Tensor, "batch pos"]):
+        self.model = model
+        hooks = {component: component.hook for component in components(model)}
+        embed = "blocks.0.hook_resid_pre"
+        kept = activations(model, tokens, [embed, *hooks.values()])
+        self.resid: Float[Tensor, "batch pos d_model"] = kept[embed]
+        self.outputs = {component: kept[hook] for component, hook in hooks.items()}
+        self.means = {component: output.mean(0) for component, output in self.outputs.items()}
+
+    def at(self, indices: Int[Tensor, " chosen"]) -> Iterator[tuple[Component, Tensor, Tensor]]:
+        """Each component with the residual stream that it reads and what it adds, at these inputs."""
+        resid = self.resid[indices]
+        for component, outputs in self.outputs.items():
+            output = outputs[indices]
+            yield component, resid, output
+            resid = resid + output
+
+    def replacement(
+        self,
+        component: Component,
+        kind: AblationKind,
+        indices: Int[Tensor, " chosen"],
+        partners: Int[Tensor, " batch"],
+    ) -> Float[Tensor, "#chosen #pos d_model"]:
+        """What stands in for the component's output at these inputs."""
+        if kind == "resample":
+            return self.outputs[component][partners[indices]]
+        if kind == "mean":
+            return self.means[component][None]
+        if kind == "zero_weights":
+            biases: Tensor = self.model.b_O if component.kind == "attn" else self.model.b_out
+            return biases[component.layer][None, None]
+        return torch.zeros_like(self.resid[:1, :1])
+
+
+def _errors(wrong: Bool[Tensor, "batch answer"], index: Int[Tensor, " some"] | None) -> Errors:
+    return count((wrong if index is None else wrong[index]).long())
+
+
+def _check(kinds: Sequence[AblationKind], draws: int, n_sequences: int) -> None:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    if draws < 0:
+        raise ValueError(f"draws must be 0 or more, got {draws}")
+    if n_sequences < 2:
+        raise ValueError(f"sequences must hold at least two sequences, got {n_sequences}")

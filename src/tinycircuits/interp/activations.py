@@ -1,0 +1,138 @@
+"""The model's parts and places by name, and their activations over all inputs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+BATCH_SIZE = 4096
+"""Inputs per forward pass: the fastest of 512 .. 8,192 for the 8-digit models on two cores."""
+
+Kind = Literal["attn", "mlp"]
+
+
+@dataclass(frozen=True, order=True)
+class Component:
+    """A half layer that reads the residual stream and adds its output to it."""
+
+    layer: int
+    kind: Kind
+
+    @property
+    def label(self) -> str:
+        """``L0 attn``, ``L0 mlp``, ..."""
+        return f"L{self.layer} {self.kind}"
+
+    @property
+    def hook(self) -> str:
+        """TransformerLens' name of its output ``[batch pos d_model]``, output bias included."""
+        return f"blocks.{self.layer}.hook_{self.kind}_out"
+
+    @property
+    def input_hook(self) -> str:
+        """TransformerLens' name of the residual stream that it reads, before its LayerNorm."""
+        place = "resid_pre" if self.kind == "attn" else "resid_mid"
+        return f"blocks.{self.layer}.hook_{place}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A place in the residual stream: after the embeddings (``embed``) or after a component."""
+
+    label: str
+    hook: str
+
+
+def components(model: TransformerBridge) -> tuple[Component, ...]:
+    """Every component of ``model`` in order of computation: ``L0 attn``, ``L0 mlp``, ``L1 attn``, ..."""
+    kinds: tuple[Kind, ...] = ("attn",) if model.cfg.attn_only else ("attn", "mlp")
+    return tuple(Component(layer, kind) for layer in range(model.cfg.n_layers) for kind in kinds)
+
+
+def stages(model: TransformerBridge) -> tuple[Stage, ...]:
+    """The residual stream before the first and after each component: ``embed``, ``L0 resid_mid``, ...
+
+    Stage ``i`` is what component ``i`` reads, stage ``i + 1`` is the same plus its output.
+    An attention-only model has no ``resid_mid``.
+    """
+    after = [
+        Stage(f"L{layer} {place}", f"blocks.{layer}.hook_{place}")
+        for layer in range(model.cfg.n_layers)
+        for place in (("resid_post",) if model.cfg.attn_only else ("resid_mid", "resid_post"))
+    ]
+    return (Stage("embed", "blocks.0.hook_resid_pre"), *after)
+
+
+def stage_named(model: TransformerBridge, label: str) -> Stage:
+    """The stage with this label; raises ``ValueError`` when ``model`` has none."""
+    by_label = {stage.label: stage for stage in stages(model)}
+    if label not in by_label:
+        raise ValueError(f"stage must be one of {', '.join(by_label)}, got {label!r}")
+    return by_label[label]
+
+
+def check_component(model: TransformerBridge, component: Component) -> None:
+    """Raises ``ValueError`` when ``model`` has no such component."""
+    allowed = components(model)
+    if component not in allowed:
+        names = ", ".join(known.label for known in allowed)
+        raise ValueError(f"component must be one of {names}, got {component.label!r}")
+
+
+def check_layer(model: TransformerBridge, layer: int, *, mlp: bool = False) -> None:
+    """Raises ``ValueError`` when ``model`` has no such layer, or with ``mlp`` no MLP in it."""
+    if not 0 <= layer < model.cfg.n_layers:
+        raise ValueError(f"layer must lie in 0..{model.cfg.n_layers - 1}, got {layer}")
+    if mlp and model.cfg.attn_only:
+        raise ValueError(f"layer must have an MLP, but the model is attention-only (got layer {layer})")
+
+
+@torch.no_grad()
+def activations(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    names: Sequence[str],
+    *,
+    rows: Sequence[int] | None = None,
+    batch_size: int = BATCH_SIZE,
+) -> dict[str, Float[Tensor, "batch row ..."]]:
+    """The activations of ``model`` on ``tokens`` at the hooks ``names``, in the model's dtype.
+
+    ``rows`` keeps only these positions of the second axis (for hooks shaped ``[batch pos ...]``, so not for
+    attention patterns); the default keeps all. The inputs pass through the model ``batch_size`` at a time.
+
+    Raises:
+        ValueError: for a hook that ``model`` does not have or does not reach.
+    """
+    unknown = [name for name in names if name not in model.hook_dict]
+    if unknown:
+        raise ValueError(f"names must be hooks of the model (model.hook_dict lists them), got {unknown}")
+    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+    for batch in batches(tokens, batch_size):
+        cache = _cache(model, batch, names)
+        for name, kept in parts.items():
+            kept.append(cache[name] if rows is None else cache[name][:, list(rows)])
+    return {name: torch.cat(kept) for name, kept in parts.items()}
+
+
+def batches(values: Shaped[Tensor, "batch ..."], size: int = BATCH_SIZE) -> Iterator[Shaped[Tensor, "part ..."]]:
+    """``values`` in consecutive parts of at most ``size``."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def tokens_in(values: Int[Tensor, "*any"]) -> Int[Tensor, " token"]:
+    """The different tokens that occur, in ascending order."""
+    return values.flatten().bincount().nonzero().flatten()
+
+
+def _cache(model: TransformerBridge, batch: Int[Tensor, "batch pos"], names: Sequence[str]) -> dict[str, Any]:
+    stored: dict[str, Any] = model.run_with_cache(batch, names_filter=list(names), return_cache_object=False)[1]
+    missing = [name for name in names if name not in stored]
+    if missing:
+        raise ValueError(f"names must be hooks that the model reaches, got {missing}")
+    return stored

@@ -1,0 +1,202 @@
+"""Where attention reads: patterns, and what they have in common over all inputs."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.interp.activations import batches, check_layer
+from tinycircuits.tasks import ReverseIncrement
+
+Rows = Literal["predicting", "labelled"]
+
+
+@dataclass(frozen=True)
+class AttentionSummary:
+    """What one head's rows for the answers ``y_0 .. y_{n-1}`` look at, over ``n_inputs`` inputs.
+
+    Weights and masses are fractions of the row's attention, means over inputs. A row that lies outside the
+    input (the last of the ``labelled`` rows) holds NaN, count 0 and digit -1.
+
+    Shows / does not show: where the head reads, not what it takes from there or whether the model needs it.
+    """
+
+    rows: Rows
+    n_inputs: int
+    query_rows: tuple[int, ...]
+    mean_pattern: Float[Tensor, "query_pos key_pos"]
+    """The whole pattern."""
+    mean_block: Float[Tensor, "answer digit"]
+    """Rows of the answers by columns ``x_0 .. x_{n-1}``."""
+    source_weight: Float[Tensor, " answer"]
+    """Weight on the digit that the answer depends on, ``x_{n-1-i}``."""
+    source_argmax_count: Int[Tensor, " answer"]
+    """Inputs for which that column has the largest weight of all columns."""
+    top_digit: Int[Tensor, " answer"]
+    """The ``j`` of the ``x_j`` with the largest mean weight."""
+    top_digit_weight: Float[Tensor, " answer"]
+    entropy_bits: Float[Tensor, " answer"]
+    """Mean over inputs of each row's entropy, all columns."""
+    mass_bos: Float[Tensor, " answer"]
+    mass_digits: Float[Tensor, " answer"]
+    """Weight on all ``x_j`` together."""
+    mass_answers: Float[Tensor, " answer"]
+    """Weight on all ``y_i`` together."""
+
+    @property
+    def source_argmax_share(self) -> Float[Tensor, " answer"]:
+        """Share of inputs for which the source column has the largest weight (NaN outside the input)."""
+        share = self.source_argmax_count / self.n_inputs
+        return share.masked_fill(self.source_weight.isnan(), torch.nan)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over inputs; only rows inside the input."""
+
+    n_inputs: int
+    pattern: Float[Tensor, "query_pos key_pos"]
+    source_argmax: Int[Tensor, " answer"]
+    entropy: Float[Tensor, " answer"]
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return _Sums(
+            self.n_inputs + other.n_inputs,
+            self.pattern + other.pattern,
+            self.source_argmax + other.source_argmax,
+            self.entropy + other.entropy,
+        )
+
+
+@torch.no_grad()
+def attention_pattern(
+    model: TransformerBridge, tokens: Int[Tensor, "batch pos"], *, layer: int, head: int = 0
+) -> Float[Tensor, "batch query_pos key_pos"]:
+    """The attention pattern of one head: row ``q`` is how position ``q`` spreads its attention over ``0 .. q``.
+
+    pattern[q] = softmax over k <= q of (q_q . k_k / sqrt(d_head)).
+
+    Raises:
+        ValueError: for an unknown layer or head.
+    """
+    check_layer(model, layer)
+    if not 0 <= head < model.cfg.n_heads:
+        raise ValueError(f"head must lie in 0..{model.cfg.n_heads - 1}, got {head}")
+    name = f"blocks.{layer}.attn.hook_pattern"
+    parts = []
+    for batch in batches(tokens):
+        cache = model.run_with_cache(batch, names_filter=[name], stop_at_layer=layer + 1)[1]
+        parts.append(cache[name][:, head])
+    return torch.cat(parts)
+
+
+def answer_rows(task: ReverseIncrement, rows: Rows) -> tuple[int, ...]:
+    """For each answer the row that is read as its own.
+
+    ``predicting``: row ``n + i``, where the model says ``y_i``. ``labelled``: row ``n + 1 + i``, where the token
+    ``y_i`` itself stands; article C reads its rows so. The last labelled row is not part of the model's input.
+
+    Raises:
+        ValueError: for another word.
+    """
+    shifts = {"predicting": 0, "labelled": 1}
+    if rows not in shifts:
+        raise ValueError(f"rows must be 'predicting' or 'labelled', got {rows!r}")
+    return tuple(row + shifts[rows] for row in task.predicting_rows)
+
+
+def attention_block(
+    pattern: Float[Tensor, "batch query_pos key_pos"], task: ReverseIncrement, *, rows: Rows = "predicting"
+) -> Float[Tensor, "batch answer digit"]:
+    """The rows of the answers by the columns ``x_0 .. x_{n-1}``; NaN for a row outside the input.
+
+    Rows need not sum to 1: the rest lies on BOS and on the ``y`` tokens.
+
+    Raises:
+        ValueError: for other rows than ``predicting`` and ``labelled``.
+    """
+    digits = pattern[:, :, 1 : task.n_digits + 1]
+    missing = torch.full_like(digits[:, 0], torch.nan)
+    inside = [row < pattern.shape[1] for row in answer_rows(task, rows)]
+    parts = [digits[:, row] if there else missing for row, there in zip(answer_rows(task, rows), inside, strict=True)]
+    return torch.stack(parts, dim=1)
+
+
+def summarize_attention(
+    pattern: Float[Tensor, "batch query_pos key_pos"], task: ReverseIncrement, *, rows: Rows = "predicting"
+) -> AttentionSummary:
+    """What the rows of the answers look at, over the inputs of ``pattern``.
+
+    Raises:
+        ValueError: for other rows than ``predicting`` and ``labelled``, or a pattern that is not ``2n`` wide.
+    """
+    if pattern.shape[1] != task.n_ctx - 1:
+        raise ValueError(f"pattern must have {task.n_ctx - 1} query positions, got {pattern.shape[1]}")
+    return _summary(_sums(pattern, task, rows), task, rows)
+
+
+def attention_summary(
+    model: TransformerBridge,
+    sequences: Int[Tensor, "batch n_ctx"],
+    task: ReverseIncrement,
+    *,
+    layer: int,
+    head: int = 0,
+    rows: Rows = "predicting",
+) -> AttentionSummary:
+    """The same as ``summarize_attention(attention_pattern(...))``, without keeping all patterns in memory.
+
+    Raises:
+        ValueError: for an unknown layer or head, other rows than ``predicting`` and ``labelled``, no sequences.
+    """
+    if len(sequences) == 0:
+        raise ValueError("sequences must hold at least one sequence, got 0")
+    total: _Sums | None = None
+    for batch in batches(task.inputs(sequences)):
+        sums = _sums(attention_pattern(model, batch, layer=layer, head=head), task, rows)
+        total = sums if total is None else total + sums
+    assert total is not None
+    return _summary(total, task, rows)
+
+
+def _sums(pattern: Float[Tensor, "batch query_pos key_pos"], task: ReverseIncrement, rows: Rows) -> _Sums:
+    inside = [row for row in answer_rows(task, rows) if row < pattern.shape[1]]
+    source = torch.tensor(task.source_columns[: len(inside)])
+    chosen = pattern[:, inside]
+    return _Sums(
+        n_inputs=len(pattern),
+        pattern=pattern.sum(0),
+        source_argmax=(chosen.argmax(-1) == source).sum(0),
+        entropy=-torch.special.xlogy(chosen, chosen).sum((0, 2)) / math.log(2),
+    )
+
+
+def _summary(sums: _Sums, task: ReverseIncrement, rows: Rows) -> AttentionSummary:
+    n = task.n_digits
+    query_rows = answer_rows(task, rows)
+    n_missing = sum(row >= len(sums.pattern) for row in query_rows)
+    mean = sums.pattern / sums.n_inputs
+    full = torch.cat([mean, torch.full_like(mean[:n_missing], torch.nan)])[list(query_rows)]
+    block = full[:, 1 : n + 1]
+    top = block.nan_to_num(-1.0).max(dim=1)
+    outside = block[:, 0].isnan()
+    entropy = sums.entropy / sums.n_inputs
+    return AttentionSummary(
+        rows=rows,
+        n_inputs=sums.n_inputs,
+        query_rows=query_rows,
+        mean_pattern=mean,
+        mean_block=block,
+        source_weight=full[torch.arange(n), list(task.source_columns)],
+        source_argmax_count=torch.cat([sums.source_argmax, torch.zeros(n_missing, dtype=torch.int64)]),
+        top_digit=top.indices.masked_fill(outside, -1),
+        top_digit_weight=top.values.masked_fill(outside, torch.nan),
+        entropy_bits=torch.cat([entropy, torch.full_like(entropy[:n_missing], torch.nan)]),
+        mass_bos=full[:, 0],
+        mass_digits=block.sum(1),
+        mass_answers=full[:, n + 1 :].sum(1),
+    )

@@ -1,0 +1,174 @@
+"""The forward pass in plain tensors, from any place in the residual stream on.
+
+An intervention changes nothing upstream of itself, so that all inputs need only the rest of the pass, and of the
+last layer only the rows that are read. The tests compare it with TransformerLens' own forward pass.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.interp.activations import Component, components
+
+_ACTIVATIONS = {"relu": functional.relu_, "gelu": functional.gelu}
+
+
+@torch.no_grad()
+def project(
+    model: TransformerBridge, resid: Float[Tensor, "*rest d_model"], *, layer_norm: bool
+) -> Float[Tensor, "*rest d_vocab"]:
+    """The logits that the unembedding reads from ``resid``.
+
+    logits = resid @ W_U + b_U, with ``layer_norm`` LN_final(resid) @ W_U + b_U (what the model computes at its end).
+    """
+    state = final_norm(model, resid) if layer_norm else resid
+    logits: Tensor = state @ model.W_U + model.b_U
+    return logits
+
+
+def final_norm(model: TransformerBridge, resid: Float[Tensor, "*rest d_model"]) -> Float[Tensor, "*rest d_model"]:
+    """``resid`` after the model's final LayerNorm; unchanged for a model without LayerNorm."""
+    return _norm(model.ln_final.original_component, resid)
+
+
+@torch.no_grad()
+def logits_after(
+    model: TransformerBridge,
+    resid: Float[Tensor, "batch pos d_model"],
+    component: Component,
+    *,
+    rows: Sequence[int],
+) -> Float[Tensor, "batch row d_vocab"]:
+    """The logits at ``rows`` when the residual stream just after ``component`` is ``resid``.
+
+    Raises:
+        ValueError: for an unknown component.
+    """
+    rest = components_after(model, component)
+    last_attn = Component(model.cfg.n_layers - 1, "attn")
+    if last_attn not in rest:
+        resid = resid[:, list(rows)]
+    for part in rest:
+        if part.kind == "mlp":
+            resid = resid + mlp_out(model, part.layer, resid)
+        elif part == last_attn:
+            queries = resid[:, list(rows)]
+            resid = queries + attn_out(model, part.layer, queries, resid, rows)
+        else:
+            resid = resid + attn_out(model, part.layer, resid, resid, range(resid.shape[1]))
+    return project(model, resid, layer_norm=True)
+
+
+@torch.no_grad()
+def row_logits_after(
+    model: TransformerBridge,
+    changed: Float[Tensor, "batch row d_model"],
+    component: Component,
+    clean: Mapping[Component, Float[Tensor, "batch pos d_model"]],
+    *,
+    rows: Sequence[int],
+) -> Float[Tensor, "batch row d_vocab"]:
+    """For each row, the logits there when the residual stream just after ``component`` is changed *there only*.
+
+    ``changed[:, j]`` belongs to an intervention at ``rows[j]`` alone. All these interventions fit in one pass: a row
+    never sees later rows, so that its earlier neighbours stay ``clean[attention component]``, what each later
+    attention reads in the clean run.
+
+    Raises:
+        ValueError: for an unknown component.
+    """
+    for part in components_after(model, component):
+        if part.kind == "mlp":
+            changed = changed + mlp_out(model, part.layer, changed)
+        else:
+            changed = changed + _attn_out_with_own_key(model, part.layer, changed, clean[part], rows)
+    return project(model, changed, layer_norm=True)
+
+
+def components_after(model: TransformerBridge, component: Component) -> tuple[Component, ...]:
+    """The components that come later than ``component``; raises ``ValueError`` when ``model`` lacks it."""
+    order = components(model)
+    if component not in order:
+        names = ", ".join(known.label for known in order)
+        raise ValueError(f"component must be one of {names}, got {component.label!r}")
+    return order[order.index(component) + 1 :]
+
+
+def mlp_out(
+    model: TransformerBridge, layer: int, resid: Float[Tensor, "batch row d_model"]
+) -> Float[Tensor, "batch row d_model"]:
+    """act(LN(resid) @ W_in + b_in) @ W_out + b_out."""
+    state = _norm(model.blocks[layer].ln2.original_component, resid)
+    pre = functional.linear(state, model.W_in[layer].T, model.b_in[layer])
+    return functional.linear(_ACTIVATIONS[model.cfg.act_fn](pre), model.W_out[layer].T, model.b_out[layer])
+
+
+def attn_out(
+    model: TransformerBridge,
+    layer: int,
+    queries: Float[Tensor, "batch row d_model"],
+    keys: Float[Tensor, "batch pos d_model"],
+    rows: Sequence[int],
+) -> Float[Tensor, "batch row d_model"]:
+    """Causal attention of the states ``queries``, which stand at ``rows``, on the states ``keys`` at all positions."""
+    (q,) = _qkv(model, layer, queries, "Q")
+    k, v = _qkv(model, layer, keys, "KV")
+    scores = (q / model.cfg.d_head**0.5) @ k.mT
+    pattern = scores.masked_fill_(_columns(keys) > _column(rows), -torch.inf).softmax(-1)
+    return _out(model, layer, pattern @ v)
+
+
+def _attn_out_with_own_key(
+    model: TransformerBridge,
+    layer: int,
+    changed: Float[Tensor, "batch row d_model"],
+    clean: Float[Tensor, "batch pos d_model"],
+    rows: Sequence[int],
+) -> Float[Tensor, "batch row d_model"]:
+    """Attention of each changed row on the clean positions before it and on itself."""
+    q, own_k, own_v = _qkv(model, layer, changed, "QKV")
+    k, v = _qkv(model, layer, clean, "KV")
+    earlier = (q @ k.mT).masked_fill(_columns(clean) >= _column(rows), -torch.inf)
+    own = (q * own_k).sum(-1, keepdim=True)
+    pattern = (torch.cat([earlier, own], dim=-1) / model.cfg.d_head**0.5).softmax(-1)
+    return _out(model, layer, pattern[..., :-1] @ v + pattern[..., -1:] * own_v)
+
+
+def _qkv(
+    model: TransformerBridge, layer: int, resid: Float[Tensor, "batch pos d_model"], which: str
+) -> tuple[Float[Tensor, "batch head pos d_head"], ...]:
+    """Of ``QKV`` those that ``which`` names: LN(resid) @ W + b for each head."""
+    state = _norm(model.blocks[layer].ln1.original_component, resid)
+    found = []
+    for letter in which:
+        weight = rearrange(getattr(model, f"W_{letter}")[layer], "head d_model d_head -> (head d_head) d_model")
+        flat = functional.linear(state, weight, getattr(model, f"b_{letter}")[layer].flatten())
+        found.append(rearrange(flat, "batch pos (head d_head) -> batch head pos d_head", d_head=model.cfg.d_head))
+    return tuple(found)
+
+
+def _out(
+    model: TransformerBridge, layer: int, z: Float[Tensor, "batch head row d_head"]
+) -> Float[Tensor, "batch row d_model"]:
+    flat = rearrange(z, "batch head row d_head -> batch row (head d_head)")
+    weight = rearrange(model.W_O[layer], "head d_head d_model -> d_model (head d_head)")
+    return functional.linear(flat, weight, model.b_O[layer])
+
+
+def _norm(module: nn.Module, resid: Float[Tensor, "*rest d_model"]) -> Float[Tensor, "*rest d_model"]:
+    """The wrapped LayerNorm, or the identity of a model without, past TransformerLens' hooks."""
+    normed: Tensor = module(resid)
+    return normed
+
+
+def _columns(keys: Float[Tensor, "batch pos d_model"]) -> Tensor:
+    return torch.arange(keys.shape[1])
+
+
+def _column(rows: Sequence[int]) -> Tensor:
+    return torch.tensor(list(rows))[:, None]

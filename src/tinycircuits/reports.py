@@ -1,0 +1,109 @@
+"""What the command line prints: the table of studies, one run in a line, and the check of all stored results."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from tinycircuits.runs import Run, checkpoint_round, load, measure, results, stored_seeds
+from tinycircuits.store import CorruptResult, MissingResult, StoreError, key
+from tinycircuits.studies import STUDIES, Study, study
+
+LOSS_TOLERANCE = 1e-9
+"""Relative difference of a re-evaluated loss from the stored one that rounding on another machine may make."""
+
+
+def table_of_studies() -> str:
+    """Every study with key, state, size, errors of the published model, and the seeds that are stored."""
+    header = ("study", "seed", "key", "state", "size", "wrong digits", "free-running", "smaller seeds that failed")
+    rows = [header, *(_row(chosen) for chosen in STUDIES.values())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def summary(run: Run) -> str:
+    """One run in one line: its errors in both modes, its holdout, and where it lies."""
+    forced, free, held = run.errors(), run.errors("free_running"), run.errors(on="holdout")
+    return (
+        f"{run.study.name} seed {run.seed}: {_of(forced.wrong_digits, forced.n_digits)} digits wrong, "
+        f"{_of(forced.wrong_sequences, forced.n_sequences)} sequences; on the holdout "
+        f"{_of(held.wrong_digits, held.n_digits)} digits; free-running "
+        f"{_of(free.wrong_digits, free.n_digits)} digits; {run.provenance['seconds']:.0f} s; key {run.key}"
+    )
+
+
+def verification(names: list[str] | None, *, progress: bool) -> tuple[list[str], bool]:
+    """One line for each stored result, and whether all are sound.
+
+    A result is sound when its checksums match, it was made by the present recipe of its study, and its model,
+    evaluated again, makes exactly the stored errors and the stored losses within ``LOSS_TOLERANCE``.
+    """
+    jobs = [(each, folder) for each in map(study, names or STUDIES) for folder in results().folders(each.name)]
+    lines = [_verified(chosen, folder) for chosen, folder in tqdm(jobs, desc="verify", disable=not progress)]
+    for chosen in map(study, names or STUDIES):
+        if not results().holds(chosen.name, chosen.spec(chosen.published_seed).described()):
+            lines.append(f"MISSING {chosen.name}: make it with: {chosen.command(chosen.published_seed)}")
+    return lines, all(line.startswith("ok") for line in lines)
+
+
+def _row(chosen: Study) -> tuple[str, ...]:
+    seed = chosen.published_seed
+    spec = chosen.spec(seed).described()
+    identity, size = key(spec), f"{results().size(chosen.name, spec) / 1024:.0f} kB"
+    try:
+        published = load(chosen.name, seed)
+    except MissingResult:
+        done = checkpoint_round(chosen.name, seed)
+        state = f"unfinished, {done} of {chosen.train.batches.n_rounds} rounds" if done else "not trained"
+        return (chosen.name, str(seed), identity, state, "-", "-", "-", "-")
+    except CorruptResult:
+        return (chosen.name, str(seed), identity, "damaged", size, "-", "-", "-")
+    forced, free = published.errors(), published.errors("free_running")
+    smaller = [s for s in stored_seeds(chosen.name) if s < seed]
+    failed = sum(load(chosen.name, s).errors().wrong_digits > 0 for s in smaller)
+    return (
+        chosen.name,
+        str(seed),
+        identity,
+        "stored",
+        size,
+        _of(forced.wrong_digits, forced.n_digits),
+        _of(free.wrong_digits, free.n_digits),
+        f"{failed} of {seed}",
+    )
+
+
+def _verified(chosen: Study, folder: Path) -> str:
+    try:
+        stored = results().read(folder, remedy=f"tinycircuits train {chosen.name}")
+        seed = int(stored.spec["seed"])
+        if results().folder(chosen.name, chosen.spec(seed).described()) != folder:
+            return f"STALE   {folder}: made by another recipe; delete it"
+        run = load(chosen.name, seed)
+    except StoreError as error:
+        return f"DAMAGED {error}"
+    differences = _differences(measure(chosen, run.model), run.metrics)
+    if differences:
+        return f"DIFFERS {folder}: {', '.join(differences)}"
+    return f"ok      {summary(run)}"
+
+
+def _differences(now: dict[str, Any], stored: dict[str, Any], where: str = "") -> list[str]:
+    found = []
+    for name, value in now.items():
+        path, old = f"{where}{name}", stored.get(name)
+        if isinstance(value, dict):
+            found += _differences(value, old or {}, f"{path}.")
+        elif isinstance(value, float) and isinstance(old, float):
+            if not math.isclose(value, old, rel_tol=LOSS_TOLERANCE, abs_tol=1e-12):
+                found.append(f"{path} is {value!r}, stored {old!r}")
+        elif value != old:
+            found.append(f"{path} is {value!r}, stored {old!r}")
+    return found
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,}"

@@ -1,0 +1,31 @@
+"""Specifications: frozen, validated descriptions of everything that changes a number."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Spec(BaseModel):
+    """A frozen description whose fields, with its class name, say all that a result depends on.
+
+    Unknown fields, wrong types and non-finite numbers are refused. What does not change a number
+    (device, progress bar, folder) is never a field.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def described(self) -> dict[str, Any]:
+        """Return the spec as plain JSON values, every nested spec with its class name under ``"type"``.
+
+        The class names keep two specs with equal fields apart, so that they cannot share a stored result.
+        """
+        fields = {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        return {"type": type(self).__name__, **fields}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.described()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value

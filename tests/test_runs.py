@@ -1,0 +1,151 @@
+"""Runs: loaded or trained, never half of either; the published models are what the table says."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from tinycircuits import runs, studies
+from tinycircuits.models import ModelSpec
+from tinycircuits.store import CorruptResult, MissingResult
+from tinycircuits.studies import STUDIES, Study
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement
+from tinycircuits.training import IndependentBatches, TrainSpec
+
+MODES = ("teacher_forced", "free_running")
+
+TINY = Study(
+    name="tiny",
+    article="none",
+    title="two digits, for tests",
+    task=ReverseIncrement(n_digits=2),
+    model=ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4),
+    train=TrainSpec(
+        split=OrderedSplit(n_train=12), batches=IndependentBatches(steps=12, batch_size=4, round_steps=4), lr=1e-2
+    ),
+    published_seed=0,
+)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A table with one tiny study, and stores in an empty folder."""
+    monkeypatch.setitem(studies.STUDIES, "tiny", TINY)
+    monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("TINYCIRCUITS_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.delenv("TINYCIRCUITS_FROZEN", raising=False)
+    return tmp_path
+
+
+def test_the_second_call_loads_what_the_first_one_trained(house, monkeypatch):
+    first = runs.run("tiny")
+    monkeypatch.setattr(runs, "train", lambda *_, **__: pytest.fail("trained again"))
+    second = runs.run("tiny")
+    assert second.metrics == first.metrics
+    assert first.history["step"] == [0, 4, 8, 12]
+    tokens = TINY.task.inputs(TINY.task.sequences())
+    with torch.no_grad():
+        assert torch.equal(first.model(tokens), second.model(tokens))
+    assert set(first.provenance) >= {"commit", "date", "device", "seconds", "torch", "transformer_lens"}
+
+
+def test_a_frozen_house_trains_nothing(house, monkeypatch):
+    monkeypatch.setenv("TINYCIRCUITS_FROZEN", "1")
+    with pytest.raises(MissingResult, match="tinycircuits train tiny --seed 3"):
+        runs.run("tiny", 3)
+    assert not (house / "results").exists()
+
+
+def test_a_damaged_result_is_never_retrained_silently(house, monkeypatch):
+    runs.run("tiny")
+    weights = next((house / "results").rglob("model.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    monkeypatch.setattr(runs, "train", lambda *_, **__: pytest.fail("trained again"))
+    with pytest.raises(CorruptResult, match=r"model.safetensors is damaged.*tinycircuits train tiny --seed 0"):
+        runs.run("tiny")
+
+
+def test_a_result_made_by_another_recipe_is_not_taken_for_this_one(house, monkeypatch):
+    runs.run("tiny")
+    other = TINY.train.model_copy(update={"recipe": 2})
+    monkeypatch.setitem(studies.STUDIES, "tiny", Study(**{**TINY.__dict__, "train": other}))
+    monkeypatch.setenv("TINYCIRCUITS_FROZEN", "1")
+    with pytest.raises(MissingResult, match="1 of other seeds or recipes"):
+        runs.run("tiny")
+    assert runs.stored_seeds("tiny") == []
+
+
+def test_a_broken_run_goes_on_from_its_last_round(house, monkeypatch):
+    whole = runs.run("tiny", 5).metrics
+    (house / "results").rename(house / "away")
+    real = runs.train
+
+    def interrupted(*args, on_round, **kwargs):
+        def stop(checkpoint):
+            on_round(checkpoint)
+            if len(checkpoint.history) == 3:
+                raise KeyboardInterrupt
+
+        return real(*args, on_round=stop, **kwargs)
+
+    monkeypatch.setattr(runs, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run("tiny", 5)
+    assert runs.checkpoint_round("tiny", 5) == 2
+    assert runs.stored_seeds("tiny") == []
+    resumed = []
+    monkeypatch.setattr(runs, "train", lambda *a, resume, **k: resumed.append(resume) or real(*a, resume=resume, **k))
+    assert runs.run("tiny", 5).metrics == whole
+    assert len(resumed[0].history) == 3
+    assert runs.checkpoint_round("tiny", 5) is None
+
+
+@pytest.mark.parametrize(("name", "seed", "said"), [("tinny", None, "known are"), ("tiny", -1, "seed must be 0")])
+def test_unknown_studies_and_seeds_are_refused(house, name, seed, said):
+    with pytest.raises(ValueError, match=said):
+        runs.run(name, seed)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_published_model_is_the_smallest_seed_without_a_mistake(name):
+    published = runs.load(name)
+    assert published.errors().wrong_digits == 0
+    assert published.errors().n_sequences == 4**published.study.task.n_digits
+    assert [run.errors().wrong_digits > 0 for run in runs.smaller_seeds(name)] == [True] * published.seed
+
+
+@pytest.mark.slow
+def test_a_killed_training_of_four_digits_ends_with_the_stored_metrics(tmp_path):
+    """Guards the recipe number: a change of the loop that changes the outcome must raise ``TrainSpec.recipe``.
+
+    Another processor rounds differently, and training amplifies the last bit: there only the start can agree.
+    """
+    published = runs.load("reversal-4d-2l")
+    environment = {
+        **os.environ,
+        "TINYCIRCUITS_RESULTS": str(tmp_path / "results"),
+        "TINYCIRCUITS_CHECKPOINTS": str(tmp_path / "checkpoints"),
+        "TINYCIRCUITS_FROZEN": "0",
+    }
+    command = [sys.executable, "-m", "tinycircuits.cli", "train", "reversal-4d-2l"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "checkpoints").rglob("provenance.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list((tmp_path / "results").rglob("provenance.json"))
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "of 1,024 digits wrong" in again.stdout
+    stored = json.loads(next((tmp_path / "results").rglob("metrics.json")).read_text())
+    rounds = slice(None) if published.provenance["device"] == runs.processor() else slice(2)
+    for column, values in published.history.items():
+        assert stored["history"][column][rounds] == pytest.approx(values[rounds], rel=1e-6), column
+    if rounds == slice(None):
+        assert {mode: stored[mode] for mode in MODES} == {mode: published.metrics[mode] for mode in MODES}
+        assert stored["loss"] == pytest.approx(published.metrics["loss"], rel=1e-6)

@@ -1,0 +1,69 @@
+"""Specs: what enters a key, and what is refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from tinycircuits.models import ModelSpec
+from tinycircuits.specs import Spec
+from tinycircuits.store import key
+from tinycircuits.studies import STUDIES
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement
+
+
+class Cat(Spec):
+    legs: int = 4
+
+
+class Dog(Spec):
+    legs: int = 4
+
+
+def test_two_specs_with_equal_fields_have_different_keys():
+    assert key(Cat().described()) != key(Dog().described())
+
+
+def test_a_description_names_the_class_of_every_nested_spec():
+    described = STUDIES["reversal-4d-2l"].spec(0).described()
+    assert described["type"] == "RunSpec"
+    assert described["task"]["type"] == "ReverseIncrement"
+    assert described["train"]["split"] == {"type": "OrderedSplit", "n_train": 200}
+    assert described["train"]["batches"]["type"] == "IndependentBatches"
+
+
+def test_the_published_keys_have_not_changed_by_accident():
+    keys = {name: key(study.spec(study.published_seed).described()) for name, study in STUDIES.items()}
+    assert keys == {
+        "reversal-8d-2l": "81aeb48fa79922c0",
+        "reversal-8d-1l": "1b0dfb0463415b5c",
+        "reversal-4d-2l": "0e0e03e1134570c8",
+    }
+
+
+@pytest.mark.parametrize("change", [{"n_digits": 5}, {"modulus": 5}, {"increment": 2}])
+def test_every_field_enters_the_key(change):
+    base = ReverseIncrement(n_digits=4)
+    assert key(base.model_copy(update=change).described()) != key(base.described())
+
+
+@pytest.mark.parametrize(
+    ("build", "named"),
+    [
+        (lambda: ReverseIncrement(n_digits=0), "n_digits"),
+        (lambda: ReverseIncrement(n_digits=4, modulus=1), "modulus"),
+        (lambda: ReverseIncrement(n_digits="4"), "n_digits"),
+        (lambda: OrderedSplit(n_train=0), "n_train"),
+        (lambda: ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4, act_fn="rleu"), "act_fn"),
+        (
+            lambda: ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4, attention_dir="casual"),
+            "attention_dir",
+        ),
+    ],
+)
+def test_bad_fields_are_refused_by_name(build, named):
+    with pytest.raises(ValidationError, match=named):
+        build()
+
+
+def test_a_spec_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        Cat().legs = 3

@@ -1,0 +1,159 @@
+"""Training: the loop does what the recipe says, and can be broken and resumed."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinycircuits.evaluation import count, free_running, teacher_forced
+from tinycircuits.models import ModelSpec, build
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
+from tinycircuits.training import EpochBatches, IndependentBatches, TrainSpec, resolve_device, train
+
+TASK = ReverseIncrement(n_digits=2)
+MODEL = ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4)
+EPOCHS = TrainSpec(
+    split=ShuffledSplit(n_train=12, seed=0),
+    batches=EpochBatches(epochs=4, batch_size=5),
+    lr=1e-2,
+    warmup_steps=3,
+    decay="cosine",
+    clip_norm=0.5,
+)
+STEPS = TrainSpec(
+    split=OrderedSplit(n_train=12), batches=IndependentBatches(steps=12, batch_size=5, round_steps=4), lr=1e-2
+)
+recipes = pytest.mark.parametrize("spec", [EPOCHS, STEPS], ids=["epochs", "steps"])
+
+
+def plain_loop(spec, batches, seed):
+    """The recipe in the plainest way: the bridge itself, the unfused optimizer, losses of each answer one by one."""
+    model = build(MODEL, TASK, seed=seed, dtype="float64")
+    sequences = TASK.sequences()[spec.split.indices(16).train]
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=spec.lr, betas=spec.betas, weight_decay=spec.weight_decay, foreach=False
+    )
+    for step, batch in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = spec.lr_at(step, len(batches))
+        logits = model(sequences[batch, :-1])
+        losses = [
+            -logits[row, 2 + i].log_softmax(-1)[sequences[b, 3 + i]] for row, b in enumerate(batch) for i in range(2)
+        ]
+        optimizer.zero_grad()
+        (sum(losses) / len(losses)).backward()
+        if spec.clip_norm:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
+        optimizer.step()
+    return model
+
+
+@recipes
+def test_training_equals_the_plain_loop(spec, monkeypatch):
+    drawn = []
+    kind = type(spec.batches)
+    draw = kind.draw
+    monkeypatch.setattr(kind, "draw", lambda *args: drawn.append(draw(*args)) or drawn[-1])
+    model, history = train(TASK, MODEL, spec, seed=7)
+    batches = [batch for round_ in drawn for batch in round_]
+    assert len(batches) == spec.batches.n_steps(12) == history[-1].step
+    for fast, plain in zip(model.parameters(), plain_loop(spec, batches, seed=7).parameters(), strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-12)
+
+
+@recipes
+def test_a_run_resumed_after_any_round_equals_an_unbroken_one(spec):
+    kept = []
+    model, history = train(TASK, MODEL, spec, seed=1, on_round=kept.append)
+    assert len(kept) == spec.batches.n_rounds == len(history) - 1
+    for checkpoint in kept:
+        again, history_again = train(TASK, MODEL, spec, seed=1, resume=checkpoint)
+        assert history_again == history
+        for one, two in zip(model.parameters(), again.parameters(), strict=True):
+            assert torch.equal(one, two)
+
+
+def test_the_seed_decides_the_outcome():
+    first, second, other = (train(TASK, MODEL, STEPS, seed=seed)[1] for seed in (0, 0, 1))
+    assert first == second
+    assert first != other
+
+
+def test_an_epoch_visits_every_training_sequence_once():
+    batches = EPOCHS.batches.draw(12, torch.Generator().manual_seed(0))
+    assert [len(batch) for batch in batches] == [5, 5, 2]
+    assert torch.cat(batches).sort().values.tolist() == list(range(12))
+
+
+def test_an_independent_batch_repeats_no_sequence():
+    batches = STEPS.batches.draw(12, torch.Generator().manual_seed(0))
+    assert [len(set(batch.tolist())) for batch in batches] == [5, 5, 5, 5]
+
+
+@given(step=st.integers(0, 99), warmup=st.integers(0, 50))
+def test_the_learning_rate_rises_then_falls_and_stays_in_range(step, warmup):
+    spec = EPOCHS.model_copy(update={"warmup_steps": warmup})
+    rate = spec.lr_at(step, 100)
+    assert 0 < rate <= spec.lr
+    rising = step < warmup
+    assert (spec.lr_at(step + 1, 100) >= rate) if rising else (spec.lr_at(step + 1, 100) <= rate)
+    assert spec.lr_at(100, 100) == pytest.approx(0)
+
+
+@torch.no_grad()
+def test_the_loss_is_the_mean_surprise_of_the_answers():
+    model, sequences = build(MODEL, TASK, seed=0, dtype="float64"), TASK.sequences()
+    with torch.no_grad():
+        model.unembed.weight.zero_()
+    scores = teacher_forced(model, TASK, sequences)
+    assert scores.mean_loss() == pytest.approx(math.log(TASK.d_vocab), abs=1e-12)
+
+
+@torch.no_grad()
+def test_losses_below_single_precision_are_told_apart():
+    sequences = TASK.sequences()
+
+    def sure(gap):
+        def logits(tokens):
+            answers = TASK.answers(sequences)
+            out = torch.zeros(len(tokens), 4, 5)
+            out[:, 2:].scatter_(2, answers[:, :, None], gap)
+            return out
+
+        return teacher_forced(logits, TASK, sequences).mean_loss()
+
+    assert 0 < sure(40.0) < sure(39.0) < 1e-15
+    assert sure(40.0) == pytest.approx(4 * math.exp(-40), rel=1e-9)
+
+
+@torch.no_grad()
+def test_one_wrong_digit_can_spoil_the_next_when_running_freely():
+    """A model that copies the last token plus one: with the true prefix it errs elsewhere than on its own."""
+    sequences = TASK.sequences()
+
+    def step_up(tokens):
+        return torch.nn.functional.one_hot((tokens + 1) % 4, 5).double()
+
+    forced, free = teacher_forced(step_up, TASK, sequences).errors(), count(free_running(step_up, TASK, sequences))
+    plain_forced = plain_free = 0
+    for x0, x1 in ((int(s[1]), int(s[2])) for s in sequences):
+        y0, y1 = (x1 + 1) % 4, (x0 + 1) % 4
+        guess = (x1 + 1) % 4
+        plain_forced += (guess != y0) + ((y0 + 1) % 4 != y1)
+        plain_free += (guess != y0) + ((guess + 1) % 4 != y1)
+    assert (forced.wrong_digits, free.wrong_digits) == (plain_forced, plain_free)
+    assert forced.n_digits == 32
+    assert forced.accuracy == 1 - forced.wrong_digits / 32
+
+
+@pytest.mark.parametrize(("device", "said"), [("gpu", "cpu, cuda or auto"), ("cuda", "not usable here")])
+def test_an_unusable_device_is_refused_before_any_work(device, said, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=said):
+        train(TASK, MODEL, STEPS, seed=0, device=device)
+
+
+def test_auto_takes_the_cpu_where_there_is_no_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto").type == "cpu"
