@@ -31,10 +31,10 @@ def checked_name(name: str) -> str:
 class Figure:
     """A result drawn twice, with the words that go with it and the numbers that it shows.
 
-    ``name`` is the figure's label (``fig-<name>``) and file name. ``caption`` is MyST. ``alt`` states the finding in plain text.
-    ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are (label, restyle)
-    pairs, switched by a menu titled ``choice_title`` on the page; the first is what is shown at first. Where the page is
-    narrower than ``min_width`` pixels, the figure scrolls inside itself.
+    ``name`` is the figure's label (``fig-<name>``) and file name. ``caption`` is MyST. ``alt`` states the finding in
+    plain text. ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are
+    (label, restyle) pairs, switched by a menu titled ``choice_title`` on the page, the first at first. Where the page
+    is narrower than ``min_width`` pixels, the figure scrolls inside itself.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Writes every figure of the book as files: beside the pages, and in the repository's ``figures/``.
 
-While a chapter is read, its figures are kept in the build folder, so that they are there as well when the chapter itself is
-not read again. At the end of the build they are copied from there.
+While a chapter is read, its figures are kept in the build folder, so that they are there as well when the chapter
+itself is not read again. At the end of the build they are copied from there.
 """
 
 import os

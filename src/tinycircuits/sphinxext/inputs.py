@@ -14,7 +14,7 @@ import grimp
 
 @dataclass(frozen=True)
 class Project:
-    """Where a chapter's inputs live. ``results`` is one folder per study; ``loader`` is the module that opens results."""
+    """Where a chapter's inputs live. ``results`` has one folder per study; ``loader`` is the module that opens them."""
 
     package: str
     results: Path
@@ -113,7 +113,10 @@ def digest(project: Project, cells: Iterable[str], named: Iterable[str] = ()) ->
         studies = set(known)
     results = [p for s in sorted(studies) for p in sorted((project.results / s).rglob("*")) if p.is_file()]
     total = hashlib.sha256(f"python {sys.version_info.major}.{sys.version_info.minor}".encode())
-    for root, path in [*((project.folder, p) for p in project.files(modules)), *((project.results, p) for p in results)]:
+    for root, path in [
+        *((project.folder, p) for p in project.files(modules)),
+        *((project.results, p) for p in results),
+    ]:
         total.update(path.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     total.update(project.lock.read_bytes() if project.lock.exists() else b"")
     return total.hexdigest()[:16]

@@ -4,7 +4,7 @@ import time
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -16,15 +16,17 @@ class ChapterError(Exception):
     """A chapter's cell failed; the message names the chapter and the cell and holds the traceback."""
 
 
-class _ForkProvisioner(LocalProvisioner):  # type: ignore[misc]
+class _ForkProvisioner(LocalProvisioner):
     """Gets its kernel from a process that has imported the slow libraries."""
 
     zygote: Zygote
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Start the kernel and return how to reach it."""
-        self.process = self.zygote.kernel(self.parent.connection_file, str(kwargs["cwd"]))
-        self.pid = self.pgid = self.process.pid
+        manager: Any = self.parent
+        kernel: Any = self.zygote.kernel(manager.connection_file, str(kwargs["cwd"]))
+        self.process = kernel
+        self.pid = self.pgid = kernel.pid
         self.cwd = kwargs["cwd"]
         return self.connection_info
 

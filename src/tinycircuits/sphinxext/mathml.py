@@ -21,7 +21,7 @@ def markup(latex: str, display: str) -> str:
     Raises ``ValueError`` naming the command that is not understood.
     """
     try:
-        out = convert(latex.strip(), display=display)
+        out = str(convert(latex.strip(), display=display))
     except Exception as error:  # the converter has some forty error classes without a common base
         raise ValueError(f"{type(error).__name__}: {error}") from error
     if found := _UNKNOWN.search(out):

@@ -27,7 +27,7 @@ class FigurePlugin:
             return []
         if inline or data.mime_type != FIGURE_MIME:
             return None
-        shown: dict[str, Any] = data.content  # type: ignore[assignment]
+        shown: dict[str, Any] = data.content
         _keep(renderer, f"{shown['name']}.csv", shown["csv"])
         caption = nodes.caption("", "", *_inline(renderer, shown["caption"], data.line))
         figure = nodes.figure("", _page_face(renderer, shown), _print_face(renderer, shown), caption, align="center")
@@ -44,7 +44,7 @@ class TablePlugin:
         """Return the table's nodes; ``None`` for what is no table of ours."""
         if inline or data.mime_type != TABLE_MIME:
             return None
-        shown: dict[str, Any] = data.content  # type: ignore[assignment]
+        shown: dict[str, Any] = data.content
         _keep(renderer, f"{shown['name']}.csv", shown["csv"])
         numeric = shown["numeric"]
         group = nodes.tgroup("", cols=len(numeric))

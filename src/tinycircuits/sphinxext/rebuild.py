@@ -31,7 +31,7 @@ _FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.S)
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
-class ChaptersFailed(SphinxError):
+class ChaptersFailed(SphinxError):  # type: ignore[misc]
     """At least one chapter did not run to its end."""
 
     category = "Chapter failed"

@@ -1,8 +1,8 @@
 """A process that imports the slow libraries once and is then split into one kernel per chapter.
 
-Importing torch and TransformerLens takes seconds; a copy of a process that has imported them starts at once. Run as a script
-it is that process: it reads one JSON line per kernel from its input, starts the kernel in a copy of itself and answers
-with the copy's process number.
+Importing torch and TransformerLens takes seconds; a copy of a process that has imported them starts at once. Run as a
+script it is that process: it reads one JSON line per kernel from its input, starts the kernel in a copy of itself and
+answers with the copy's process number.
 """
 
 import json
