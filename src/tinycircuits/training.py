@@ -149,7 +149,6 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@one_thread()
 def train(
     task: Task,
     model_spec: ModelSpec,
@@ -207,6 +206,7 @@ class _Loop:
             module.parameters(), lr=spec.lr, betas=spec.betas, weight_decay=spec.weight_decay, fused=True
         )
 
+    @one_thread()
     def play_round(self, index: int, generator: torch.Generator) -> int:
         """Take the steps of round ``index`` and return the number of steps taken so far."""
         first = index * self.n_steps // self.spec.batches.n_rounds

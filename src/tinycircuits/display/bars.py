@@ -27,7 +27,9 @@ from tinycircuits.display.theme import (
 class _Bars:
     """A checked tidy frame, turned into one array per group over all categories."""
 
-    def __init__(self, frame: pd.DataFrame, category: str, value: str, group: str | None, extras: dict[str, str | None]):
+    def __init__(
+        self, frame: pd.DataFrame, category: str, value: str, group: str | None, extras: dict[str, str | None]
+    ):
         self.extras = {role: column for role, column in extras.items() if column is not None}
         for column in [category, value, *([group] if group else []), *self.extras.values()]:
             if column not in frame.columns:
@@ -36,7 +38,9 @@ class _Bars:
         self.value = value
         self.categories = [str(item) for item in dict.fromkeys(frame[category])]
         self.groups = [str(item) for item in dict.fromkeys(frame[group])] if group else [value]
-        keys = zip(frame[category].astype(str), frame[group].astype(str) if group else [value] * len(frame), strict=True)
+        keys = zip(
+            frame[category].astype(str), frame[group].astype(str) if group else [value] * len(frame), strict=True
+        )
         self._row = {key: index for index, key in enumerate(keys)}
         if len(self._row) != len(frame) or len(frame) != len(self.categories) * len(self.groups):
             raise ValueError("frame: exactly one row for every category of every group expected")
@@ -68,9 +72,9 @@ def bars(
 ) -> Figure:
     """Return one bar per row of a tidy ``frame``: ``category`` along the axis, ``group`` side by side and by colour.
 
-    The other names are columns too: ``low`` and ``high`` end each bar's interval, ``control`` is drawn as a diamond over
-    its bar. ``reference`` is a named dashed level, such as chance. Raises ``ValueError`` naming the column for missing or
-    non-finite numbers, and when a category and group has not exactly one row.
+    The other names are columns too: ``low`` and ``high`` end each bar's interval, ``control`` is drawn as a diamond
+    over its bar. ``reference`` is a named dashed level, such as chance. Raises ``ValueError`` naming the column for
+    missing or non-finite numbers, and when a category and group has not exactly one row.
     """
     if (low is None) != (high is None):
         raise ValueError(f"low, high: both or neither expected, got {low!r} and {high!r}")
@@ -82,7 +86,7 @@ def bars(
         _page_face(table, chosen, words, reference, y_range),
         _print_face(table, chosen, words, reference, y_range),
     )
-    return Figure(name, caption, alt, *faces, frame[columns])
+    return Figure(name, caption, alt, *faces, frame[columns], min_width=560)
 
 
 def _offsets(table: _Bars) -> tuple[float, list[float]]:
@@ -107,7 +111,7 @@ def _page_face(
             shown = not any(trace["type"] == "scatter" for trace in traces)
             traces.append(_control_trace(table, group, at, words["control"], shown))
     ticks = {"tickvals": list(range(len(table.categories))), "ticktext": [labels.page(c) for c in table.categories]}
-    x = plotly_axis(title=axis_title(words["x"]), showgrid=False, ticks="", **{k: v for k, v in ticks.items()})
+    x = plotly_axis(title=axis_title(words["x"]), showgrid=False, ticks="", **ticks)
     y = plotly_axis(title=axis_title(words["y"]), range=list(y_range) if y_range else None, rangemode="tozero")
     legend = len(table.groups) > 1 or "control" in table.extras or reference is not None
     layout = plotly_layout(
@@ -137,9 +141,8 @@ def _bar_trace(table: _Bars, group: str, at: list[float], width: float, colour: 
     if "low" in table.extras:
         up = table.column(table.extras["high"], group) - values
         down = values - table.column(table.extras["low"], group)
-        trace["error_y"] = {
-            "array": checks.rounded(up), "arrayminus": checks.rounded(down), "color": GREY, "thickness": 1.5, "width": 4,
-        }  # fmt: skip
+        look = {"color": GREY, "thickness": 1.5, "width": 4}
+        trace["error_y"] = {"array": checks.rounded(up), "arrayminus": checks.rounded(down), **look}
     return trace
 
 
@@ -179,7 +182,9 @@ def _print_face(
         figure = PrintFigure(figsize=(FULL, 2.7))
         axes = figure.subplots()
         for group, offset in zip(table.groups, offsets, strict=True):
-            _print_group(axes, table, group, np.arange(len(table.categories)) + offset, (width, colours[group]))
+            _print_group(
+                axes, table, group, np.arange(len(table.categories), dtype=np.float64) + offset, (width, colours[group])
+            )
         if "control" in table.extras:
             axes.plot([], [], "D", ms=4.5, mfc="white", mec=INK, mew=0.9, label=labels.print_(words["control"]))
         if reference:

@@ -12,7 +12,8 @@ Array = NDArray[np.float64]
 def finite(argument: str, values: ArrayLike, *, ndim: int) -> Array:
     """Return ``values`` as a float64 array of ``ndim`` dimensions.
 
-    Raises ``ValueError`` naming ``argument`` when it is empty, has another number of dimensions, or holds NaN or infinity.
+    Raises ``ValueError`` naming ``argument`` when it is empty, has another number of dimensions, or holds NaN or
+    infinity.
     """
     tensor: Any = values
     array = np.asarray(tensor.detach().cpu() if hasattr(tensor, "detach") else tensor, dtype=np.float64)
@@ -47,7 +48,7 @@ def text(argument: str, value: str) -> str:
 
 
 def rounded(values: Array) -> Any:
-    """Return ``values`` as nested lists with 6 significant digits: what is drawn on the page, in print and in the CSV."""
+    """Return ``values`` as nested lists with 6 significant digits: what the page, the print and the CSV show."""
     if values.ndim > 1:
         return [rounded(row) for row in values]
     return [float(f"{value:.6g}") for value in values]

@@ -35,7 +35,9 @@ class _Style:
 class _Curves:
     """Checked series by panel, with a colour and a dash for each series name."""
 
-    def __init__(self, panels: Mapping[str, Series], log_y: bool, colours: Mapping[str, str], background: Sequence[str]):
+    def __init__(
+        self, panels: Mapping[str, Series], log_y: bool, colours: Mapping[str, str], background: Sequence[str]
+    ):
         if not panels or not all(panels.values()):
             raise ValueError("series: nothing to draw, no series given")
         self.names = list(panels)
@@ -137,7 +139,9 @@ def _figure(curves: _Curves, columns: int, height: float, style: _Style, prose: 
     top = 26 if curves.names != [""] else 8
     panels = Panels(len(curves.names), columns, width, height, left, right, top, 54, gap)
     page = _page_face(curves, panels, style, legend)
-    return Figure(*prose, page, _print_face(curves, panels, style), curves.frame(style.x_title, style.y_title))
+    data = curves.frame(style.x_title, style.y_title)
+    min_width = 300 if columns == 1 and len(curves.series) < 4 else 560
+    return Figure(*prose, page, _print_face(curves, panels, style), data, min_width=min_width)
 
 
 def _page_face(curves: _Curves, panels: Panels, style: _Style, legend: int) -> go.Figure:
@@ -145,7 +149,8 @@ def _page_face(curves: _Curves, panels: Panels, style: _Style, legend: int) -> g
     if style.x_labels is not None:
         x |= {"tickvals": list(range(len(style.x_labels))), "ticktext": [labels.page(text) for text in style.x_labels]}
     limits = curves.y_limits(style.y_range)
-    y = {"title": axis_title(style.y_title), "range": list(limits), "type": "log" if curves.log_y else "linear"}
+    scale = "log" if curves.log_y else "linear"
+    y: dict[str, Any] = {"title": axis_title(style.y_title), "range": list(limits), "type": scale}
     if curves.log_y:
         y |= {"dtick": max(1, round((limits[1] - limits[0]) / 5)), "exponentformat": "power"}
     layout = plotly_layout(
@@ -225,7 +230,11 @@ def _print_panel(axes: Axes, curves: _Curves, index: int, style: _Style) -> None
     dashes = dict(zip(_DASHES, ("-", "--", ":", "-."), strict=True))
     for name, (x, y) in curves.panels[index].items():
         behind = name in curves.background
-        look = {"color": curves.colours[name], "linestyle": dashes[curves.dashes[name]], "lw": 0.6 if behind else 1.3}
+        look: dict[str, Any] = {
+            "color": curves.colours[name],
+            "linestyle": dashes[curves.dashes[name]],
+            "lw": 0.6 if behind else 1.3,
+        }
         label = "_nolegend_" if behind else labels.print_(name)
         drawn = (checks.rounded(x), checks.rounded(y))
         axes.plot(*drawn, label=label, marker="o" if style.markers else "", ms=3, zorder=1 if behind else 2, **look)

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import checks
-from tinycircuits.display.theme import FULL, INK, print_style
+from tinycircuits.display.theme import FULL, INK, PAGE_WIDTH, print_style
 
 FIGURE_MIME = "application/vnd.tinycircuits.figure+json"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -31,9 +31,10 @@ def checked_name(name: str) -> str:
 class Figure:
     """A result drawn twice, with the words that go with it and the numbers that it shows.
 
-    ``name`` is the figure's label (``fig-<name>``) and file name. ``caption`` is MyST. ``alt`` states the finding in plain text.
-    ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are (label, restyle)
-    pairs, switched by a menu titled ``choice_title`` on the page; the first is what is shown at first.
+    ``name`` is the figure's label (``fig-<name>``) and file name. ``caption`` is MyST. ``alt`` states the finding in
+    plain text. ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are
+    (label, restyle) pairs, switched by a menu titled ``choice_title`` on the page, the first at first. Where the page
+    is narrower than ``min_width`` pixels, the figure scrolls inside itself.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Figure:
     data: pd.DataFrame
     choices: tuple[tuple[str, dict[str, Any]], ...] = ()
     choice_title: str = ""
+    min_width: int = 300
 
     def __post_init__(self) -> None:
         checked_name(self.name)
@@ -75,8 +77,8 @@ class Figure:
         described = json.loads(self.plotly_fig.to_json())
         described.get("layout", {}).pop("template", None)
         described |= {"config": _PLOTLY_CONFIG, "choices": self.choices}
-        width = f"max-width:{min(100.0, 100 * self.mpl_fig.get_figwidth() / FULL):.0f}%"
-        size = f"{width};height:{self.plotly_fig.layout.height:.0f}px"
+        width = round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
+        size = f"max-width:{width}px;min-width:{self.min_width}px;height:{self.plotly_fig.layout.height:.0f}px"
         return (
             f'<div class="tc-figure" role="group" aria-label="{label}">{self._menu()}'
             f'<div class="tc-plot" id="plot-{self.name}" style="{size}"></div>'

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as PrintFigure
 from numpy.typing import ArrayLike
 
@@ -25,7 +26,12 @@ class _Grid:
     """Checked matrices of equal shape with their axis labels."""
 
     def __init__(
-        self, panels: dict[str, ArrayLike], x_labels: Sequence[str], y_labels: Sequence[str], scale: Scale, argument: str
+        self,
+        panels: dict[str, ArrayLike],
+        x_labels: Sequence[str],
+        y_labels: Sequence[str],
+        scale: Scale,
+        argument: str,
     ) -> None:
         if not panels:
             raise ValueError(f"{argument}: nothing to draw, no matrix given")
@@ -70,13 +76,13 @@ def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = Fal
     """Return panels whose cells are square at full page width where that is possible."""
     count = 1 if menu else len(grid.names)
     left = 46 + 7.5 * max(len(label) for label in grid.y_labels)
-    room = PAGE_WIDTH - left - 78
+    room = PAGE_WIDTH - left - 84
     most = min(count, columns or max(1, int(room // max(150, 13 * grid.shape[1]))))
     columns = -(-count // -(-count // most))  # as many rows as needed, then equally long ones
     cell = min(_CELL, (room - 18 * (columns - 1)) / columns / grid.shape[1])
     # Long thin matrices would be slivers with square cells.
     height = max(cell * grid.shape[0], min(90.0, 22.0 * grid.shape[0]))
-    return Panels(count, columns, cell * grid.shape[1], height, left, 78, 26 if title_rows else 8, 50)
+    return Panels(count, columns, cell * grid.shape[1], height, left, 84, 26 if title_rows else 10, 50)
 
 
 def heatmap(
@@ -157,7 +163,8 @@ def matrix_picker(
 
 def _figure(grid: _Grid, panels: Panels, words: tuple[str, str, str], prose: tuple[str, str, str]) -> Figure:
     page = _page_face(grid, panels, words, titled=True)
-    return Figure(*prose, page, _print_face(grid, panels, words), grid.frame(*words))
+    print_fig = _print_face(grid, panels, words)
+    return Figure(*prose, page, print_fig, grid.frame(*words), min_width=300 if panels.columns == 1 else 560)
 
 
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:
@@ -165,7 +172,10 @@ def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, An
     x_title, y_title, unit = (labels.page(word) for word in words)
     values = checks.rounded(grid.values[index])
     hover = [
-        [f"{y_title}: {y}<br>{x_title}: {x}<br><b>{v:.4g}</b> {unit}" for x, v in zip(_pages(grid.x_labels), row, strict=True)]
+        [
+            f"{y_title}: {y}<br>{x_title}: {x}<br><b>{v:.4g}</b> {unit}"
+            for x, v in zip(_pages(grid.x_labels), row, strict=True)
+        ]
         for y, row in zip(_pages(grid.y_labels), values, strict=True)
     ]
     return {
@@ -221,6 +231,8 @@ def _colour_bar(grid: _Grid, unit: str, panels: Panels) -> dict[str, Any]:
         "ypad": 0,
         "nticks": 5 if panels.total_height > 200 else 3,
     }
+    if grid.scale == "share":
+        bar |= {"tickmode": "array", "tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["0", "0.25", "0.5", "0.75", "1"]}
     return {"colorscale": plotly_scale(grid.scale), "cmin": low, "cmax": high, "colorbar": bar}
 
 
@@ -236,7 +248,7 @@ def _print_face(grid: _Grid, panels: Panels, words: tuple[str, str, str]) -> Pri
             axes.set_xlabel(labels.print_(x_title) if panels.is_bottom(index) else "")
             axes.set_ylabel(labels.print_(y_title) if panels.is_left(index) else "")
         bar = figure.colorbar(mesh, ax=all_axes, label=labels.print_(unit), fraction=0.04, pad=0.015, aspect=25)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure
 
 
@@ -247,7 +259,13 @@ def _prints(texts: Sequence[str]) -> list[str]:
 def _cells(axes: Axes, grid: _Grid, values: Array) -> Any:
     """Draw the cells of one matrix as vectors, with their texts, and return the mappable."""
     low, high = grid.limits
-    style = {"cmap": colour_map(grid.scale), "vmin": low, "vmax": high, "edgecolors": "white", "linewidth": 0.4}
+    style: dict[str, Any] = {
+        "cmap": colour_map(grid.scale),
+        "vmin": low,
+        "vmax": high,
+        "edgecolors": "white",
+        "linewidth": 0.4,
+    }
     mesh = axes.pcolormesh(np.arange(-0.5, values.shape[1]), np.arange(-0.5, values.shape[0]), values, **style)
     axes.invert_yaxis()
     axes.tick_params(length=0)
@@ -255,6 +273,6 @@ def _cells(axes: Axes, grid: _Grid, values: Array) -> Any:
     for (row, column), value in np.ndenumerate(values):
         shown = grid.cell_texts(values)[row][column] if values.size <= _LARGEST_LABELLED else ""
         if shown:
-            background = colour_map(grid.scale)((value - low) / (high - low))
+            background = to_hex(colour_map(grid.scale)((value - low) / (high - low)))
             axes.text(column, row, shown, ha="center", va="center", size=7.5, color=on_colour(background))
     return mesh

@@ -1,4 +1,4 @@
-"""The same label for both faces: tokens such as ``x_0`` become a letter with a subscript, all other text is taken literally."""
+"""The same label for both faces: ``x_0`` becomes a letter with a subscript, all other text is taken literally."""
 
 import re
 from html import escape

@@ -15,8 +15,8 @@ from tinycircuits.display.theme import FULL, PAGE_WIDTH, plotly_axis
 class Panels:
     """Equal panels, left to right and top to bottom. Sizes are CSS pixels of a page ``PAGE_WIDTH`` wide.
 
-    ``left`` and ``right`` are the margins for row labels and colour bar, ``top`` and ``bottom`` those for titles and axis
-    labels; ``gap`` separates columns.
+    ``left`` and ``right`` are the margins for row labels and colour bar, ``top`` and ``bottom`` those for titles and
+    axis labels; ``gap`` separates columns.
     """
 
     count: int

@@ -1,4 +1,4 @@
-"""The one look of all figures: colours, colour maps, sizes and type, for the page (plotly) and for print (matplotlib)."""
+"""The one look of all figures: colours, maps, sizes and type, for the page (plotly) and for print (matplotlib)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,8 @@ def _oklab(colour: str) -> NDArray[np.float64]:
 
 def _hex(lab: NDArray[np.float64]) -> str:
     rgb = np.linalg.solve(_TO_LMS, np.linalg.solve(_FROM_LMS, lab) ** 3).clip(0, 1)
-    return to_hex(np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055))
+    red, green, blue = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055)
+    return to_hex((float(red), float(green), float(blue)))
 
 
 _TO_LMS = np.array(
@@ -123,7 +124,8 @@ def _register_fonts() -> None:
 def print_style(salt: str = "") -> Iterator[None]:
     """Draw with the book's type, sizes and line widths in this block; ``salt`` fixes the ids inside an SVG."""
     _register_fonts()
-    with mpl.rc_context(rc={**_PRINT, "svg.hashsalt": salt}):
+    settings: Any = {**_PRINT, "svg.hashsalt": salt}
+    with mpl.rc_context(rc=settings):
         yield
 
 

@@ -1,5 +1,6 @@
 """The book's Sphinx extensions, loaded through ``_config.yml``.
 
-``mimes`` shows figures and tables, ``figures`` writes them as files, ``assets`` serves scripts, styles and formulas without
-a network, ``rebuild`` executes exactly the chapters whose inputs changed.
+``mimes`` shows figures and tables, ``figures`` writes them as files, ``assets`` serves scripts and styles and
+``mathml`` formulas without a network, ``latex`` sets the type in print, ``rebuild`` executes exactly the
+chapters whose inputs changed.
 """

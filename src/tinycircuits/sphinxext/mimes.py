@@ -10,6 +10,7 @@ from sphinx import addnodes
 
 from tinycircuits.display.figure import FIGURE_MIME
 from tinycircuits.display.table import TABLE_MIME
+from tinycircuits.sphinxext.figures import kept, write
 
 
 class FigurePlugin:
@@ -20,14 +21,17 @@ class FigurePlugin:
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
         """Return the figure's nodes; nothing for its plain fallback; ``None`` for what is no figure of ours."""
-        if _is_fallback(data):
+        if name := _fallback_of(data):
+            if data.mime_type == "image/svg+xml":
+                _keep(renderer, f"{name}.svg", data.string)
             return []
         if inline or data.mime_type != FIGURE_MIME:
             return None
-        shown: dict[str, Any] = data.content  # type: ignore[assignment]
-        figure = nodes.figure("", _page_face(renderer, shown), _print_face(renderer, shown), align="center")
+        shown: dict[str, Any] = data.content
+        _keep(renderer, f"{shown['name']}.csv", shown["csv"])
         caption = nodes.caption("", "", *_inline(renderer, shown["caption"], data.line))
-        return [_named(renderer, figure + caption, f"fig-{shown['name']}", data.line)]
+        figure = nodes.figure("", _page_face(renderer, shown), _print_face(renderer, shown), caption, align="center")
+        return [_named(renderer, figure, f"fig-{shown['name']}", data.line)]
 
 
 class TablePlugin:
@@ -40,7 +44,8 @@ class TablePlugin:
         """Return the table's nodes; ``None`` for what is no table of ours."""
         if inline or data.mime_type != TABLE_MIME:
             return None
-        shown: dict[str, Any] = data.content  # type: ignore[assignment]
+        shown: dict[str, Any] = data.content
+        _keep(renderer, f"{shown['name']}.csv", shown["csv"])
         numeric = shown["numeric"]
         group = nodes.tgroup("", cols=len(numeric))
         group += [nodes.colspec(colwidth=1) for _ in numeric]
@@ -52,10 +57,16 @@ class TablePlugin:
         return [columns, table]
 
 
-def _is_fallback(data: MimeData) -> bool:
-    """Whether this is what a notebook outside the book shows instead."""
+def _fallback_of(data: MimeData) -> str:
+    """Return the name of the figure for which this stands in a notebook outside the book, or nothing."""
     described = data.output_metadata.get(data.mime_type)
-    return isinstance(described, dict) and "fallback_of" in described
+    return str(described.get("fallback_of", "")) if isinstance(described, dict) else ""
+
+
+def _keep(renderer: NbElementRenderer, file: str, text: str) -> None:
+    """Keep a file of a figure for the end of the build."""
+    env = renderer.renderer.sphinx_env
+    write(kept(env, env.docname) / file, text.encode())
 
 
 def _inline(renderer: NbElementRenderer, text: str, line: int | None) -> list[nodes.Node]:

@@ -26,17 +26,29 @@
     keys.reduce((node, key) => (node[key] ??= {}), target)[last] = value;
   }
 
+  /* A matrix keeps the shape of its cells, within reason, where the page is narrower than the drawing was laid out for. */
+  function fitted(layout, plot) {
+    const designed = parseFloat(plot.style.maxWidth);
+    if (!layout.coloraxis || plot.clientWidth >= designed) return;
+    const { l, r, t, b } = layout.margin;
+    const shrink = Math.max(0.6, (plot.clientWidth - l - r) / (designed - l - r));
+    layout.height = t + b + (layout.height - t - b) * shrink;
+    plot.style.height = layout.height + "px";
+  }
+
   function draw(holder) {
     const plot = holder.querySelector(".tc-plot");
     const { data, layout, config, choices } = JSON.parse(holder.querySelector("script").textContent);
     for (const [path, value] of Object.entries(themed(layout))) set(layout, path, value);
+    fitted(layout, plot);
     const menu = holder.querySelector("select");
     if (menu) menu.addEventListener("change", () => Plotly.restyle(plot, choices[menu.selectedIndex][1], [0]));
     return Plotly.newPlot(plot, data, layout, config).then(() => holder.classList.add("tc-drawn"));
   }
 
   function start() {
-    document.querySelectorAll(".tc-figure").forEach(draw);
+    // Plotly measures texts when it draws, so the typeface has to be there.
+    document.fonts.load('14px "Tiny Sans"').finally(() => document.querySelectorAll(".tc-figure").forEach(draw));
     const follow = () =>
       document.querySelectorAll(".tc-drawn .tc-plot").forEach((plot) => Plotly.relayout(plot, themed(plot.layout)));
     new MutationObserver(follow).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });

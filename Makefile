@@ -1,0 +1,64 @@
+# Everything a reader or a contributor runs. `make` alone lists it.
+
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SITE := book/_build/html
+TESTS ?= tests
+BUILD_ARGS ?= -W -n --keep-going
+
+.DEFAULT_GOAL := help
+.PHONY: help book test check lint pdf serve bench pins lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PYTHON=python3.12 chooses the interpreter, PIP_ARGS='--extra-index-url ...' is passed on to pip."
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1); try make PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --editable .
+	@touch $@
+
+book: $(STAMP) ## build the book from the committed results
+	TINYCIRCUITS_FROZEN=1 $(BIN)/jupyter-book build book $(BUILD_ARGS)
+	@echo "open $(CURDIR)/$(SITE)/index.html"
+
+lint: $(STAMP) ## style, types and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## lint, then the test suite
+	$(BIN)/pytest -n 2 -m "not slow" $(TESTS)
+
+check: ## what CI runs: tests, book, and the tests of the built book
+	.ci/run
+
+serve: $(STAMP) ## show the built book at http://localhost:8000
+	@test -d $(SITE) || { echo "there is no book yet: make book"; exit 1; }
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(SITE)
+
+pdf: $(STAMP) ## typeset the book (needs TeX)
+	@command -v latexmk >/dev/null && command -v xelatex >/dev/null || \
+	    { echo "TeX is missing. Debian, Ubuntu: apt-get install $$(cat .ci/tex-packages); macOS: brew install --cask mactex"; exit 1; }
+	TINYCIRCUITS_FROZEN=1 $(BIN)/jupyter-book build book --builder pdflatex $(BUILD_ARGS)
+	@echo "open $(CURDIR)/book/_build/latex/from-zero-to-mechanistic-interpretability.pdf"
+
+bench: $(STAMP) ## measure training and analyses, as ratios
+	$(BIN)/python benchmarks/run.py
+
+pins: $(STAMP) ## measure the pinned numbers anew and show what changed
+	-$(BIN)/pytest -n 2 --regen-all -q $(TESTS)
+	git diff --stat -- tests && git diff -- tests
+
+lock: $(STAMP) ## choose the versions in requirements.lock anew
+	$(BIN)/python tools/lock.py
+
+clean: ## remove what was built, keep the environment
+	rm -rf book/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,40 @@
+"""Scripts, styles and fonts from this machine only; plotly on pages that draw with it and on no other."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from tinycircuits.display.theme import FONTS
+from tinycircuits.sphinxext.figures import write
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def copy(app: Sphinx) -> None:
+    """Copy what the pages load into the site."""
+    if app.builder.format != "html":
+        return
+    target = Path(app.outdir, "_static")
+    write(target / "plotly.min.js", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
+    for path in sorted(_STATIC.iterdir()):
+        write(target / path.name, path.read_bytes())
+    for path in sorted(FONTS.glob("*.ttf")):
+        write(target / path.name, path.read_bytes())
+
+
+def per_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Load plotly where there is something to draw, and drop what no page of this book uses."""
+    context["script_files"][:] = [file for file in context["script_files"] if "thebe" not in str(file)]
+    if 'class="tc-plot"' in context.get("body", ""):
+        app.add_js_file("plotly.min.js", loading_method="defer")
+        app.add_js_file("tinycircuits.js", loading_method="defer")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect to the build."""
+    app.connect("builder-inited", copy)
+    app.connect("html-page-context", per_page)
+    app.add_css_file("tinycircuits.css", priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
