@@ -1,0 +1,7 @@
+"""Checks every annotated shape while the tests run, and keeps torch to one thread: the models are tiny."""
+
+import torch
+from jaxtyping import install_import_hook
+
+install_import_hook("tinycircuits", "beartype.beartype")
+torch.set_num_threads(1)

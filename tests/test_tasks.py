@@ -1,0 +1,130 @@
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
+
+tasks = st.builds(
+    ReverseIncrement,
+    n_digits=st.integers(1, 12),
+    modulus=st.integers(2, 64),
+    increment=st.integers(0, 70),
+)
+small_tasks = st.builds(
+    ReverseIncrement, n_digits=st.integers(1, 4), modulus=st.integers(2, 5), increment=st.integers(0, 6)
+)
+
+
+@st.composite
+def task_and_digits(draw):
+    task = draw(tasks)
+    digit = st.integers(0, task.modulus - 1)
+    rows = draw(st.lists(st.lists(digit, min_size=task.n_digits, max_size=task.n_digits), min_size=1, max_size=5))
+    return task, torch.tensor(rows)
+
+
+@given(task_and_digits())
+def test_answers_are_the_digits_backwards_each_raised(case):
+    task, digits = case
+    expected = [[(d + task.increment) % task.modulus for d in reversed(row)] for row in digits.tolist()]
+    assert task.solve(digits).tolist() == expected
+
+
+@given(task_and_digits())
+def test_sequences_are_bos_then_digits_then_answers(case):
+    task, digits = case
+    sequences = task.sequences_of(digits)
+    assert sequences.shape == (len(digits), task.n_ctx)
+    assert (sequences[:, 0] == task.bos).all()
+    assert torch.equal(sequences[:, 1 : task.n_digits + 1], digits)
+    assert torch.equal(task.answers(sequences), task.solve(digits))
+
+
+@given(task_and_digits())
+def test_each_answer_is_its_source_column_raised_and_follows_its_predicting_row(case):
+    task, digits = case
+    sequences = task.sequences_of(digits)
+    source = sequences[:, list(task.source_columns)]
+    assert torch.equal((source + task.increment) % task.modulus, task.answers(sequences))
+    following = [row + 1 for row in task.predicting_rows]
+    assert torch.equal(sequences[:, following], task.answers(sequences))
+    assert task.inputs(sequences).shape[1] == task.n_ctx - 1 == task.predicting_rows[-1] + 1
+
+
+@given(small_tasks)
+def test_sequences_lists_every_input_once_in_the_order_of_itertools_product(task):
+    expected = list(itertools.product(range(task.modulus), repeat=task.n_digits))
+    assert [tuple(row) for row in task.sequences()[:, 1 : task.n_digits + 1].tolist()] == expected
+
+
+@given(small_tasks)
+def test_every_token_and_position_has_a_name(task):
+    assert len(task.token_names) == task.d_vocab
+    assert len(task.position_names) == task.n_ctx
+    assert task.position_names[task.source_columns[0]] == f"x_{task.n_digits - 1}"
+
+
+def test_the_worked_example_of_the_articles():
+    task = ReverseIncrement(n_digits=8)
+    assert task.solve(torch.tensor([[0, 1, 2, 3, 2, 0, 3, 1]])).tolist() == [[2, 0, 1, 3, 0, 3, 2, 1]]
+
+
+def test_eight_digits_modulo_four_give_65536_sequences_of_17_tokens():
+    assert ReverseIncrement(n_digits=8).sequences().shape == (65_536, 17)
+
+
+@given(st.integers(2, 500), st.data())
+def test_splits_are_disjoint_and_cover_everything(n, data):
+    n_train = data.draw(st.integers(1, n - 1))
+    for split in (OrderedSplit(n_train=n_train), ShuffledSplit(n_train=n_train, seed=data.draw(st.integers(0, 9)))):
+        indices = split.indices(n)
+        assert len(indices.train) == n_train
+        assert sorted(torch.cat([indices.train, indices.holdout]).tolist()) == list(range(n))
+
+
+def test_the_ordered_holdout_of_60000_holds_only_sequences_that_begin_with_3_and_then_2_or_3():
+    holdout = OrderedSplit(n_train=60_000).indices(65_536).holdout
+    digits = ReverseIncrement(n_digits=8).sequences()[holdout, 1:9]
+    assert len(holdout) == 5_536
+    assert digits[:, 0].unique().tolist() == [3]
+    assert digits[:, 1].unique().tolist() == [2, 3]
+
+
+def test_the_ordered_holdout_of_200_holds_only_sequences_that_begin_with_3():
+    holdout = OrderedSplit(n_train=200).indices(256).holdout
+    assert ReverseIncrement(n_digits=4).sequences()[holdout, 1].unique().tolist() == [3]
+
+
+def test_a_shuffled_split_depends_on_its_seed_only_and_leaves_the_global_generator_alone():
+    state = torch.get_rng_state()
+    split = ShuffledSplit(n_train=50, seed=3)
+    assert torch.equal(split.indices(100).holdout, split.indices(100).holdout)
+    assert not torch.equal(split.indices(100).holdout, ShuffledSplit(n_train=50, seed=4).indices(100).holdout)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("split", [OrderedSplit(n_train=10), ShuffledSplit(n_train=10, seed=0)])
+def test_a_split_that_holds_nothing_out_is_refused(split):
+    with pytest.raises(ValueError, match="n_train must be below the number of sequences"):
+        split.indices(10)
+
+
+@pytest.mark.parametrize("digits", [[[0, 4]], [[-1, 0]]])
+def test_a_digit_out_of_range_is_refused(digits):
+    with pytest.raises(ValueError, match=r"digits must lie in 0\.\.3"):
+        ReverseIncrement(n_digits=2).solve(torch.tensor(digits))
+
+
+def test_digits_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="digits must have length 2, got 3"):
+        ReverseIncrement(n_digits=2).sequences_of(torch.tensor([[0, 1, 2]]))
+
+
+@pytest.mark.parametrize("field", [{"n_digits": 0}, {"n_digits": 2, "modulus": 1}, {"n_digits": 2, "increment": -1}])
+def test_a_task_that_makes_no_sense_is_refused(field):
+    with pytest.raises(ValidationError):
+        ReverseIncrement(**field)
