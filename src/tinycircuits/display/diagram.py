@@ -51,7 +51,8 @@ def architecture(sizes: Architecture, *, name: str, caption: str, alt: str) -> F
     parts = _parts(sizes)
     top = parts[-1].y + 1.6
     with print_style():
-        figure = PrintFigure(figsize=(FULL, 0.6 * (top + 4.75)), layout="none")
+        figure = PrintFigure(figsize=(FULL, 0.6 * (top + 4.75)))
+        figure.set_layout_engine("none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(-1.55, 8.75), ylim=(-2.15, top + 2.6))
         axes.set_axis_off()
@@ -105,7 +106,7 @@ def _stream(axes: Axes, parts: list[_Part], sizes: Architecture, top: float) -> 
     joins = [part.y + 0.85 for part in parts]
     for low, high in zip([-0.93, *(y + 0.15 for y in joins)], [*(y - 0.15 for y in joins), top + 0.1], strict=True):
         axes.plot([_MAIN, _MAIN], [low, high], color=GREY, lw=2.6, solid_capstyle="butt", zorder=3)
-    axes.add_patch(_arrow((_MAIN, top), (_MAIN, top + 0.24), head=11))
+    axes.add_patch(_arrow((_MAIN, top), (_MAIN, top + 0.24), head=11.0))
     states = ["resid_pre", *(["resid_mid"] if len(parts) == 2 else []), "resid_post"]
     for state, y in zip(states, [0.28, *(y + 0.33 for y in joins)], strict=True):
         axes.text(_MAIN - 0.16, y, state, ha="right", va="center", size=8.4, color=INK)
@@ -114,7 +115,7 @@ def _stream(axes: Axes, parts: list[_Part], sizes: Architecture, top: float) -> 
 
 
 def _arrow(
-    start: tuple[float, float], end: tuple[float, float], *, lw: float = 1.1, head: float = 7
+    start: tuple[float, float], end: tuple[float, float], *, lw: float = 1.1, head: float = 7.0
 ) -> FancyArrowPatch:
     style = f"-|>,head_length={head / 2},head_width={head / 4}"
     return FancyArrowPatch(start, end, arrowstyle=style, lw=lw, color=GREY, shrinkA=0, shrinkB=0, mutation_scale=1)
