@@ -1,0 +1,105 @@
+"""Times the training step against the plain loop, and every exact analysis over all inputs. Prints ratios and seconds.
+
+Runs are interleaved (A B A B ...), so that a change of the machine's speed hits both sides; medians are printed.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from tinycircuits import interp, runs
+from tinycircuits.interp.probes import fit_probe
+from tinycircuits.models import build
+from tinycircuits.studies import STUDIES, Study
+from tinycircuits.training import _Loop, one_thread, without_hooks
+
+PAIRS, STEPS = 5, 60
+
+
+def seconds(job: Callable[[], object]) -> float:
+    """Wall-clock seconds of one call."""
+    started = time.perf_counter()
+    job()
+    return time.perf_counter() - started
+
+
+def plain_steps(study: Study) -> Callable[[], None]:
+    """The articles' loop: the TransformerLens model itself, single precision, the default optimizer."""
+    model = build(study.model, study.task, seed=0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=study.train.lr)
+    sequences = study.task.sequences()[study.train.split.indices(len(study.task.sequences())).train]
+
+    def steps() -> None:
+        for _ in range(STEPS):
+            batch = sequences[torch.randperm(len(sequences))[: study.train.batches.batch_size]]
+            logits = model(study.task.inputs(batch))[:, study.task.predicting_rows]
+            loss = cross_entropy(logits.mT, study.task.answers(batch))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return steps
+
+
+def our_steps(study: Study) -> Callable[[], None]:
+    """The loop of ``tinycircuits.training``, in the recipe's double precision."""
+    model = build(study.model, study.task, seed=0, dtype=study.train.dtype)
+    loop = _Loop(study.task, study.train, without_hooks(model, study.model, study.task), study.task.sequences())
+    size = study.train.batches.batch_size
+
+    @one_thread()
+    def steps() -> None:
+        for step in range(STEPS):
+            loop._step(step, loop.sequences[loop.train[torch.randperm(len(loop.train))[:size]]])
+
+    return steps
+
+
+def time_training() -> None:
+    """Print milliseconds a step, plain and ours, and the ratio, for each study."""
+    print(f"training step, median of {PAIRS} interleaved pairs of {STEPS} steps")
+    print(f"{'study':16} {'plain ms':>9} {'ours ms':>9} {'plain / ours':>13}")
+    for study in STUDIES.values():
+        plain, ours = plain_steps(study), our_steps(study)
+        plain()
+        ours()
+        pairs = [(seconds(plain), seconds(ours)) for _ in range(PAIRS)]
+        ratio = statistics.median(a / b for a, b in pairs)
+        a, b = (1000 * statistics.median(column) / STEPS for column in zip(*pairs, strict=True))
+        print(f"{study.name:16} {a:9.2f} {b:9.2f} {ratio:13.2f}")
+
+
+def time_analyses(name: str) -> None:
+    """Print the seconds of each exact analysis over all inputs of a study."""
+    run = runs.load(name)
+    model, task = run.model, run.study.task
+    sequences = task.sequences()
+    split = run.study.train.split.indices(len(sequences))
+    component = interp.components(model)[0]
+    last = interp.stages(model)[-1].label
+    jobs: dict[str, Callable[[], object]] = {
+        "attention summary": lambda: interp.attention_summary(model, sequences, task, layer=0),
+        "logit lens": lambda: interp.logit_lens(model, sequences, task, layer_norm=True),
+        "cosine to digits": lambda: interp.cosine_to_digits(model, sequences, task, stage=last, to="W_U"),
+        "digit contributions": lambda: interp.digit_contributions(model, sequences, task, layer=0),
+        "neuron activity": lambda: interp.neuron_activity(model, sequences, task, layer=0),
+        "logit attribution": lambda: interp.logit_attribution(model, sequences, task),
+        "interchange": lambda: interp.interchange(model, sequences, task, component, seed=0),
+        "linear read-out": lambda: fit_probe(model, sequences, task, split, stage=last, seed=0),
+        "ablation, one component": lambda: interp.ablation_table(
+            model, sequences, task, only=[component], seed=0, draws=1
+        ),
+        "ablation, whole table": lambda: interp.ablation_table(model, sequences, task, seed=0, draws=1),
+    }
+    print(f"\nexact analyses of {name} over all {len(sequences):,} inputs, seconds")
+    for label, job in jobs.items():
+        print(f"{label:26} {seconds(job):6.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    time_training()
+    for study_name in ("reversal-8d-1l", "reversal-8d-2l"):
+        time_analyses(study_name)

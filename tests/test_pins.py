@@ -1,0 +1,77 @@
+"""The published numbers, pinned. `make pins` measures them anew and shows what changed.
+
+Counts are exact; shares and bits may move by rounding on another processor, within the stated tolerance.
+"""
+
+import pytest
+
+from tinycircuits import interp, runs
+from tinycircuits.studies import STUDIES
+
+TOLERANCE = {"atol": 1e-6, "rtol": 1e-6}
+studies = pytest.mark.parametrize("name", STUDIES)
+
+
+@pytest.fixture(scope="module")
+def published():
+    return {name: runs.load(name) for name in STUDIES}
+
+
+def parts(published, name):
+    run = published[name]
+    return run.model, run.study.task.sequences(), run.study.task
+
+
+@studies
+def test_errors(published, name, data_regression):
+    run = published[name]
+    data_regression.check({mode: run.metrics[mode] for mode in ("teacher_forced", "free_running")})
+
+
+@studies
+def test_losses(published, name, num_regression):
+    num_regression.check({k: [v] for k, v in published[name].metrics["loss"].items()}, default_tolerance=TOLERANCE)
+
+
+@studies
+def test_attention(published, name, num_regression):
+    model, sequences, task = parts(published, name)
+    columns = {}
+    for layer in range(published[name].study.model.n_layers):
+        summary = interp.attention_summary(model, sequences, task, layer=layer)
+        columns |= {
+            f"L{layer} source weight": summary.source_weight,
+            f"L{layer} arg-max share": summary.source_argmax_share,
+            f"L{layer} entropy": summary.entropy_bits,
+            f"L{layer} mass on BOS": summary.mass_bos,
+            f"L{layer} mass on y": summary.mass_answers,
+        }
+    num_regression.check({k: v.numpy() for k, v in columns.items()}, default_tolerance=TOLERANCE)
+
+
+@studies
+def test_read_out(published, name, num_regression):
+    model, sequences, task = parts(published, name)
+    accuracy = {
+        ("with" if norm else "without") + " LayerNorm": interp.logit_lens(
+            model, sequences, task, layer_norm=norm
+        ).overall
+        for norm in (False, True)
+    }
+    num_regression.check({k: v.numpy() for k, v in accuracy.items()}, default_tolerance=TOLERANCE)
+
+
+@studies
+def test_ablation(published, name, data_regression):
+    model, sequences, task = parts(published, name)
+    kinds = interp.KINDS if task.n_digits == 4 else ("zero_weights", "mean")
+    table = interp.ablation_table(model, sequences, task, kinds=kinds, seed=0, draws=0)
+    data_regression.check(
+        {
+            f"{one.component.label}, {one.kind}": {
+                "wrong digits": one.errors().wrong_digits,
+                "of": one.errors().n_digits,
+            }
+            for one in table.ablations
+        }
+    )
