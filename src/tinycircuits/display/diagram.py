@@ -17,7 +17,7 @@ _TEXT = 4.05
 
 
 @dataclass(frozen=True)
-class Architecture:
+class _Sizes:
     """The sizes of a decoder-only, pre-LayerNorm transformer. ``d_mlp`` is ``None`` for an attention-only model."""
 
     n_layers: int
@@ -40,12 +40,25 @@ class _Part:
     prose: str
 
 
-def architecture(sizes: Architecture, *, name: str, caption: str, alt: str) -> Figure:
+def architecture(
+    *,
+    n_layers: int,
+    n_heads: int,
+    d_model: int,
+    d_head: int,
+    d_mlp: int | None,
+    d_vocab: int,
+    n_ctx: int,
+    name: str,
+    caption: str,
+    alt: str,
+) -> Figure:
     """Return the model's diagram, read from the bottom to the top, with the shape of every weight and activation.
 
-    One block is drawn; its repetition is stated. Raises ``ValueError`` for a size below 1.
+    One block is drawn; its repetition is stated. ``d_mlp`` is ``None`` for an attention-only model. Raises
+    ``ValueError`` for a size below 1.
     """
-    shapes = _shapes(sizes)
+    sizes = _Sizes(n_layers, n_heads, d_model, d_head, d_mlp, d_vocab, n_ctx)
     if min(value for value in vars(sizes).values() if value is not None) < 1:
         raise ValueError(f"sizes: every size must be at least 1, got {sizes}")
     parts = _parts(sizes)
@@ -61,10 +74,10 @@ def architecture(sizes: Architecture, *, name: str, caption: str, alt: str) -> F
         for part in parts:
             _side(axes, part)
         _frame(axes, sizes, top)
-    return Figure(name, caption, alt, None, figure, shapes, min_width=560)
+    return Figure(name, caption, alt, None, figure, _shapes(sizes), min_width=560)
 
 
-def _shapes(sizes: Architecture) -> pd.DataFrame:
+def _shapes(sizes: _Sizes) -> pd.DataFrame:
     """Return the weights that the diagram names with their shapes."""
     a = sizes
     rows = [
@@ -79,7 +92,7 @@ def _shapes(sizes: Architecture) -> pd.DataFrame:
     return pd.DataFrame([{"weight": name, "shape": " x ".join(map(str, shape))} for name, shape in rows])
 
 
-def _parts(sizes: Architecture) -> list[_Part]:
+def _parts(sizes: _Sizes) -> list[_Part]:
     a = sizes
     heads = "1 head" if a.n_heads == 1 else f"{a.n_heads} heads"
     attention = _Part(
@@ -101,7 +114,7 @@ def _parts(sizes: Architecture) -> list[_Part]:
     return [attention, mlp]
 
 
-def _stream(axes: Axes, parts: list[_Part], sizes: Architecture, top: float) -> None:
+def _stream(axes: Axes, parts: list[_Part], sizes: _Sizes, top: float) -> None:
     """Draw the residual stream, bottom to top, with the names of its states."""
     joins = [part.y + 0.85 for part in parts]
     for low, high in zip([-0.93, *(y + 0.15 for y in joins)], [*(y - 0.15 for y in joins), top + 0.1], strict=True):
@@ -158,7 +171,7 @@ def _plus(axes: Axes, y: float) -> None:
     axes.text(_MAIN, y - 0.012, "+", ha="center", va="center", size=11, color=INK, zorder=5)
 
 
-def _ends(axes: Axes, sizes: Architecture, top: float) -> None:
+def _ends(axes: Axes, sizes: _Sizes, top: float) -> None:
     """Draw how tokens enter the stream and how probabilities leave it."""
     a = sizes
     _box(axes, _MAIN, -1.15, (2.3, 0.44), "embed", GREY)
@@ -184,7 +197,7 @@ def _ends(axes: Axes, sizes: Architecture, top: float) -> None:
     )
 
 
-def _frame(axes: Axes, sizes: Architecture, top: float) -> None:
+def _frame(axes: Axes, sizes: _Sizes, top: float) -> None:
     """Draw the border of the block."""
     blocks = "1 block" if sizes.n_layers == 1 else f"{sizes.n_layers} blocks in a row"
     border = FancyBboxPatch(
