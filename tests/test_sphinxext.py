@@ -84,6 +84,15 @@ def test_a_failing_cell_is_a_red_build_every_time_and_names_chapter_and_cell(
     assert book.build().status == 0
 
 
+def test_a_warning_is_a_red_build_every_time(book: StagedBook, first_build: Build) -> None:
+    with book.changed("book/two.md", "# What is two?", "# What is two?\n\nSee {numref}`fig-nowhere`."):
+        for _ in range(2):
+            build = book.build()
+            assert build.status != 0
+            assert "fig-nowhere" in build.log
+    assert book.build().status == 0
+
+
 def test_figures_are_written_as_drawing_and_numbers(book: StagedBook, first_build: Build) -> None:
     for folder in ("figures", "book/_build/html/figures"):
         names = sorted(path.name for path in (book.root / folder / "one").iterdir())
