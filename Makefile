@@ -35,7 +35,7 @@ lint: $(STAMP) ## style, types and the import contract
 	$(BIN)/lint-imports
 
 test: lint ## lint, then the test suite
-	$(BIN)/pytest -n 2 -m "not slow" $(TESTS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(TESTS)
 
 check: ## what CI runs: tests, book, and the tests of the built book
 	.ci/run

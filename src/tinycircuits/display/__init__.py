@@ -2,14 +2,13 @@
 
 from tinycircuits.display.bars import bars
 from tinycircuits.display.curves import line_panels, lines
-from tinycircuits.display.diagram import Architecture, architecture
+from tinycircuits.display.diagram import architecture
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap, heatmaps, matrix_picker
 from tinycircuits.display.numbers import count, number, of, publish, share
 from tinycircuits.display.table import Table
 
 __all__ = [
-    "Architecture",
     "Figure",
     "Table",
     "architecture",

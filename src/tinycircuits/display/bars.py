@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import checks, labels
+from tinycircuits.display.checks import Number
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import axis_title
 from tinycircuits.display.theme import (
@@ -66,8 +67,8 @@ def bars(
     high: str | None = None,
     control: str | None = None,
     control_label: str = "control",
-    reference: tuple[str, float] | None = None,
-    y_range: tuple[float, float] | None = None,
+    reference: tuple[str, Number] | None = None,
+    y_range: tuple[Number, Number] | None = None,
     colours: Mapping[str, str] | None = None,
 ) -> Figure:
     """Return one bar per row of a tidy ``frame``: ``category`` along the axis, ``group`` side by side and by colour.
@@ -99,8 +100,8 @@ def _page_face(
     table: _Bars,
     colours: dict[str, str],
     words: dict[str, str],
-    reference: tuple[str, float] | None,
-    y_range: tuple[float, float] | None,
+    reference: tuple[str, Number] | None,
+    y_range: tuple[Number, Number] | None,
 ) -> go.Figure:
     width, offsets = _offsets(table)
     traces: list[dict[str, Any]] = []
@@ -161,7 +162,7 @@ def _control_trace(table: _Bars, group: str, at: list[float], label: str, shown:
     }
 
 
-def _reference_traces(table: _Bars, reference: tuple[str, float] | None) -> list[dict[str, Any]]:
+def _reference_traces(table: _Bars, reference: tuple[str, Number] | None) -> list[dict[str, Any]]:
     if reference is None:
         return []
     line = {"color": GREY, "width": 1.5, "dash": "dash"}
@@ -174,8 +175,8 @@ def _print_face(
     table: _Bars,
     colours: dict[str, str],
     words: dict[str, str],
-    reference: tuple[str, float] | None,
-    y_range: tuple[float, float] | None,
+    reference: tuple[str, Number] | None,
+    y_range: tuple[Number, Number] | None,
 ) -> PrintFigure:
     width, offsets = _offsets(table)
     with print_style():

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+Number = float | int
 
 
 def finite(argument: str, values: ArrayLike, *, ndim: int) -> Array:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as PrintFigure
 from numpy.typing import ArrayLike
 
 from tinycircuits.display import checks, labels
+from tinycircuits.display.checks import Number
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
 from tinycircuits.display.theme import FAINT, GREY, PAGE_WIDTH, SERIES, plotly_layout, print_style
@@ -26,9 +27,9 @@ class _Style:
 
     x_title: str
     y_title: str
-    y_range: tuple[float, float] | None
+    y_range: tuple[Number, Number] | None
     x_labels: Sequence[str] | None
-    reference: tuple[str, float] | None
+    reference: tuple[str, Number] | None
     markers: bool
 
 
@@ -69,7 +70,7 @@ class _Curves:
         ]
         return pd.DataFrame(rows).drop(columns=["panel"] if self.names == [""] else [])
 
-    def y_limits(self, given: tuple[float, float] | None) -> tuple[float, float]:
+    def y_limits(self, given: tuple[Number, Number] | None) -> tuple[float, float]:
         """Return limits that fit every panel; in powers of ten on a logarithmic axis."""
         ys = np.concatenate([y for panel in self.panels for _, y in panel.values()])
         low, high = given or (float(ys.min()), float(ys.max()))
@@ -88,9 +89,9 @@ def lines(
     caption: str,
     alt: str,
     log_y: bool = False,
-    y_range: tuple[float, float] | None = None,
+    y_range: tuple[Number, Number] | None = None,
     x_labels: Sequence[str] | None = None,
-    reference: tuple[str, float] | None = None,
+    reference: tuple[str, Number] | None = None,
     colours: Mapping[str, str] | None = None,
     background: Sequence[str] = (),
     markers: bool = False,
@@ -115,9 +116,9 @@ def line_panels(
     caption: str,
     alt: str,
     log_y: bool = False,
-    y_range: tuple[float, float] | None = None,
+    y_range: tuple[Number, Number] | None = None,
     x_labels: Sequence[str] | None = None,
-    reference: tuple[str, float] | None = None,
+    reference: tuple[str, Number] | None = None,
     colours: Mapping[str, str] | None = None,
     background: Sequence[str] = (),
     markers: bool = False,
@@ -132,7 +133,7 @@ def line_panels(
     return _figure(curves, columns or min(3, len(curves.names)), 190, style, (name, caption, alt))
 
 
-def _figure(curves: _Curves, columns: int, height: float, style: _Style, prose: tuple[str, str, str]) -> Figure:
+def _figure(curves: _Curves, columns: int, height: Number, style: _Style, prose: tuple[str, str, str]) -> Figure:
     left, right, gap = 70, 12, 18
     width = (PAGE_WIDTH - left - right - gap * (columns - 1)) / columns
     legend = 26 if len(curves.series) > 1 or style.reference else 0
@@ -193,7 +194,7 @@ def _trace(
     }
 
 
-def _reference_trace(curves: _Curves, index: int, reference: tuple[str, float], seen: set[str]) -> dict[str, Any]:
+def _reference_trace(curves: _Curves, index: int, reference: tuple[str, Number], seen: set[str]) -> dict[str, Any]:
     name, level = reference
     xs = np.concatenate([x for x, _ in curves.panels[index].values()])
     ends = (np.array([xs.min(), xs.max()]), np.array([level, level]))

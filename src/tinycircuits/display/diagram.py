@@ -17,7 +17,7 @@ _TEXT = 4.05
 
 
 @dataclass(frozen=True)
-class Architecture:
+class _Sizes:
     """The sizes of a decoder-only, pre-LayerNorm transformer. ``d_mlp`` is ``None`` for an attention-only model."""
 
     n_layers: int
@@ -40,18 +40,32 @@ class _Part:
     prose: str
 
 
-def architecture(sizes: Architecture, *, name: str, caption: str, alt: str) -> Figure:
+def architecture(
+    *,
+    n_layers: int,
+    n_heads: int,
+    d_model: int,
+    d_head: int,
+    d_mlp: int | None,
+    d_vocab: int,
+    n_ctx: int,
+    name: str,
+    caption: str,
+    alt: str,
+) -> Figure:
     """Return the model's diagram, read from the bottom to the top, with the shape of every weight and activation.
 
-    One block is drawn; its repetition is stated. Raises ``ValueError`` for a size below 1.
+    One block is drawn; its repetition is stated. ``d_mlp`` is ``None`` for an attention-only model. Raises
+    ``ValueError`` for a size below 1.
     """
-    shapes = _shapes(sizes)
+    sizes = _Sizes(n_layers, n_heads, d_model, d_head, d_mlp, d_vocab, n_ctx)
     if min(value for value in vars(sizes).values() if value is not None) < 1:
         raise ValueError(f"sizes: every size must be at least 1, got {sizes}")
     parts = _parts(sizes)
     top = parts[-1].y + 1.6
     with print_style():
-        figure = PrintFigure(figsize=(FULL, 0.6 * (top + 4.75)), layout="none")
+        figure = PrintFigure(figsize=(FULL, 0.6 * (top + 4.75)))
+        figure.set_layout_engine("none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(-1.55, 8.75), ylim=(-2.15, top + 2.6))
         axes.set_axis_off()
@@ -60,10 +74,10 @@ def architecture(sizes: Architecture, *, name: str, caption: str, alt: str) -> F
         for part in parts:
             _side(axes, part)
         _frame(axes, sizes, top)
-    return Figure(name, caption, alt, None, figure, shapes, min_width=560)
+    return Figure(name, caption, alt, None, figure, _shapes(sizes), min_width=560)
 
 
-def _shapes(sizes: Architecture) -> pd.DataFrame:
+def _shapes(sizes: _Sizes) -> pd.DataFrame:
     """Return the weights that the diagram names with their shapes."""
     a = sizes
     rows = [
@@ -78,7 +92,7 @@ def _shapes(sizes: Architecture) -> pd.DataFrame:
     return pd.DataFrame([{"weight": name, "shape": " x ".join(map(str, shape))} for name, shape in rows])
 
 
-def _parts(sizes: Architecture) -> list[_Part]:
+def _parts(sizes: _Sizes) -> list[_Part]:
     a = sizes
     heads = "1 head" if a.n_heads == 1 else f"{a.n_heads} heads"
     attention = _Part(
@@ -100,12 +114,12 @@ def _parts(sizes: Architecture) -> list[_Part]:
     return [attention, mlp]
 
 
-def _stream(axes: Axes, parts: list[_Part], sizes: Architecture, top: float) -> None:
+def _stream(axes: Axes, parts: list[_Part], sizes: _Sizes, top: float) -> None:
     """Draw the residual stream, bottom to top, with the names of its states."""
     joins = [part.y + 0.85 for part in parts]
     for low, high in zip([-0.93, *(y + 0.15 for y in joins)], [*(y - 0.15 for y in joins), top + 0.1], strict=True):
         axes.plot([_MAIN, _MAIN], [low, high], color=GREY, lw=2.6, solid_capstyle="butt", zorder=3)
-    axes.add_patch(_arrow((_MAIN, top), (_MAIN, top + 0.24), head=11))
+    axes.add_patch(_arrow((_MAIN, top), (_MAIN, top + 0.24), head=11.0))
     states = ["resid_pre", *(["resid_mid"] if len(parts) == 2 else []), "resid_post"]
     for state, y in zip(states, [0.28, *(y + 0.33 for y in joins)], strict=True):
         axes.text(_MAIN - 0.16, y, state, ha="right", va="center", size=8.4, color=INK)
@@ -114,7 +128,7 @@ def _stream(axes: Axes, parts: list[_Part], sizes: Architecture, top: float) -> 
 
 
 def _arrow(
-    start: tuple[float, float], end: tuple[float, float], *, lw: float = 1.1, head: float = 7
+    start: tuple[float, float], end: tuple[float, float], *, lw: float = 1.1, head: float = 7.0
 ) -> FancyArrowPatch:
     style = f"-|>,head_length={head / 2},head_width={head / 4}"
     return FancyArrowPatch(start, end, arrowstyle=style, lw=lw, color=GREY, shrinkA=0, shrinkB=0, mutation_scale=1)
@@ -157,7 +171,7 @@ def _plus(axes: Axes, y: float) -> None:
     axes.text(_MAIN, y - 0.012, "+", ha="center", va="center", size=11, color=INK, zorder=5)
 
 
-def _ends(axes: Axes, sizes: Architecture, top: float) -> None:
+def _ends(axes: Axes, sizes: _Sizes, top: float) -> None:
     """Draw how tokens enter the stream and how probabilities leave it."""
     a = sizes
     _box(axes, _MAIN, -1.15, (2.3, 0.44), "embed", GREY)
@@ -183,7 +197,7 @@ def _ends(axes: Axes, sizes: Architecture, top: float) -> None:
     )
 
 
-def _frame(axes: Axes, sizes: Architecture, top: float) -> None:
+def _frame(axes: Axes, sizes: _Sizes, top: float) -> None:
     """Draw the border of the block."""
     blocks = "1 block" if sizes.n_layers == 1 else f"{sizes.n_layers} blocks in a row"
     border = FancyBboxPatch(

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import labels
+from tinycircuits.display.checks import Number
 from tinycircuits.display.theme import FULL, PAGE_WIDTH, plotly_axis
 
 
@@ -21,13 +22,13 @@ class Panels:
 
     count: int
     columns: int
-    width: float
-    height: float
-    left: float
-    right: float
-    top: float
-    bottom: float
-    gap: float = 18
+    width: Number
+    height: Number
+    left: Number
+    right: Number
+    top: Number
+    bottom: Number
+    gap: Number = 18
 
     @property
     def rows(self) -> int:
@@ -35,17 +36,17 @@ class Panels:
         return -(-self.count // self.columns)
 
     @property
-    def total_width(self) -> float:
+    def total_width(self) -> Number:
         """Width of the whole figure, pixels."""
         return self.left + self.right + self.columns * self.width + (self.columns - 1) * self.gap
 
     @property
-    def row_gap(self) -> float:
+    def row_gap(self) -> Number:
         """Distance between rows: the lower row's title and some air."""
         return self.top + 14
 
     @property
-    def total_height(self) -> float:
+    def total_height(self) -> Number:
         """Height of the whole figure, pixels."""
         return self.top + self.bottom + self.rows * self.height + (self.rows - 1) * self.row_gap
 
@@ -74,9 +75,9 @@ class Panels:
         down = self.total_height - self.top - self.bottom
         x = column * (self.width + self.gap) / across
         y = 1 - row * (self.height + self.row_gap) / down
-        return [x, min(1.0, x + self.width / across)], [max(0.0, y - self.height / down), y]
+        return [float(x), min(1.0, x + self.width / across)], [max(0.0, y - self.height / down), float(y)]
 
-    def margin(self) -> dict[str, float]:
+    def margin(self) -> dict[str, Number]:
         """Return plotly's margins."""
         return {"l": self.left, "r": self.right, "t": self.top, "b": self.bottom, "pad": 0}
 

@@ -146,6 +146,12 @@ def show_inputs(app: Sphinx, pagename: str, templatename: str, context: dict[str
         context["body"] += f'<p class="tc-inputs"><span title="{note}">inputs</span> <code>{value}</code></p>'
 
 
+def remember_warnings(app: Sphinx, error: Exception | None) -> None:
+    """Make the next build read everything again if this one warned: a page not read again would not warn again."""
+    if app._warncount:
+        Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to the build."""
     app.add_config_value("tinycircuits_package", "tinycircuits", "env")
@@ -155,4 +161,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-before-read-docs", execute_missing)
     app.connect("source-read", stamp)
     app.connect("html-page-context", show_inputs)
+    app.connect("build-finished", remember_warnings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,121 @@
+"""Every page of the built book in Chromium, from the file system and with the network cut."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from tests.tools import BUILD, built, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+PAGES = sorted(path.name for path in (BUILD / "html").glob("*.html") if path.name != "index.html")
+LOCAL = ("file:", "data:", "blob:")
+
+
+@dataclass
+class Visit:
+    """A page as a reader sees it, and what went wrong while it loaded."""
+
+    page: Page
+    foreign: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = chromium()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    return built("html/intro.html", "make book").parent
+
+
+def visit(browser: Browser, file: Path, *, width: int = 1280, theme: str = "light") -> Visit:
+    """Open a page offline and wait until its figures are drawn."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+    context.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    seen = Visit(context.new_page())
+
+    def route(request: Route) -> None:
+        if request.request.url.startswith(LOCAL):
+            request.continue_()
+        else:
+            seen.foreign.append(request.request.url)
+            request.abort()
+
+    context.route("**/*", route)
+    seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
+    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    seen.page.on("console", lambda line: seen.errors.append(line.text) if line.type in {"error", "warning"} else None)
+    seen.page.goto(file.as_uri())
+    seen.page.wait_for_function("document.querySelectorAll('.tc-figure:not(.tc-drawn)').length === 0", timeout=20_000)
+    return seen
+
+
+def test_there_is_a_book_to_look_at(site: Path) -> None:
+    assert PAGES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_without_a_network(browser: Browser, site: Path, name: str) -> None:
+    seen = visit(browser, site / name)
+    assert seen.foreign == []
+    assert seen.failed == []
+    assert seen.errors == []
+    empty = "[...document.querySelectorAll('.tc-plot')].filter(p => !p.querySelector('.main-svg')).map(p => p.id)"
+    assert seen.page.evaluate(empty) == []
+    broken = "[...document.images].filter(i => !i.complete || i.naturalWidth === 0).map(i => i.src)"
+    assert seen.page.evaluate(broken) == []
+    seen.page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_text_does_not_scroll_sideways_on_a_narrow_screen(browser: Browser, site: Path, name: str) -> None:
+    seen = visit(browser, site / name, width=360)
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
+    seen.page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_figure_has_caption_number_and_words_for_what_it_shows(browser: Browser, site: Path, name: str) -> None:
+    seen = visit(browser, site / name)
+    wordless = """[...document.querySelectorAll('figure')].filter(figure => {
+        const shown = figure.querySelector('[role=group][aria-label], [role=img][aria-label], img[alt]');
+        return !shown || !figure.querySelector('figcaption .caption-number');
+    }).map(figure => figure.id)"""
+    assert seen.page.evaluate(wordless) == []
+    seen.page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_one_search_box_and_no_empty_heading(browser: Browser, site: Path, name: str) -> None:
+    seen = visit(browser, site / name)
+    visible = "[...document.querySelectorAll('.search-button-field, .search-button')].filter(b => b.checkVisibility())"
+    assert seen.page.evaluate(f"{visible}.length") <= 1
+    empty = "[...document.querySelectorAll('h1, h2, h3, h4')].filter(h => h.checkVisibility() && !h.innerText.trim())"
+    assert seen.page.evaluate(f"{empty}.length") == 0
+    seen.page.context.close()
+
+
+def test_figures_follow_the_theme(browser: Browser, site: Path) -> None:
+    plotted = [name for name in PAGES if "tc-plot" in (site / name).read_text(encoding="utf-8")]
+    assert plotted
+    seen = visit(browser, site / plotted[0])
+    colour = "getComputedStyle(document.querySelector('.tc-plot .xtick text, .tc-plot .ytick text')).fill"
+    light = seen.page.evaluate(colour)
+    seen.page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    seen.page.wait_for_function(f"{colour} !== '{light}'", timeout=5_000)
+    dark = seen.page.evaluate(colour)
+    seen.page.evaluate("document.documentElement.dataset.theme = 'light'")
+    seen.page.wait_for_function(f"{colour} === '{light}'", timeout=5_000)
+    assert dark != light
+    seen.page.context.close()

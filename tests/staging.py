@@ -1,0 +1,135 @@
+"""A book of two chapters over a toy package, built with the real configuration in a folder of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
+
+TOC = {"format": "jb-book", "root": "intro", "chapters": [{"file": "one"}, {"file": "two"}]}
+
+PACKAGE = {
+    "__init__.py": "",
+    "alpha.py": "from toy.beta import FACTOR\n\nONE = 1 * FACTOR\n",
+    "beta.py": "FACTOR = 111\n",
+    "gamma.py": "def right(study):\n    from toy.store import load\n\n    return load(study)['right']\n",
+    "store.py": (
+        "import json\nfrom pathlib import Path\n\n\n"
+        "def load(study):\n"
+        "    file = Path(__file__).parents[2] / 'results' / study / 'key' / 'metrics.json'\n"
+        "    return json.loads(file.read_text())\n"
+    ),
+}
+
+CHAPTER = """---
+file_format: mystnb
+---
+
+# What is {name}?
+
+The value is {{glue:text}}`value-{name}`, see {{numref}}`fig-{name}-values` and {{numref}}`tbl-{name}-table`.
+
+$$
+y = \\frac{{x}}{{2}}
+$$ (eq-{name})
+
+Equation {{eq}}`eq-{name}` is short.
+
+```{{code-cell}} ipython3
+import pandas as pd
+from tinycircuits.display import Table, heatmap, publish
+{load}
+publish(**{{"value-{name}": value}})
+```
+
+```{{code-cell}} ipython3
+heatmap(
+    [[0.125, 0.375]], x_labels=["x_0", "x_1"], y_labels=["y_0"], x_title="read", y_title="from", unit="share",
+    name="{name}-values", caption=f"Shares of *{name}* & $y_0$: {{value}} < 1,000.",
+    alt=f'The value of {name} is "{{value}}".',
+)
+```
+
+```{{code-cell}} ipython3
+Table(pd.DataFrame({{"part": ["`W_E`"], "count": [value]}}), "{name}-table", f"Counts of {name}: {{value}}.")
+```
+"""
+
+LOADS = {"one": "from toy.alpha import ONE as value", "two": 'from toy.gamma import right\nvalue = right("toy-study")'}
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a build went."""
+
+    status: int
+    log: str
+
+    @property
+    def executed(self) -> set[str]:
+        """Names of the chapters that were executed."""
+        return set(re.findall(r"^executed (\S+) in", self.log, re.M))
+
+
+class StagedBook:
+    """The book's folder, and builds of it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        config = yaml.safe_load((ROOT / "_config.yml").read_text())
+        config["sphinx"]["config"] |= {"tinycircuits_package": "toy", "tinycircuits_preload": []}
+        self.write("book/_config.yml", yaml.safe_dump(config))
+        self.write("book/_toc.yml", yaml.safe_dump(TOC))
+        self.write("book/intro.md", "# What is this book?\n\nWords, see {doc}`one`.\n")
+        self.write("book/references.bib", "")
+        self.write("requirements.lock", "toy==1\n")
+        self.write("results/toy-study/key/metrics.json", '{"right": 2222}')
+        for name, text in PACKAGE.items():
+            self.write(f"src/toy/{name}", text)
+        for name, load in LOADS.items():
+            self.write(f"book/{name}.md", CHAPTER.format(name=name, load=load))
+        for folder in ("latex", "_templates"):
+            if (ROOT / "book" / folder).exists():
+                shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the book."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+    def read(self, path: str) -> str:
+        """Return a file of the book."""
+        return (self.root / path).read_text()
+
+    def page(self, name: str) -> str:
+        """Return the HTML of a page."""
+        return self.read(f"book/_build/html/{name}.html")
+
+    @contextmanager
+    def changed(self, path: str, old: str, new: str) -> Iterator[None]:
+        """Replace text in a file inside this block."""
+        before = self.read(path)
+        assert old in before
+        self.write(path, before.replace(old, new))
+        try:
+            yield
+        finally:
+            self.write(path, before)
+
+    def build(self, *options: str) -> Build:
+        """Build the book as a user does, from the root of the repository."""
+        path = os.pathsep.join([str(self.root / "src"), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, "-c", BUILD, "build", "book", "-W", "-n", "--keep-going", *options]
+        env = os.environ | {"PYTHONPATH": path, "NO_COLOR": "1"}
+        done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, timeout=120, check=False)
+        return Build(done.returncode, done.stdout + done.stderr)

@@ -1,0 +1,237 @@
+"""Figures and tables: both faces show the same numbers, with the same bytes each time, and bad input is refused."""
+
+import json
+import re
+from collections.abc import Callable
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import QuadMesh
+from PIL import ImageColor
+
+from tinycircuits.display import (
+    Figure,
+    Table,
+    architecture,
+    bars,
+    count,
+    heatmap,
+    heatmaps,
+    line_panels,
+    lines,
+    matrix_picker,
+    number,
+    of,
+    publish,
+    share,
+    theme,
+)
+from tinycircuits.display.figure import FIGURE_MIME
+from tinycircuits.display.table import TABLE_MIME
+
+PROSE = {"name": "a-figure", "caption": "A caption.", "alt": "What is to be seen: 0.25."}
+AXES = {
+    "x_labels": ["BOS", "x_0", "x_1"],
+    "y_labels": ["y_0", "y_1"],
+    "x_title": "read",
+    "y_title": "from",
+    "unit": "share",
+}
+SHARES = np.array([[0.25, 0.5, 0.25], [1.0, 0.0, 1 / 3]])
+EPOCHS = np.arange(1, 6)
+SIZES = {"n_layers": 2, "n_heads": 1, "d_model": 4, "d_head": 2, "d_mlp": 16, "d_vocab": 6, "n_ctx": 16}
+FRAME = pd.DataFrame(
+    {
+        "part": ["attention", "attention", "MLP", "MLP"],
+        "method": ["zero", "mean", "zero", "mean"],
+        "right": [0.1, 0.2, 0.3, 0.4],
+        "low": [0.05, 0.1, 0.2, 0.3],
+        "high": [0.15, 0.3, 0.4, 0.5],
+        "random": [0.9, 0.91, 0.92, 0.93],
+    }
+)
+BARS = {"category": "part", "value": "right", "group": "method", "x_title": "removed", "y_title": "share right"}
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "heatmap": lambda: heatmap(SHARES, **AXES, **PROSE),
+    "signed heatmap": lambda: heatmap(SHARES - 0.5, scale="signed", **AXES, **PROSE),
+    "heatmaps": lambda: heatmaps({"L0H0": SHARES, "L0H1": SHARES / 2}, **AXES, **PROSE),
+    "matrix picker": lambda: matrix_picker({"one": SHARES, "two": SHARES / 2}, choice_title="Input", **AXES, **PROSE),
+    "lines": lambda: lines({"a": (EPOCHS, EPOCHS / 3)}, x_title="epoch", y_title="loss", **PROSE),
+    "log lines": lambda: lines(
+        {"a": (EPOCHS, 0.1**EPOCHS), "seed 1": (EPOCHS, 0.2**EPOCHS)},
+        x_title="epoch", y_title="loss", log_y=True, reference=("chance", 0.5), background=["seed 1"], **PROSE,
+    ),
+    "line panels": lambda: line_panels(
+        {"A": {"a": (EPOCHS, EPOCHS)}, "B": {"a": (EPOCHS, EPOCHS**2), "b": (EPOCHS, EPOCHS)}},
+        x_title="epoch", y_title="loss", **PROSE,
+    ),
+    "bars": lambda: bars(
+        FRAME, low="low", high="high", control="random", reference=("chance", 0.25), y_range=(0, 1), **BARS, **PROSE
+    ),
+    "diagram": lambda: architecture(**SIZES, **PROSE),
+}  # fmt: skip
+
+
+@pytest.fixture(params=FIGURES)
+def figure(request: pytest.FixtureRequest) -> Figure:
+    return FIGURES[request.param]()
+
+
+def drawn_by_plotly(figure: Figure) -> dict:
+    found = re.search(r'<script type="application/json">(.*?)</script>', figure.html(), re.S)
+    assert found
+    return json.loads(found[1])
+
+
+def traces(figure: Figure, kind: str) -> list[dict]:
+    return [trace for trace in drawn_by_plotly(figure)["data"] if trace["type"] == kind]
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "signed heatmap", "heatmaps"])
+def test_cells_hold_the_same_numbers_on_the_page_in_print_and_in_the_table(kind: str) -> None:
+    figure = FIGURES[kind]()
+    on_page = [np.array(trace["z"]) for trace in traces(figure, "heatmap")]
+    meshes = [c for axes in figure.mpl_fig.axes for c in axes.collections if isinstance(c, QuadMesh)]
+    in_print = [np.array(mesh.get_array()) for mesh in meshes if mesh.get_array().shape == SHARES.shape]
+    np.testing.assert_array_equal(on_page, in_print)
+    np.testing.assert_array_equal(np.ravel(on_page), figure.data["share"])
+
+
+@pytest.mark.parametrize("kind", ["lines", "log lines", "line panels"])
+def test_lines_hold_the_same_numbers_on_the_page_in_print_and_in_the_table(kind: str) -> None:
+    figure = FIGURES[kind]()
+    on_page = [trace["y"] for trace in traces(figure, "scatter") if trace.get("hoverinfo") != "skip"]
+    in_print = [
+        list(line.get_ydata()) for axes in figure.mpl_fig.axes for line in axes.lines if len(line.get_xdata()) > 2
+    ]
+    assert on_page == in_print
+    assert [y for ys in on_page for y in ys] == figure.data["loss"].tolist()
+
+
+def test_bars_and_controls_hold_the_same_numbers_on_the_page_and_in_print() -> None:
+    figure = FIGURES["bars"]()
+    axes = figure.mpl_fig.axes[0]
+    assert [trace["y"] for trace in traces(figure, "bar")] == [[0.1, 0.3], [0.2, 0.4]]
+    assert [[round(b.get_height(), 6) for b in group] for group in axes.containers if hasattr(group, "patches")] == [
+        [0.1, 0.3],
+        [0.2, 0.4],
+    ]
+    controls = [trace["y"] for trace in traces(figure, "scatter") if trace["mode"] == "markers"]
+    assert controls == [[0.9, 0.92], [0.91, 0.93]]
+    assert controls == [
+        list(line.get_ydata()) for line in axes.lines if line.get_marker() == "D" and len(line.get_ydata())
+    ]
+    ends = traces(figure, "bar")[0]["error_y"]
+    np.testing.assert_allclose([ends["array"], ends["arrayminus"]], [[0.05, 0.1], [0.05, 0.1]])
+
+
+def test_a_choice_shows_the_numbers_of_its_matrix() -> None:
+    figure = FIGURES["matrix picker"]()
+    choices = drawn_by_plotly(figure)["choices"]
+    assert [label for label, _ in choices] == ["one", "two"]
+    np.testing.assert_allclose(choices[1][1]["z"][0], SHARES / 2, rtol=1e-5)
+    assert "<option>two</option>" in figure.html()
+
+
+def test_every_figure_says_in_words_what_it_shows(figure: Figure) -> None:
+    label = re.search(r'role="(group|img)" aria-label="([^"]*)"', figure.html())
+    assert label
+    assert unescape(label[2]) == PROSE["alt"]
+
+
+def test_the_same_figure_has_the_same_bytes(figure: Figure, request: pytest.FixtureRequest) -> None:
+    again = FIGURES[request.node.callspec.params["figure"]]()
+    assert figure.pdf() == again.pdf()
+    assert figure.svg() == again.svg()
+    assert figure.html() == again.html()
+    assert figure.csv() == again.csv()
+
+
+def test_no_figure_asks_a_foreign_host(figure: Figure) -> None:
+    assert not re.search(r"(src|href)=.(?!#)|https?://(?!www\.w3\.org|purl\.org|creativecommons)", figure.html())
+
+
+def test_a_notebook_outside_the_book_shows_the_drawing() -> None:
+    bundle, _ = FIGURES["heatmap"]()._repr_mimebundle_()
+    assert set(bundle) == {FIGURE_MIME, "image/svg+xml", "text/plain"}
+    assert bundle["text/plain"] == PROSE["alt"]
+
+
+HOSTILE = '</script><script>alert("1")</script> & <b> $ \\ % _ {'
+
+
+def test_hostile_words_do_not_leave_their_place() -> None:
+    prose = PROSE | {"alt": HOSTILE}
+    words = {"x_labels": [HOSTILE] * 3, "y_labels": [HOSTILE] * 2, "x_title": HOSTILE, "y_title": HOSTILE, "unit": "u"}
+    html = heatmap(SHARES, **words, **prose).html()
+    assert html.count("<script") == 1
+    assert "<b> $" not in html
+
+
+REFUSED: dict[str, Callable[[], object]] = {
+    "values": lambda: heatmap(np.full((2, 3), np.nan), **AXES, **PROSE),
+    "values: nothing": lambda: heatmap(np.zeros((0, 3)), **AXES, **PROSE),
+    "values: 2 dimensions": lambda: heatmap(np.zeros(3), **AXES, **PROSE),
+    "values: shares": lambda: heatmap(SHARES * 2, **AXES, **PROSE),
+    "x_labels": lambda: heatmap(SHARES.T, **AXES, **PROSE),
+    "panels": lambda: heatmaps({}, **AXES, **PROSE),
+    "panels: matrices": lambda: heatmaps({"a": SHARES, "b": SHARES[:1]}, **AXES, **PROSE),
+    "series": lambda: lines({}, x_title="x", y_title="y", **PROSE),
+    "series 'a' y": lambda: lines({"a": (EPOCHS, EPOCHS * np.inf)}, x_title="x", y_title="y", **PROSE),
+    "series 'a': 5 x": lambda: lines({"a": (EPOCHS, EPOCHS[:2])}, x_title="x", y_title="y", **PROSE),
+    "series 'a' y: a log": lambda: lines({"a": (EPOCHS, EPOCHS - 1)}, x_title="x", y_title="y", log_y=True, **PROSE),
+    "frame: no column": lambda: bars(FRAME, control="missing", **BARS, **PROSE),
+    "frame: exactly one": lambda: bars(FRAME[:3], **BARS, **PROSE),
+    "frame['right']": lambda: bars(FRAME.assign(right=np.nan), **BARS, **PROSE),
+    "low, high": lambda: bars(FRAME, low="low", **BARS, **PROSE),
+    "name": lambda: heatmap(SHARES, **AXES, **PROSE | {"name": "Not A Name"}),
+    "caption": lambda: heatmap(SHARES, **AXES, **PROSE | {"caption": " "}),
+    "alt": lambda: heatmap(SHARES, **AXES, **PROSE | {"alt": ""}),
+    "sizes": lambda: architecture(**SIZES | {"n_layers": 0}, **PROSE),
+    "frame: nothing": lambda: Table(pd.DataFrame(), "a-table", "A caption."),
+    "formats": lambda: Table(FRAME, "a-table", "A caption.", formats={"missing": str}),
+}
+
+
+@pytest.mark.parametrize("argument", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(argument: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(argument)):
+        REFUSED[argument]()
+
+
+def test_a_table_formats_numbers_and_keeps_what_is_missing_visible() -> None:
+    frame = pd.DataFrame(
+        {"part": ["`W_E`", "all"], "count": [65536, 7], "share": [0.1767, np.nan], "ok": [True, False]}
+    )
+    table = Table(frame, "a-table", "A caption.", formats={"share": share})
+    assert table.cells() == [["`W_E`", "65,536", "17.7\N{NO-BREAK SPACE}%", "yes"], ["all", "7", "\N{EN DASH}", "no"]]
+    assert table.numeric() == [False, True, True, False]
+    assert TABLE_MIME in table._repr_mimebundle_()[0]
+
+
+def test_numbers_read_as_the_book_writes_them() -> None:
+    assert count(65536) == "65,536"
+    assert share(0.1767) == "17.7\N{NO-BREAK SPACE}%"
+    assert of(0, 65536) == "0 of 65,536"
+    assert number(-0.00123456) == "\N{MINUS SIGN}0.00123"
+
+
+def test_an_unformatted_fraction_is_not_published() -> None:
+    with pytest.raises(TypeError, match="best"):
+        publish(best=0.5)  # type: ignore[arg-type]
+
+
+def lightness(colour: str) -> float:
+    red, green, blue = (c / 255 for c in ImageColor.getrgb(colour))
+    return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+
+
+def test_maps_keep_their_order_in_grey() -> None:
+    shares = [lightness(c) for c in theme.colour_stops("share")]
+    signed = [lightness(c) for c in theme.colour_stops("signed")]
+    assert shares == sorted(shares, reverse=True)
+    assert signed[:9] == sorted(signed[:9])
+    assert signed[8:] == sorted(signed[8:], reverse=True)

@@ -1,0 +1,200 @@
+"""The book's build: exactly the chapters whose inputs changed run again, and a failing one is never a green build."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.staging import Build, StagedBook
+from tinycircuits.sphinxext import inputs, mathml, rebuild
+from tinycircuits.sphinxext.figures import mirror
+
+pytestmark = pytest.mark.xdist_group("staged book")
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory: pytest.TempPathFactory) -> StagedBook:
+    return StagedBook(tmp_path_factory.mktemp("staged"))
+
+
+@pytest.fixture(scope="session")
+def first_build(book: StagedBook) -> Build:
+    return book.build()
+
+
+@pytest.fixture(scope="session")
+def latex(book: StagedBook, first_build: Build) -> str:
+    assert book.build("--builder", "latex").status == 0
+    return book.read("book/_build/latex/from-zero-to-mechanistic-interpretability.tex")
+
+
+@pytest.fixture(scope="session")
+def project(book: StagedBook, first_build: Build) -> Iterator[inputs.Project]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(book.root / "src")
+        yield inputs.Project("toy", book.root / "results", book.root / "requirements.lock", "toy.store")
+
+
+def test_the_first_build_executes_every_chapter(first_build: Build) -> None:
+    assert first_build.status == 0, first_build.log
+    assert first_build.executed == {"one", "two"}
+
+
+def test_a_build_without_a_change_executes_nothing(book: StagedBook, first_build: Build) -> None:
+    again = book.build()
+    assert again.status == 0, again.log
+    assert again.executed == set()
+
+
+def test_a_comment_in_a_module_executes_the_chapters_that_reach_it_and_no_other(
+    book: StagedBook, first_build: Build
+) -> None:
+    digest = re.compile(r'class="tc-inputs".*<code>([0-9a-f]{16})</code>')
+    before = digest.findall(book.page("one"))
+    with book.changed("src/toy/beta.py", "FACTOR", "# a comment\nFACTOR"):
+        assert book.build().executed == {"one"}
+        assert digest.findall(book.page("one")) != before
+    assert book.build().executed == set(), "going back costs nothing"
+    assert digest.findall(book.page("one")) == before
+
+
+def test_a_number_in_a_result_reaches_the_page_of_the_chapter_that_loads_it(
+    book: StagedBook, first_build: Build
+) -> None:
+    assert "2,222" in book.page("two")
+    with book.changed("results/toy-study/key/metrics.json", "2222", "3333"):
+        assert book.build().executed == {"two"}
+        assert "3,333" in book.page("two")
+        assert "Counts of two: 3333." in book.page("two")
+        assert "2,222" not in book.page("two")
+    book.build()
+
+
+def test_a_failing_cell_is_a_red_build_every_time_and_names_chapter_and_cell(
+    book: StagedBook, first_build: Build
+) -> None:
+    with book.changed("book/two.md", "publish(**", "assert value == 0\npublish(**"):
+        for _ in range(2):
+            build = book.build()
+            assert build.status != 0
+            assert "chapter two.md, code cell 1 of 3 (line 16)" in build.log
+            assert "AssertionError" in build.log
+    assert book.build().status == 0
+
+
+def test_a_warning_is_a_red_build_every_time(book: StagedBook, first_build: Build) -> None:
+    with book.changed("book/two.md", "# What is two?", "# What is two?\n\nSee {numref}`fig-nowhere`."):
+        for _ in range(2):
+            build = book.build()
+            assert build.status != 0
+            assert "fig-nowhere" in build.log
+    assert book.build().status == 0
+
+
+def test_figures_are_written_as_drawing_and_numbers(book: StagedBook, first_build: Build) -> None:
+    for folder in ("figures", "book/_build/html/figures"):
+        names = sorted(path.name for path in (book.root / folder / "one").iterdir())
+        assert names == ["one-table.csv", "one-values.csv", "one-values.svg"]
+        assert book.read(f"{folder}/one/one-values.csv") == "from,read,share\ny_0,x_0,0.125\ny_0,x_1,0.375\n"
+    assert 'href="figures/one/one-values.csv"' in book.page("one")
+
+
+def test_the_page_has_figure_table_and_formula_with_number_and_reference(book: StagedBook, first_build: Build) -> None:
+    page = book.page("one")
+    assert re.search(r'<figure[^>]* id="fig-one-values"', page)
+    assert 'aria-label="The value of one is &quot;111&quot;."' in page
+    assert re.search(r'href="#fig-one-values"><span class="std std-numref">Figure \d', page)
+    assert re.search(r'href="#tbl-one-table"><span class="std std-numref">Table \d', page)
+    assert "<mfrac>" in page
+    assert page.count("plotly.min.js") == 1
+    assert "plotly.min.js" not in book.page("intro")
+
+
+def test_nothing_is_asked_of_a_foreign_host(book: StagedBook, first_build: Build) -> None:
+    for name in ("intro", "one", "two"):
+        assert re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*", book.page(name)) == []
+
+
+def plain(text: str) -> str:
+    """Return text without markup, quotes and spacing, so that HTML and LaTeX can be compared."""
+    text = re.sub(r"<math.*?</math>|\\\(.*?\\\)", "", text, flags=re.S)
+    text = re.sub(r"<[^>]*>|\\sphinxstyle\w+|\\emph|\\sphinxAtStartPar|[{}\\]", "", unescape(text))
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_captions_and_numbers_are_the_same_on_the_page_and_in_print(book: StagedBook, latex: str, name: str) -> None:
+    page = book.page(name)
+    caption = re.search(r'<span class="caption-text">(Shares.*?)</span><a', page, re.S)
+    title = re.search(r'<span class="caption-text">(Counts.*?)</span><a', page, re.S)
+    assert caption
+    assert title
+    assert plain(caption[1]) in plain(latex)
+    assert plain(title[1]) in plain(latex)
+    count = {"one": "111", "two": "2,222"}[name]
+    assert f'<td class="text-right"><p>{count}</p></td>' in page
+    assert re.search(rf"\n{count}\n", latex)
+
+
+def test_print_shows_the_vector_drawing_of_the_same_execution(latex: str) -> None:
+    assert len(re.findall(r"\\sphinxincludegraphics\{\{(?:one|two)-values-[0-9a-f]{12}\}\.pdf\}", latex)) == 2
+    assert "plotly" not in latex
+
+
+@pytest.mark.parametrize(
+    ("cells", "modules"),
+    [
+        (["import toy.alpha"], {"toy", "toy.alpha", "toy.beta"}),
+        (["from toy import beta"], {"toy", "toy.beta"}),
+        (["from toy.gamma import right"], {"toy", "toy.gamma", "toy.store"}),
+        (["import math", "%magic"], set()),
+    ],
+)
+def test_the_closure_of_a_chapter_follows_its_imports(
+    project: inputs.Project, cells: list[str], modules: set[str]
+) -> None:
+    assert project.closure(inputs.imported(inputs.parsed(cells))) == modules
+
+
+def test_a_chapter_that_names_no_study_depends_on_all_results(project: inputs.Project, book: StagedBook) -> None:
+    cells = ["from toy.store import load"]
+    before = inputs.digest(project, cells)
+    with book.changed("results/toy-study/key/metrics.json", "2222", "3333"):
+        assert inputs.digest(project, cells) != before
+        assert inputs.digest(project, ["import math"]) == inputs.digest(project, ["import math"])
+    assert inputs.digest(project, cells) == before
+
+
+def test_the_lock_file_enters_every_digest(project: inputs.Project, book: StagedBook) -> None:
+    before = inputs.digest(project, ["import math"])
+    with book.changed("requirements.lock", "toy==1", "toy==2"):
+        assert inputs.digest(project, ["import math"]) != before
+
+
+def test_the_stamp_leaves_every_line_where_it_was() -> None:
+    source = "---\nfile_format: mystnb\nresults: [a]\n---\n\n# Title\n"
+    stamped = rebuild.stamped(source, "abc")
+    assert [line for line in stamped.splitlines() if line == "# Title"]
+    assert stamped.splitlines().index("# Title") == source.splitlines().index("# Title")
+    assert '"inputs": "abc"' in stamped
+    assert rebuild.stamped("# No front matter\n", "abc") == "# No front matter\n"
+
+
+def test_a_formula_that_is_not_understood_is_named() -> None:
+    assert mathml.markup(r"\frac{1}{2}", "block").startswith("<math")
+    with pytest.raises(ValueError, match="nosuchcommand"):
+        mathml.markup(r"\nosuchcommand{x}", "inline")
+
+
+def test_a_mirrored_folder_drops_what_is_stale_and_leaves_what_is_equal(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder, names in ((source, ("same", "new")), (target, ("same", "stale"))):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(name)
+    before = (target / "same").stat().st_mtime_ns
+    mirror(source, target)
+    assert sorted(path.name for path in target.iterdir()) == ["new", "same"]
+    assert (target / "same").stat().st_mtime_ns == before

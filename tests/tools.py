@@ -1,0 +1,32 @@
+"""What the tests of the finished book need: a browser, TeX, a built book. CI may not go without them."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+BUILD = Path(__file__).resolve().parents[1] / "book" / "_build"
+
+
+def missing(what: str) -> None:
+    """Skip the test because ``what`` is missing; where tools are required, fail."""
+    if os.environ.get("TINYCIRCUITS_REQUIRE_TOOLS"):
+        pytest.fail(f"{what}, and TINYCIRCUITS_REQUIRE_TOOLS is set")
+    pytest.skip(what)
+
+
+def chromium() -> str:
+    """Return the path of the system's Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    if found is None:
+        missing("Chromium is not installed")
+    return str(found)
+
+
+def built(path: str, how: str) -> Path:
+    """Return a file of the built book."""
+    if not (BUILD / path).exists():
+        missing(f"book/_build/{path} is not built: {how}")
+    return BUILD / path
