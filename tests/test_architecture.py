@@ -21,12 +21,13 @@ def test_the_tree_in_the_readme_is_the_real_one():
     assert tree, "README.md has no section 'The house' with a tree"
     folder, named = "", set()
     for line in tree[1].splitlines():
-        for name in re.match(r"\s*(\S+(?:, \S+)*)", line)[1].split(", "):
+        for name in re.match(r"\s*([^\s,]+(?:, [^\s,]+)*)", line)[1].split(", "):
             if line.startswith(" "):
                 named.add(folder + name.rstrip("/"))
+            elif name == "src/tinycircuits/":
+                folder = name
             else:
                 named.add(name.rstrip("/"))
-                folder = name if name.endswith("/") else folder
     real = {path.split("/")[0] for path in tracked()} - {".gitignore"}
     rooms = {f"src/tinycircuits/{path.split('/')[2]}" for path in tracked() if path.startswith("src/tinycircuits/")}
     rooms -= {f"src/tinycircuits/{name}" for name in ("__init__.py", "py.typed")}
