@@ -2,7 +2,11 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
+
+from tinycircuits.runs import load, smaller_seeds
+from tinycircuits.studies import STUDIES
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,12 +21,13 @@ def test_the_tree_in_the_readme_is_the_real_one():
     assert tree, "README.md has no section 'The house' with a tree"
     folder, named = "", set()
     for line in tree[1].splitlines():
-        for name in re.match(r"\s*(\S+(?:, \S+)*)", line)[1].split(", "):
+        for name in re.match(r"\s*([^\s,]+(?:, [^\s,]+)*)", line)[1].split(", "):
             if line.startswith(" "):
                 named.add(folder + name.rstrip("/"))
+            elif name == "src/tinycircuits/":
+                folder = name
             else:
                 named.add(name.rstrip("/"))
-                folder = name if name.endswith("/") else folder
     real = {path.split("/")[0] for path in tracked()} - {".gitignore"}
     rooms = {f"src/tinycircuits/{path.split('/')[2]}" for path in tracked() if path.startswith("src/tinycircuits/")}
     rooms -= {f"src/tinycircuits/{name}" for name in ("__init__.py", "py.typed")}
@@ -31,9 +36,19 @@ def test_the_tree_in_the_readme_is_the_real_one():
 
 def test_importing_the_package_does_not_import_the_heavy_libraries():
     code = "import sys, tinycircuits, tinycircuits.tasks; print('transformer_lens' in sys.modules)"
-    done = subprocess.run(["python", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_no_file_is_a_pickle():
     assert not [path for path in tracked() if path.endswith((".pt", ".pth", ".pkl", ".pickle", ".npy", ".npz"))]
+
+
+def test_the_table_of_results_in_the_readme_follows_from_the_store():
+    text = (ROOT / "README.md").read_text()
+    for name, study in STUDIES.items():
+        published, smaller = load(name), smaller_seeds(name)
+        failed = sum(run.errors().wrong_digits > 0 for run in smaller)
+        errors = published.errors()
+        row = f"{errors.n_sequences:,} | {errors.wrong_digits} of {errors.n_digits:,} | {failed} of {len(smaller)} |"
+        assert re.search(rf"\| `{name}` \| {study.article}, [^|]* \| {re.escape(row)}", text), row

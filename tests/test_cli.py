@@ -34,7 +34,7 @@ def damage(folder, name="model.safetensors"):
 MISTAKES = {
     "unknown study": (("train", "tinny"), "unknown study 'tinny'; known are tiny"),
     "negative seed": (("train", "tiny", "--seed", "-1"), "seed must be 0 or larger, got -1"),
-    "seed that is no number": (("train", "tiny", "--seed", "x"), "'x' is not a valid integer"),
+    "seed that is no number": (("train", "tiny", "--seed", "x"), "valid integer"),
     "unknown option": (("train", "tiny", "--sed", "1"), "--sed"),
     "no name": (("train",), "Missing argument"),
     "unknown command": (("trian",), "No such command"),

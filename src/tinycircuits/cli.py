@@ -15,6 +15,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+INTERRUPTED = 130
+"""The exit code that typer returns after a Ctrl-C."""
+
 Name = Annotated[str, typer.Argument(help="Name of a study; `tinycircuits list` shows them.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Names of studies; all of them when left out.")]
 Seed = Annotated[int | None, typer.Option(help="Seed to train; the published one when left out.")]
@@ -63,12 +66,11 @@ def main() -> None:
         code = _complain(f"{error.format_message()} (see `tinycircuits --help`)")
     except (StoreError, ValueError) as error:
         code = _complain(str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("\ntinycircuits: stopped; the last checkpoint is kept, the same command goes on from it", err=True)
-        code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    if code == INTERRUPTED:
+        typer.echo("\ntinycircuits: stopped; the last checkpoint is kept, the same command goes on from it", err=True)
     sys.exit(code)
 
 

@@ -21,6 +21,8 @@ from tinycircuits.training import Checkpoint, Round, resolve_device, train
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+Columns = dict[str, list[int] | list[float]]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -34,9 +36,9 @@ class Run:
     provenance: dict[str, Any]
 
     @property
-    def history(self) -> dict[str, list[float]]:
+    def history(self) -> Columns:
         """Columns ``step``, ``train_loss``, ``holdout_loss`` (nats) and four error counts, one entry a round."""
-        columns: dict[str, list[float]] = self.metrics["history"]
+        columns: Columns = self.metrics["history"]
         return columns
 
     def errors(self, mode: str = "teacher_forced", on: str = "all") -> Errors:
@@ -167,7 +169,7 @@ def _at_round(spec: dict[str, Any], done: int) -> dict[str, Any]:
     return {"type": "Checkpoint", "run": spec, "round": done}
 
 
-def _columns(history: tuple[Round, ...]) -> dict[str, list[float]]:
+def _columns(history: tuple[Round, ...]) -> Columns:
     rows = [asdict(entry) for entry in history]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
