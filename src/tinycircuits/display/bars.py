@@ -21,6 +21,7 @@ from tinycircuits.display.theme import (
     SERIES,
     plotly_axis,
     plotly_layout,
+    plotly_legend,
     print_style,
 )
 
@@ -111,20 +112,22 @@ def _page_face(
         if "control" in table.extras:
             shown = not any(trace["type"] == "scatter" for trace in traces)
             traces.append(_control_trace(table, group, at, words["control"], shown))
+    traces += _reference_traces(table, reference)
     ticks = {"tickvals": list(range(len(table.categories))), "ticktext": [labels.page(c) for c in table.categories]}
     x = plotly_axis(title=axis_title(words["x"]), showgrid=False, ticks="", **ticks)
     y = plotly_axis(title=axis_title(words["y"]), range=list(y_range) if y_range else None, rangemode="tozero")
-    legend = len(table.groups) > 1 or "control" in table.extras or reference is not None
+    entries = [trace["name"] for trace in traces if trace.get("showlegend", True)]
+    place, above = plotly_legend(entries) if len(entries) > 1 else ({}, 0)
     layout = plotly_layout(
-        340 if legend else 310,
-        margin={"l": 70, "r": 12, "t": 34 if legend else 8, "b": 54, "pad": 0},
-        showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal"},
+        310 + above,
+        margin={"l": 70, "r": 12, "t": 10 + above, "b": 54, "pad": 0},
+        showlegend=len(entries) > 1,
+        legend=place,
         xaxis=x | {"range": [-0.5, len(table.categories) - 0.5]},
         yaxis=y,
         barmode="overlay",
     )
-    return go.Figure(data=traces + _reference_traces(table, reference), layout=layout)
+    return go.Figure(data=traces, layout=layout)
 
 
 def _bar_trace(table: _Bars, group: str, at: list[float], width: float, colour: str) -> dict[str, Any]:
@@ -154,6 +157,8 @@ def _control_trace(table: _Bars, group: str, at: list[float], label: str, shown:
         "mode": "markers",
         "name": labels.page(label),
         "legendgroup": "control",
+        "legendrank": 1100,
+        "cliponaxis": False,
         "showlegend": shown,
         "x": [float(x) for x in at],
         "y": checks.rounded(table.column(table.extras["control"], group)),
@@ -168,7 +173,17 @@ def _reference_traces(table: _Bars, reference: tuple[str, Number] | None) -> lis
     line = {"color": GREY, "width": 1.5, "dash": "dash"}
     ends = {"x": [-0.5, len(table.categories) - 0.5], "y": [reference[1]] * 2}
     name = labels.page(reference[0])
-    return [{"type": "scatter", "mode": "lines", "name": name, "line": line, "hoverinfo": "skip", **ends}]
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "line": line,
+            "hoverinfo": "skip",
+            "legendrank": 1200,
+            **ends,
+        }
+    ]
 
 
 def _print_face(
@@ -209,4 +224,4 @@ def _print_group(axes: Axes, table: _Bars, group: str, at: checks.Array, look: t
         axes.errorbar(at, values, yerr=errors, fmt="none", ecolor=GREY, elinewidth=1, capsize=2, zorder=3)
     if "control" in table.extras:
         control = checks.rounded(table.column(table.extras["control"], group))
-        axes.plot(at, control, "D", ms=4.5, mfc="white", mec=INK, mew=0.9, zorder=4)
+        axes.plot(at, control, "D", ms=4.5, mfc="white", mec=INK, mew=0.9, zorder=4, clip_on=False)

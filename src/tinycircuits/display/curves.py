@@ -15,7 +15,7 @@ from tinycircuits.display import checks, labels
 from tinycircuits.display.checks import Number
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
-from tinycircuits.display.theme import FAINT, GREY, PAGE_WIDTH, SERIES, plotly_layout, print_style
+from tinycircuits.display.theme import FAINT, GREY, PAGE_WIDTH, SERIES, plotly_layout, plotly_legend, print_style
 
 Series = Mapping[str, tuple[ArrayLike, ArrayLike]]
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -136,16 +136,17 @@ def line_panels(
 def _figure(curves: _Curves, columns: int, height: Number, style: _Style, prose: tuple[str, str, str]) -> Figure:
     left, right, gap = 70, 12, 18
     width = (PAGE_WIDTH - left - right - gap * (columns - 1)) / columns
-    legend = 26 if len(curves.series) > 1 or style.reference else 0
+    shown = [name for name in curves.series if name not in curves.background]
+    entries = [*shown, *([style.reference[0]] if style.reference else [])]
     top = 26 if curves.names != [""] else 8
     panels = Panels(len(curves.names), columns, width, height, left, right, top, 54, gap)
-    page = _page_face(curves, panels, style, legend)
+    page = _page_face(curves, panels, style, entries)
     data = curves.frame(style.x_title, style.y_title)
     min_width = 300 if columns == 1 and len(curves.series) < 4 else 560
     return Figure(*prose, page, _print_face(curves, panels, style), data, min_width=min_width)
 
 
-def _page_face(curves: _Curves, panels: Panels, style: _Style, legend: int) -> go.Figure:
+def _page_face(curves: _Curves, panels: Panels, style: _Style, entries: list[str]) -> go.Figure:
     x: dict[str, Any] = {"title": axis_title(style.x_title), "showgrid": False}
     if style.x_labels is not None:
         x |= {"tickvals": list(range(len(style.x_labels))), "ticktext": [labels.page(text) for text in style.x_labels]}
@@ -154,13 +155,14 @@ def _page_face(curves: _Curves, panels: Panels, style: _Style, legend: int) -> g
     y: dict[str, Any] = {"title": axis_title(style.y_title), "range": list(limits), "type": scale}
     if curves.log_y:
         y |= {"dtick": max(1, round((limits[1] - limits[0]) / 5)), "exponentformat": "power"}
+    place, above = plotly_legend(entries) if len(entries) > 1 else ({}, 0)
     layout = plotly_layout(
-        round(panels.total_height + legend),
-        margin=panels.margin() | {"t": panels.top + legend},
+        round(panels.total_height + above),
+        margin=panels.margin() | {"t": panels.top + above},
         annotations=titles(panels, curves.names),
         hovermode="x unified",
-        showlegend=bool(legend),
-        legend={"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal"},
+        showlegend=len(entries) > 1,
+        legend=place,
     )
     seen: set[str] = set()
     traces: list[dict[str, Any]] = []
@@ -184,7 +186,7 @@ def _trace(
         "mode": "lines+markers" if markers else "lines",
         "name": labels.page(name),
         "legendgroup": group,
-        "showlegend": first,
+        "showlegend": first and group != "background",
         "x": checks.rounded(xy[0]),
         "y": checks.rounded(xy[1]),
         "line": line,

@@ -20,6 +20,8 @@ from tinycircuits.display.theme import PAGE_WIDTH, colour_map, on_colour, plotly
 Scale = Literal["share", "signed"]
 _LARGEST_LABELLED = 64
 _CELL = 44.0
+_BAR = 100
+"""Room for the colour bar with its labels and title, CSS pixels."""
 
 
 class _Grid:
@@ -67,22 +69,23 @@ class _Grid:
 
 def _short(value: float) -> str:
     """Return ``value`` in at most about four characters (``.97``, ``-1.2``, ``14``)."""
-    digits = 2 if abs(value) < 1 else 1 if abs(value) < 10 else 0
-    shown = f"{value:.{digits}f}"
-    return "0" if float(shown) == 0 else shown.replace("0.", ".", 1) if abs(value) < 1 else shown
+    shown = f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:.0f}"
+    if float(shown) in {-1.0, 0.0, 1.0}:
+        return str(int(float(shown)))
+    return shown.replace("0.", ".", 1) if abs(value) < 1 else shown
 
 
 def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = False) -> Panels:
     """Return panels whose cells are square at full page width where that is possible."""
     count = 1 if menu else len(grid.names)
     left = 46 + 7.5 * max(len(label) for label in grid.y_labels)
-    room = PAGE_WIDTH - left - 84
+    room = PAGE_WIDTH - left - _BAR
     most = min(count, columns or max(1, int(room // max(150, 13 * grid.shape[1]))))
     columns = -(-count // -(-count // most))  # as many rows as needed, then equally long ones
     cell = min(_CELL, (room - 18 * (columns - 1)) / columns / grid.shape[1])
     # Long thin matrices would be slivers with square cells.
     height = max(cell * grid.shape[0], min(90.0, 22.0 * grid.shape[0]))
-    return Panels(count, columns, cell * grid.shape[1], height, left, 84, 26 if title_rows else 10, 50)
+    return Panels(count, columns, cell * grid.shape[1], height, left, _BAR, 26 if title_rows else 10, 50)
 
 
 def heatmap(
@@ -216,7 +219,7 @@ def _page_face(grid: _Grid, panels: Panels, words: tuple[str, str, str], titled:
 def _ticks(texts: Sequence[str]) -> dict[str, Any]:
     # Labels repeat within a sequence of tokens, so they name positions and are no categories.
     shown = {"tickmode": "array", "tickvals": list(range(len(texts))), "ticktext": _pages(texts)}
-    return {**shown, "showline": False, "ticks": "", "showgrid": False}
+    return {**shown, "showline": False, "ticks": "", "showgrid": False, "ticklabelstandoff": 4}
 
 
 def _colour_bar(grid: _Grid, unit: str, panels: Panels) -> dict[str, Any]:
@@ -232,7 +235,7 @@ def _colour_bar(grid: _Grid, unit: str, panels: Panels) -> dict[str, Any]:
         "nticks": 5 if panels.total_height > 200 else 3,
     }
     if grid.scale == "share":
-        bar |= {"tickmode": "array", "tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": ["0", "0.25", "0.5", "0.75", "1"]}
+        bar |= {"tickmode": "array", "tickvals": [0, 0.5, 1] if panels.total_height < 200 else [0, 0.25, 0.5, 0.75, 1]}
     return {"colorscale": plotly_scale(grid.scale), "cmin": low, "cmax": high, "colorbar": bar}
 
 

@@ -1,6 +1,6 @@
 """The one look of all figures: colours, maps, sizes and type, for the page (plotly) and for print (matplotlib)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -112,6 +112,15 @@ def plotly_layout(height: int, **more: Any) -> dict[str, Any]:
         "dragmode": False,
         **more,
     }
+
+
+def plotly_legend(names: Sequence[str]) -> tuple[dict[str, Any], int]:
+    """Return a legend above the drawing for entries with these names, and the pixels that it takes there."""
+    widest = 48 + 7.5 * max(map(len, names), default=0)
+    one_row = sum(48 + 7.5 * len(name) for name in names) < PAGE_WIDTH - 90
+    rows = 1 if one_row else -(-len(names) // max(1, int((PAGE_WIDTH - 90) // widest)))
+    place = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal"}
+    return place, 6 + 22 * rows
 
 
 @cache

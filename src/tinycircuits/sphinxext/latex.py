@@ -13,6 +13,9 @@ _PREAMBLE = r"""
   BoldItalicFont=*-Italic, BoldItalicFeatures={FakeBold=1.5}]
 \setsansfont{TinySans}[Path=./, Extension=.ttf, UprightFont=*-Regular, BoldFont=*-Bold, ItalicFont=*-Italic,
   BoldItalicFont=*-Italic, BoldItalicFeatures={FakeBold=1.5}]
+% Captions of parts bring their own numeral, if they have one.
+\renewcommand{\partname}{}
+\renewcommand{\thepart}{}
 """
 
 
