@@ -7,7 +7,7 @@ digest of a chapter's inputs is written into its ``kernelspec``, which the cache
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -99,13 +99,20 @@ def execute_missing(app: Sphinx, env: Any, docnames: list[str]) -> None:
     zygote = Zygote(tuple(app.config.tinycircuits_preload)) if available() and len(waiting) > 1 else None
     try:
         with ThreadPoolExecutor(workers) as pool:
-            jobs = {pool.submit(_run, env, name, nb, zygote): name for name, nb in waiting.items()}
+            order = sorted(waiting, key=_seconds_before(cache, env), reverse=True)
+            jobs = {pool.submit(_run, env, name, waiting[name], zygote): name for name in order}
             failures = list(_collect(cache, env, jobs, waiting))
     finally:
         if zygote:
             zygote.close()
     if failures:
         raise ChaptersFailed("\n\n".join(failures))
+
+
+def _seconds_before(cache: JupyterCacheAbstract, env: Any) -> Callable[[str], float]:
+    """Return how long a chapter took when it last ran; one that never ran may take longer than any."""
+    known = {record.uri: record.data.get("execution_seconds", 0.0) for record in cache.list_cache_records()}
+    return lambda docname: float(known.get(str(env.doc2path(docname)), float("inf")))
 
 
 def _run(env: Any, docname: str, notebook: NotebookNode, zygote: Zygote | None) -> float:
@@ -126,7 +133,7 @@ def _collect(
             yield str(error)
             continue
         _LOG.info("executed %s in %.1f s", docname, seconds)
-        bundle = CacheBundleIn(notebooks[docname], env.doc2path(docname), data={"execution_seconds": seconds})
+        bundle = CacheBundleIn(notebooks[docname], str(env.doc2path(docname)), data={"execution_seconds": seconds})
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
