@@ -3,5 +3,7 @@
 import torch
 from jaxtyping import install_import_hook
 
-install_import_hook("tinycircuits", "beartype.beartype")
+from tests import typechecker
+
+install_import_hook("tinycircuits", f"{typechecker.__name__}.check")
 torch.set_num_threads(1)
