@@ -146,9 +146,9 @@ def _box(axes: Axes, x: float, y: float, size: tuple[float, float], words: str, 
     axes.text(x, y, words, ha="center", va="center", size=9, color=INK)
 
 
-def _note(axes: Axes, y: float, title: str, prose: str, colour: str = INK) -> None:
+def _note(axes: Axes, y: float, title: str, prose: str) -> None:
     """Write a name with its shapes and, under it, what it does."""
-    axes.text(_TEXT, y + 0.06, title, ha="left", va="bottom", size=8.6, color=colour, weight="bold")
+    axes.text(_TEXT, y + 0.06, title, ha="left", va="bottom", size=8.6, color=INK, weight="bold")
     axes.text(_TEXT, y - 0.06, prose, ha="left", va="top", size=8.4, color=INK, linespacing=1.25)
 
 
@@ -163,7 +163,7 @@ def _side(axes: Axes, part: _Part) -> None:
     axes.plot([_SIDE, _SIDE], [part.y + 0.58, write], color=GREY, lw=1.1, solid_capstyle="round")
     axes.add_patch(_arrow((_SIDE, write), (_MAIN + 0.19, write)))
     _plus(axes, write)
-    _note(axes, part.y + 0.2, part.weights, part.prose, part.colour)
+    _note(axes, part.y + 0.2, part.weights, part.prose)
 
 
 def _plus(axes: Axes, y: float) -> None:
