@@ -15,7 +15,7 @@ from tinycircuits.interp import (
 )
 from tinycircuits.interp import interchange as run_interchange
 from tinycircuits.interp.pairs import derangement, unit_directions
-from tinycircuits.models import build
+from tinycircuits.models import ModelSpec, build
 from tinycircuits.tasks import ReverseIncrement
 
 TASK = ReverseIncrement(n_digits=3)
@@ -273,3 +273,19 @@ def test_activations_of_the_clean_run_are_left_as_they_were():
     run_interchange(model, SEQUENCES, TASK, Component(0, "attn"), seed=0)
     after = activations(model, TOKENS, hooks)
     assert all(torch.equal(before[hook], after[hook]) for hook in hooks)
+
+
+@pytest.mark.parametrize("draws", [1, 2, 3])
+def test_the_control_is_the_mean_over_all_draws(draws):
+    task = ReverseIncrement(n_digits=2)
+    model = build(ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4), task, seed=0, dtype="float64")
+    one = ablate(model, task.sequences(), task, Component(0, "mlp"), "zero", seed=0, draws=draws)
+    right = 1 - one.control_wrong.double().mean()
+    assert one.control_accuracy() == pytest.approx(float(right), abs=1e-12)
+
+
+def test_there_is_no_control_without_a_draw():
+    task = ReverseIncrement(n_digits=2)
+    model = build(ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4), task, seed=0)
+    with pytest.raises(ValueError, match="draws must be at least 1"):
+        ablate(model, task.sequences(), task, Component(0, "mlp"), "zero", seed=0, draws=0).control_accuracy()

@@ -6,6 +6,7 @@ Counts are exact; shares and bits may move by rounding on another processor, wit
 import pytest
 
 from tinycircuits import interp, runs
+from tinycircuits.interp.probes import fit_probe
 from tinycircuits.studies import STUDIES
 
 TOLERANCE = {"atol": 1e-6, "rtol": 1e-6}
@@ -75,3 +76,28 @@ def test_ablation(published, name, data_regression):
             for one in table.ablations
         }
     )
+
+
+@studies
+def test_interchange(published, name, data_regression):
+    model, sequences, task = parts(published, name)
+    swaps = {c.label: interp.interchange(model, sequences, task, c, seed=0) for c in interp.components(model)}
+    data_regression.check(
+        {
+            label: {"pairs": s.n_pairs, "as source": s.as_source.tolist(), "random push": s.control_as_source.tolist()}
+            for label, s in swaps.items()
+        }
+    )
+
+
+def test_linear_read_out(published, num_regression):
+    model, sequences, task = parts(published, "reversal-8d-1l")
+    split = published["reversal-8d-1l"].study.train.split.indices(len(sequences))
+    shares = {
+        f"{stage} {'per row' if per_row else 'shared'}": [
+            fit_probe(model, sequences, task, split, stage=stage, seed=0, per_row=per_row, n_fit_rows=4_000).accuracy
+        ]
+        for stage in ("L0 resid_mid", "L0 resid_post")
+        for per_row in (False, True)
+    }
+    num_regression.check(shares, default_tolerance={"atol": 2e-3, "rtol": 0})

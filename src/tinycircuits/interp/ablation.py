@@ -50,6 +50,16 @@ class Ablation:
         """The counts of each draw of the control."""
         return tuple(_errors(drawn, index) for drawn in self.control_wrong)
 
+    def control_accuracy(self, index: Int[Tensor, " some"] | None = None) -> float:
+        """Share of right digits after a random push of the ablation's size, mean over the draws, in 0..1.
+
+        Raises ``ValueError`` when the ablation was made with ``draws=0``.
+        """
+        errors = self.control_errors(index)
+        if not errors:
+            raise ValueError("draws must be at least 1 for a control, got 0")
+        return sum(each.accuracy for each in errors) / len(errors)
+
     def accuracy_by_answer(self, index: Int[Tensor, " some"] | None = None) -> Float[Tensor, " answer"]:
         """Share of inputs whose ``y_i`` is right, 0 .. 1."""
         return 1 - (self.wrong if index is None else self.wrong[index]).double().mean(0)
