@@ -6,14 +6,14 @@ from pydantic import Field
 
 from tinycircuits.models import ModelSpec
 from tinycircuits.specs import Spec
-from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit, Task
 from tinycircuits.training import EpochBatches, IndependentBatches, TrainSpec
 
 
 class RunSpec(Spec):
     """All that one stored result depends on."""
 
-    task: ReverseIncrement
+    task: Task
     model: ModelSpec
     train: TrainSpec
     seed: int = Field(ge=0)
@@ -29,7 +29,7 @@ class Study:
     name: str
     article: str
     title: str
-    task: ReverseIncrement
+    task: Task
     model: ModelSpec
     train: TrainSpec
     published_seed: int
