@@ -89,6 +89,11 @@ def smaller_seeds(name: str) -> list[Run]:
     return [load(name, seed) for seed in range(study(name).published_seed)]
 
 
+def every_seed(name: str) -> list[Run]:
+    """The stored runs of all seeds that the study keeps; raises ``MissingResult`` when one is not stored."""
+    return [load(name, seed) for seed in study(name).seeds]
+
+
 def stored_seeds(name: str) -> list[int]:
     """Seeds of the study whose results are stored under its present recipe, in order; damaged ones are left out."""
     chosen, seeds = study(name), []

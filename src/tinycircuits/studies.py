@@ -148,6 +148,11 @@ _STUDIES = (
 STUDIES = {study.name: study for study in _STUDIES}
 
 
+def studies_of(task: type[Task]) -> dict[str, Study]:
+    """The studies of one kind of task, by name."""
+    return {name: study for name, study in STUDIES.items() if isinstance(study.task, task)}
+
+
 def study(name: str) -> Study:
     """The study of that name; raises ``ValueError`` that lists the known names."""
     if name not in STUDIES:
