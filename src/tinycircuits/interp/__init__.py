@@ -26,7 +26,7 @@ from tinycircuits.interp.attribution import (
     logit_contributions,
 )
 from tinycircuits.interp.forward import logits_after, project
-from tinycircuits.interp.fourier import clock_shares, fourier_basis, frequency_shares
+from tinycircuits.interp.fourier import clock_shares, dependence, fourier_basis, frequency_shares
 from tinycircuits.interp.heads import (
     ROLE_SHARE,
     SPREAD,
@@ -86,6 +86,7 @@ __all__ = [
     "clock_shares",
     "components",
     "cosine_to_digits",
+    "dependence",
     "deviation",
     "digit_contributions",
     "fourier_basis",
