@@ -1,9 +1,11 @@
 """Every page of the built book in Chromium, from the file system and with the network cut."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
@@ -111,3 +113,33 @@ def test_figures_follow_the_theme(browser: Browser, site: Path) -> None:
     seen.page.wait_for_function(f"{colour} === '{light}'", timeout=5_000)
     assert dark != light
     seen.page.context.close()
+
+
+def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "heads.html", width=360)
+    figure = seen.page.locator(".tc-figure:has(#plot-heads-choose-d)")
+    a, b, said = figure.get_by_label("a", exact=True), figure.get_by_label("b", exact=True), figure.locator("output")
+    cells = "document.getElementById('plot-heads-choose-d').data[0].z.flat()"
+    at_first = seen.page.evaluate(cells)
+    a.fill("5")
+    b.fill("7")
+    b.press("ArrowUp")
+    assert said.inner_text() == "the model answers 13"
+    table = pd.read_csv(site / "figures/heads/heads-three-sums.csv")
+    expected = table[table.panel == "5 + 8"]["attention weight"].tolist()
+    shown = seen.page.evaluate(cells)
+    assert shown == pytest.approx(expected, abs=0.5 / 255 + 1e-5) != at_first
+    for wrong in ("113", "-1", "1.5", ""):
+        a.fill(wrong)
+        assert said.inner_text() == "a must be a whole number from 0 to 112"
+        assert seen.page.evaluate(cells) == shown
+    assert seen.errors == []
+    seen.page.context.close()
+
+
+def test_the_heads_of_all_sums_weigh_little(site: Path) -> None:
+    page = (site / "heads.html").read_text(encoding="utf-8")
+    figures = re.findall(r'<script type="application/json">(.*?)</script>', page, re.S)
+    explorers = [figure for figure in figures if '"explorer"' in figure]
+    assert len(explorers) == 2
+    assert sum(map(len, explorers)) < 1_500_000
