@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, sync_playwright
@@ -241,3 +242,25 @@ def test_every_chapter_can_be_downloaded_as_an_executed_notebook(site: Path) -> 
 
 def test_the_site_is_small(site: Path) -> None:
     assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) <= 30_000_000
+
+
+def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "heads.html", width=360)
+    figure = seen.page.locator(".tc-figure:has(#plot-heads-choose-d)")
+    a, b, said = figure.get_by_label("a", exact=True), figure.get_by_label("b", exact=True), figure.locator("output")
+    cells = "document.getElementById('plot-heads-choose-d').data[0].z.flat()"
+    at_first = seen.page.evaluate(cells)
+    a.fill("5")
+    b.fill("7")
+    b.press("ArrowUp")
+    assert said.inner_text() == "the model answers 13"
+    table = pd.read_csv(site / "figures/heads/heads-three-sums.csv")
+    expected = table[table.panel == "5 + 8"]["attention weight"].tolist()
+    shown = seen.page.evaluate(cells)
+    assert shown == pytest.approx(expected, abs=0.5 / 255 + 1e-5) != at_first
+    for wrong in ("113", "-1", "1.5", ""):
+        a.fill(wrong)
+        assert said.inner_text() == "a must be a whole number from 0 to 112"
+        assert seen.page.evaluate(cells) == shown
+    assert seen.errors == []
+    seen.page.context.close()
