@@ -264,3 +264,11 @@ def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Brow
         assert seen.page.evaluate(cells) == shown
     assert seen.errors == []
     seen.page.context.close()
+
+
+def test_the_heads_of_all_sums_weigh_little(site: Path) -> None:
+    page = (site / "heads.html").read_text(encoding="utf-8")
+    figures = re.findall(r'<script type="application/json">(.*?)</script>', page, re.S)
+    explorers = [figure for figure in figures if '"explorer"' in figure]
+    assert len(explorers) == 2
+    assert sum(map(len, explorers)) < 1_500_000
