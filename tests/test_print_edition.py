@@ -1,4 +1,4 @@
-"""What goes into print and how it is said: fields as they were typed, chapters by any of their names, TeX's complaints."""
+"""What goes into print: fields as they were typed, chapters by any of their names; what is said when it fails."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def test_a_field_reaches_the_title_page_and_an_empty_one_leaves_no_trace(text):
 
 
 def test_a_composed_letter_is_one_however_it_was_typed():
-    assert edition.hand_in({"BOOK_STUDENT": "Zoe\u0308 \n Muller"}) == (("STUDENT", "Zoë Muller"),)
+    assert edition.hand_in({"BOOK_STUDENT": "Zoe\u0308 \n Muller\u2011Lee"}) == (("STUDENT", "Zoë Muller-Lee"),)
 
 
 def test_a_character_without_a_glyph_is_named_instead_of_lost():

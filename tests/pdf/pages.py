@@ -1,6 +1,8 @@
 """What the tests read out of a PDF: text, where it stands, the outline, captions, fonts."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +11,9 @@ from typing import Any
 
 from pypdf import PdfReader
 
+from tests.tools import missing
+
+WORD = re.compile(r'<word xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">(.*?)</word>')
 CAPTION = re.compile(r"^(Figure|Table) ?(\d+(?:\.\d+)*): ", re.M)
 
 
@@ -44,18 +49,14 @@ class Pdf:
         """Numbers of figures or tables, in the order of the pages."""
         return [number for what, number in CAPTION.findall(self.text) if what == kind]
 
-    def words_at(self) -> Iterator[tuple[int, float, float, str]]:
-        """Yield page, left end and baseline (points from the lower left corner) and text of every piece of text."""
-        for index, page in enumerate(self.reader.pages, 1):
-            pieces: list[tuple[float, float, str]] = []
-
-            def keep(text: str, cm: Any, tm: Any, font: Any, size: Any, into: Any = pieces) -> None:
-                if text.strip():
-                    x, y = tm[4] * cm[0] + tm[5] * cm[2] + cm[4], tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
-                    into.append((x, y, text))
-
-            page.extract_text(visitor_text=keep)
-            yield from ((index, x, y, text) for x, y, text in pieces)
+    def words_at(self) -> Iterator[tuple[int, float, float, float, float, str]]:
+        """Yield page, left, top, right and bottom (points from the upper left corner) of every word."""
+        if shutil.which("pdftotext") is None:
+            missing("pdftotext (poppler-utils) is not installed")
+        described = subprocess.run(["pdftotext", "-bbox", self.path, "-"], capture_output=True, text=True, check=True)
+        for number, page in enumerate(described.stdout.split("<page ")[1:], 1):
+            for left, top, right, bottom, word in WORD.findall(page):
+                yield number, float(left), float(top), float(right), float(bottom), word
 
     def unembedded_fonts(self) -> set[str]:
         """Names of the fonts whose letters are not in the file."""

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,10 @@ TOC = {
 REFERENCE = (
     "@book{knuth,\n author = {Donald E. Knuth},\n title = {The TeXbook},\n publisher = {AW},\n year = {1984},\n}\n"
 )
-LINKS = "\n\nSee [that chapter](one.md), {numref}`fig-one-values`, {numref}`tbl-one-table`, {eq}`eq-one` and {cite}`knuth`.\n"
+LINKS = """
+
+See [that chapter](one.md), {numref}`fig-one-values`, {numref}`tbl-one-table`, {eq}`eq-one` and {cite}`knuth`.
+"""
 
 
 @dataclass
@@ -79,8 +81,8 @@ def whole(press: Press) -> Printed:
 
 
 @pytest.fixture(scope="module")
-def part(press: Press, whole: Printed) -> Iterator[Printed]:
-    yield press.run(CHAPTERS="two")
+def part(press: Press, whole: Printed) -> Printed:
+    return press.run(CHAPTERS="two")
 
 
 def test_an_unsigned_book_has_no_trace_of_a_hand_in(whole: Printed) -> None:

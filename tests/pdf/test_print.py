@@ -1,5 +1,6 @@
 """The typeset book: contents, captions in order, nothing unresolved, nothing off the page, the numbers of the pages."""
 
+import calendar
 import re
 from html import unescape
 from importlib.metadata import version
@@ -45,9 +46,7 @@ def test_the_title_page_says_which_book_this_is(pdf: Pdf) -> None:
     title = squeezed(pdf.pages[0])
     for said in ("From Zero to Mechanistic Interpretability", f"Edition {version('tinycircuits')}"):
         assert squeezed(said) in title
-    assert re.search(
-        r"\d{1,2}(January|February|March|April|May|June|July|August|September|October|November|December)20\d\d", title
-    )
+    assert re.search(rf"\d{{1,2}}({'|'.join(calendar.month_name[1:])})20\d\d", title)
     assert re.search(r"commit[0-9a-f]{12}(-dirty)?$", title)
     assert "Handed" not in title
 
@@ -56,12 +55,8 @@ def test_the_outline_has_every_part_and_chapter_in_order(pdf: Pdf) -> None:
     expected = [BOOK.intro.title]
     for part in BOOK.parts:
         expected += [part.caption, *(f"{chapter.number} {chapter.title}" for chapter in part.chapters)]
-    outline = [re.sub(r"^(\d+)\s*", r"\1 ", title) for title in pdf.outline]
-    assert [title for title in outline if title in expected or re.sub(r"^\d+ ", "", title) in expected] != []
-    plain = [re.sub(r"^\d+ ", "", title) for title in expected]
-    assert [title for title in outline if title in plain or title in expected] == [
-        title if title in outline else re.sub(r"^\d+ ", "", title) for title in expected
-    ]
+    outline = [title.strip() for title in pdf.outline]
+    assert [title for title in outline if title in expected] == expected
 
 
 def test_every_caption_of_the_pages_is_printed_once_and_in_order(pdf: Pdf) -> None:
@@ -111,17 +106,19 @@ def test_nothing_is_unresolved_and_no_glyph_is_lost(pdf: Pdf) -> None:
 
 
 def test_no_text_runs_off_the_page(pdf: Pdf) -> None:
-    inside = [
-        (number, round(x), round(y), text)
-        for number, x, y, text in pdf.words_at()
-        if not (MARGIN <= x <= A4[0] - MARGIN and 30 <= y <= A4[1] - 30)
+    words = list(pdf.words_at())
+    assert len(words) > 100 * len(pdf.pages)
+    outside = [
+        (number, round(left), round(right), word)
+        for number, left, top, right, bottom, word in words
+        if left < MARGIN or right > A4[0] - MARGIN or top < 30 or bottom > A4[1] - 30
     ]
-    assert inside == []
+    assert outside == []
 
 
 def test_no_line_sticks_out_of_its_column(pdf: Pdf) -> None:
     wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)", pdf.log)]
-    assert [points for points in wide if points > 2] == []
+    assert [points for points in wide if points > 3] == [], "more than a millimetre"
     high = [float(points) for points in re.findall(r"Overfull \\vbox \(([\d.]+)pt too high\)", pdf.log)]
     assert [points for points in high if points > 6] == []
 

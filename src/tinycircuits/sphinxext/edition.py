@@ -23,6 +23,9 @@ LABELS = {"STUDENT": "Handed in by", "COURSE": "Course", "TUTOR": "Tutor"}
 PREFIX = "BOOK_"
 """What the environment puts before the names of fields, so that a foreign variable never gets onto a title page."""
 
+OTHER_HYPHENS = {0x00AD: None, 0x2010: "-", 0x2011: "-"}
+"""Characters that look like a hyphen, and what is printed for them."""
+
 _COVER_WIDTH = 104
 """Width of the cover's drawing, millimetres."""
 _TITLE_LINE = 17
@@ -58,7 +61,9 @@ def hand_in(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """
     fields = []
     for name in FIELDS:
-        text = " ".join(unicodedata.normalize("NFC", environment.get(PREFIX + name, "")).split())
+        text = " ".join(
+            unicodedata.normalize("NFC", environment.get(PREFIX + name, "")).translate(OTHER_HYPHENS).split()
+        )
         lost = [char for char in text if char != " " and ord(char) not in _glyphs()]
         if lost:
             what = f"{lost[0]!r} (U+{ord(lost[0]):04X} {unicodedata.name(lost[0], 'without a name')})"

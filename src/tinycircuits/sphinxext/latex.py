@@ -1,10 +1,12 @@
 """The print edition: the book, or the chapters of a hand-in, as one LaTeX document with the numbers of the pages."""
 
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from fontTools.ttLib import TTFont
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders.latex import LaTeXBuilder
@@ -16,7 +18,7 @@ from sphinx.util.nodes import inline_all_toctrees
 from sphinxcontrib.bibtex.nodes import bibliography
 
 from tinycircuits.display.theme import FONTS
-from tinycircuits.sphinxext.edition import cover, edition, escaped, title_page
+from tinycircuits.sphinxext.edition import OTHER_HYPHENS, cover, edition, escaped, title_page
 from tinycircuits.sphinxext.figures import kept, write
 
 ONLY = "BOOK_ONLY"
@@ -167,8 +169,23 @@ def copy_files(app: Sphinx) -> None:
     """Put fonts and style where TeX runs."""
     if app.builder.format == "latex":
         files = [*FONTS.glob("*.ttf"), *(_HERE / "print").glob("*.ttf"), _HERE / "static/TinyMath.otf"]
-        for path in sorted([*files, _HERE / "print/tinybook.sty"]):
-            write(Path(app.outdir, path.name), path.read_bytes())
+        for path in files:
+            write(Path(app.outdir, path.name), one_hyphen(path))
+        write(Path(app.outdir, "tinybook.sty"), (_HERE / "print/tinybook.sty").read_bytes())
+
+
+def one_hyphen(path: Path) -> bytes:
+    """Return a font in which the hyphen's glyph is the hyphen and no other character.
+
+    TeX names a glyph in the PDF by the last of its characters: code copied from a page had hyphens that do not break.
+    """
+    font = TTFont(path, recalcTimestamp=False)
+    for table in font["cmap"].tables:
+        for character in OTHER_HYPHENS:
+            table.cmap.pop(character, None)
+    content = io.BytesIO()
+    font.save(content)
+    return content.getvalue()
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
