@@ -1,6 +1,7 @@
 """The command line: a user's mistake is one line and exit code 2; nothing is lost."""
 
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -155,9 +156,8 @@ def test_retraining_replaces_every_stored_run_and_lists_the_numbers_that_changed
     code, table, _ = call(monkeypatch, capsys, "retrain", "tiny")
     after = runs.load("tiny", 1)
     assert code == 0
-    assert (
-        f"| `tiny` | 1 | loss.all | {before.metrics['loss']['all']:.6g} | {after.metrics['loss']['all']:.6g} |" in table
-    )
+    old, new = (each.metrics["loss"]["all"] for each in (before, after))
+    assert f"| `tiny` | 1 | loss.all | {old:.6g} | {new:.6g} |" in table
     assert "history.train_loss (last round)" in table
     assert "| `tiny` | 0 |" not in table
     assert "n_parameters" not in table
@@ -172,6 +172,14 @@ def test_a_damaged_run_is_found_before_anything_is_retrained(only_tiny, monkeypa
     code, _, err = call(monkeypatch, capsys, "retrain", "tiny")
     assert code == 2
     assert "model.safetensors is damaged" in err
+
+
+def test_verify_misses_each_seed_that_a_study_keeps(only_tiny, monkeypatch, capsys):
+    call(monkeypatch, capsys, "train", "tiny")
+    monkeypatch.setitem(studies.STUDIES, "tiny", replace(studies.STUDIES["tiny"], n_seeds=2))
+    code, out, _ = call(monkeypatch, capsys, "verify")
+    assert code == 1
+    assert "MISSING tiny seed 1: make it with: tinycircuits train tiny --seed 1" in out
 
 
 def test_help_is_shown_without_a_command(monkeypatch, capsys):

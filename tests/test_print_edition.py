@@ -30,7 +30,7 @@ BOOK = Contents(
     (
         Part("Start here", (Chapter("first", "Which is first, and why?", 1),)),
         Part("I. One task", (Chapter("second", "What is second?", 2), Chapter("third", "Third", 3))),
-        Part("II. Another", (Chapter("fourth", "Fourth", 4),)),
+        Part("IV. Another", (Chapter("fourth", "Fourth", 4),)),
     ),
 )
 
@@ -97,11 +97,11 @@ def test_the_cover_draws_the_last_panel(tmp_path):
     [
         ("", "", "intro first second third fourth"),
         ("I", "", "second third"),
-        ("2", "", "fourth"),
+        ("4", "", "fourth"),
         ("start HERE", "", "first"),
         ("Another", "", "fourth"),
         ("I. One task", "intro", "intro second third"),
-        ("II, I", "", "second third fourth"),
+        ("IV, I", "", "second third fourth"),
         ("", "third first", "first third"),
         ("", "4;1", "first fourth"),
         ("", "Which is first, and why?", "first"),
@@ -116,7 +116,7 @@ def test_chapters_are_chosen_by_any_of_their_names(parts, chapters, names):
 @pytest.mark.parametrize(
     ("parts", "chapters", "message"),
     [
-        ("III", "", "PARTS: no part 'iii'; there are Start here, I, II"),
+        ("III", "", "PARTS: no part 'iii'; there are Start here, I, IV"),
         ("", "second, fifth", "CHAPTERS: no chapter 'fifth'; there are intro, first, second, third, fourth"),
     ],
 )
@@ -128,7 +128,9 @@ def test_an_unknown_name_is_answered_with_the_known_ones(parts, chapters, messag
 def test_the_real_contents_have_every_chapter_with_title_and_number():
     book = selection.contents(ROOT / "book")
     assert book.intro.docname == "intro"
-    assert [chapter.number for chapter in book.chapters[1:]] == list(range(1, len(book.chapters)))
+    numbers = [chapter.number for chapter in book.chapters[1:]]
+    assert numbers == sorted(set(numbers))
+    assert "status" not in {chapter.docname for chapter in book.chapters}, "its times would change the print edition"
     assert all(chapter.title != chapter.docname for chapter in book.chapters)
 
 

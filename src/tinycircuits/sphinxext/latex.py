@@ -20,6 +20,7 @@ from sphinxcontrib.bibtex.nodes import bibliography
 from tinycircuits.display.theme import FONTS
 from tinycircuits.sphinxext.edition import OTHER_HYPHENS, cover, edition, escaped, title_page
 from tinycircuits.sphinxext.figures import kept, write
+from tinycircuits.sphinxext.selection import contents
 
 ONLY = "BOOK_ONLY"
 """The environment variable with the file names of the chapters to print, one a line; all without it."""
@@ -62,8 +63,9 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
     def init(self) -> None:
         """Set the title page and, for a hand-in, the name of the document."""
         super().init()
-        chosen = [name for name in os.environ.get(ONLY, "").split("\n") if name]
-        self.chosen = set(chosen or self.env.found_docs)
+        whole = {chapter.docname for chapter in contents(Path(self.srcdir)).chapters}
+        self.chosen = {name for name in os.environ.get(ONLY, "").split("\n") if name} or whole
+        self.is_whole = self.chosen == whole
         if unknown := self.chosen - set(self.env.found_docs):
             raise ValueError(f"{ONLY}: no chapter {sorted(unknown)}")
         self.edition = edition()
@@ -72,7 +74,7 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
         """Name the document and write its title page."""
         super().init_document_data()
         docname, target, title, author, *rest = self.document_data[0]
-        if self.edition.hand_in or self.chosen != set(self.env.found_docs):
+        if self.edition.hand_in or not self.is_whole:
             target = f"{HAND_IN}.tex"
         self.document_data = [(docname, target, title, author, *rest)]
         self.context["maketitle"] = title_page(self.edition, title, author, self._cover())

@@ -9,6 +9,7 @@ from typing import TypeVar
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 T = TypeVar("T")
+_PAGE_ONLY = re.compile(r"\A---\n(?:.*\n)*?print: false\n(?:.*\n)*?---\n")
 _NUMERAL = re.compile(r"([IVXLC]+)\.\s+(.*)")
 
 
@@ -43,14 +44,18 @@ class Contents:
 
 
 def contents(book: Path) -> Contents:
-    """Return the contents that ``_toc.yml`` in the folder ``book`` describes; titles are the first headings."""
+    """Return the contents that ``_toc.yml`` in the folder ``book`` describes; titles are the first headings.
+
+    A file whose front matter says ``print: false`` has its number, but is a page of the site only.
+    """
     root = parse_toc_yaml(book / "_toc.yml").root
     number, parts = 0, []
     for tree in root.subtrees:
         chapters = []
         for docname in map(str, tree.files()):
             number += 1
-            chapters.append(Chapter(docname, _title(book, docname), number))
+            if not _PAGE_ONLY.search((book / f"{docname}.md").read_text(encoding="utf-8")):
+                chapters.append(Chapter(docname, _title(book, docname), number))
         parts.append(Part(tree.caption or "", tuple(chapters)))
     return Contents(Chapter(root.docname, _title(book, root.docname), None), tuple(parts))
 
@@ -76,13 +81,18 @@ def _title(book: Path, docname: str) -> str:
 def _part_names(book: Contents) -> dict[str, Part]:
     """Every way to name a part; the first way is the one that messages show."""
     names: dict[str, Part] = {}
-    numbered = 0
     for part in book.parts:
         if numeral := _NUMERAL.fullmatch(part.caption):
-            numbered += 1
-            names |= {numeral[1]: part, str(numbered): part, numeral[2]: part}
+            names |= {numeral[1]: part, str(_roman(numeral[1])): part, numeral[2]: part}
         names[part.caption] = part
     return names
+
+
+def _roman(numeral: str) -> int:
+    values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}[sign] for sign in numeral]
+    return sum(
+        -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
+    )
 
 
 def _chapter_names(book: Contents) -> dict[str, Chapter]:
