@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -133,12 +134,13 @@ def print_edition(book: Path, options: list[str]) -> Path:
 
 def main(arguments: list[str]) -> int:
     """Print the book in the folder that the first argument names; the others go to the builder."""
+    started = time.monotonic()
     try:
         pdf = print_edition(Path(arguments[0]), arguments[1:])
     except (CannotTypeset, ValueError) as error:
         print(f"make pdf: {error}", file=sys.stderr)
         return 2
-    print(f"open {pdf.resolve()}")
+    print(f"open {pdf.resolve()} (made in {time.monotonic() - started:.0f} s)")
     return 0
 
 
