@@ -16,9 +16,9 @@ from tinycircuits.interp import (
     Head,
     ablate,
     activation_patching,
+    attention_heads,
     components,
     corrupted_pairs,
-    heads,
     part_named,
 )
 from tinycircuits.interp.activations import activations
@@ -41,7 +41,7 @@ SPEC = SPECS["three layers"]
 
 
 def patch(model, clean=CLEAN, corrupted=OTHER, **options):
-    options = {"groups": [*components(model), *heads(model)], "direction": "denoise"} | options
+    options = {"groups": [*components(model), *attention_heads(model)], "direction": "denoise"} | options
     return activation_patching(model, TASK, clean, corrupted, **options)
 
 
@@ -113,7 +113,7 @@ def test_all_heads_of_a_layer_are_its_attention(spec):
     model = scrambled(spec, TASK)
     for layer in range(spec.n_layers):
         attention = Component(layer, "attn")
-        together = [head for head in heads(model) if head.layer == layer]
+        together = [head for head in attention_heads(model) if head.layer == layer]
         found = patch(model, groups={"attention": [attention], "heads": together})
         for values in found.patched.values():
             torch.testing.assert_close(values[0], values[1], atol=1e-9, rtol=1e-9)
@@ -230,7 +230,7 @@ def test_ablating_a_head_equals_the_full_run_with_a_hook_on_its_z(spec, kind):
         "mean": lambda z: z.mean(0).expand_as(z),
         "resample": lambda z: z[partners],
     }
-    for head in heads(model):
+    for head in attention_heads(model):
 
         def hook(z, hook, head=head):
             z = z.clone()

@@ -17,8 +17,8 @@ from tinycircuits.interp.activations import (
     Part,
     Stage,
     activations,
+    attention_heads,
     components,
-    heads,
     part_named,
     stages,
 )
@@ -36,6 +36,16 @@ from tinycircuits.interp.attribution import (
     logit_contributions,
 )
 from tinycircuits.interp.forward import logits_after, project
+from tinycircuits.interp.fourier import clock_shares, fourier_basis, frequency_shares
+from tinycircuits.interp.heads import (
+    ROLE_SHARE,
+    SPREAD,
+    HeadSummary,
+    deviation,
+    head_roles,
+    head_rows,
+    summarize_heads,
+)
 from tinycircuits.interp.interchange import Interchange, interchange, interchanged_answers
 from tinycircuits.interp.logits import (
     CosineReadout,
@@ -68,6 +78,8 @@ __all__ = [
     "DIRECTIONS",
     "KINDS",
     "OPERANDS",
+    "ROLE_SHARE",
+    "SPREAD",
     "Ablation",
     "AblationKind",
     "AblationTable",
@@ -76,6 +88,7 @@ __all__ = [
     "CosineReadout",
     "DigitContributions",
     "Head",
+    "HeadSummary",
     "Interchange",
     "Interval",
     "LogitAttribution",
@@ -93,13 +106,19 @@ __all__ = [
     "activation_patching",
     "activations",
     "attention_block",
+    "attention_heads",
     "attention_pattern",
     "attention_summary",
+    "clock_shares",
     "components",
     "corrupted_pairs",
     "cosine_to_digits",
+    "deviation",
     "digit_contributions",
-    "heads",
+    "fourier_basis",
+    "frequency_shares",
+    "head_roles",
+    "head_rows",
     "interchange",
     "interchanged_answers",
     "logit_attribution",
@@ -114,4 +133,5 @@ __all__ = [
     "sample_readout",
     "stages",
     "summarize_attention",
+    "summarize_heads",
 ]

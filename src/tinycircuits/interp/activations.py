@@ -84,14 +84,14 @@ def components(model: TransformerBridge) -> tuple[Component, ...]:
     return tuple(Component(layer, kind) for layer in range(model.cfg.n_layers) for kind in kinds)
 
 
-def heads(model: TransformerBridge) -> tuple[Head, ...]:
+def attention_heads(model: TransformerBridge) -> tuple[Head, ...]:
     """Every attention head of ``model``: ``L0H0``, ``L0H1``, ..., ``L1H0``, ..."""
     return tuple(Head(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads))
 
 
 def part_named(model: TransformerBridge, label: str) -> Part:
     """The component or head with this label; raises ``ValueError`` that lists the labels when ``model`` has none."""
-    parts: tuple[Part, ...] = (*components(model), *heads(model))
+    parts: tuple[Part, ...] = (*components(model), *attention_heads(model))
     by_label = {part.label: part for part in parts}
     if label not in by_label:
         raise ValueError(f"part must be one of {', '.join(by_label)}, got {label!r}")
@@ -102,8 +102,8 @@ def check_part(model: TransformerBridge, part: Part) -> None:
     """Raises ``ValueError`` when ``model`` has no such component or head."""
     if isinstance(part, Component):
         check_component(model, part)
-    elif part not in heads(model):
-        names = ", ".join(known.label for known in heads(model))
+    elif part not in attention_heads(model):
+        names = ", ".join(known.label for known in attention_heads(model))
         raise ValueError(f"head must be one of {names}, got {part.label!r}")
 
 

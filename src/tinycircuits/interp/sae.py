@@ -273,7 +273,7 @@ class _Site:
         self.generator = torch.Generator().manual_seed(seed)
 
     def without(self, latent: int) -> tuple[int, float, float, int, int]:
-        """Inputs where it is active; mean rise of the loss without it and after a random push; wrong answers of both."""
+        """Inputs where it is active; mean rise of the loss without it and after a random push; wrong answers."""
         at = (self.latents[:, latent] > 0).nonzero().flatten()
         move = -self.latents[at, latent, None] * self.dictionary.W_dec[latent]
         (wrong, rise), (pushed_wrong, pushed_rise) = (self._harm(at, each) for each in (move, self._push(move)))
