@@ -3,10 +3,10 @@
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
-from torch import Tensor
-from torch.nn.functional import normalize
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
 from tqdm.auto import tqdm
 
 from tinycircuits.interp.sae import SparseAutoencoder
@@ -29,6 +29,35 @@ class SaeSpec(Spec):
     batch_size: int = Field(ge=1)
     decay: Literal["constant", "cosine"] = "constant"
     recipe: int = 1
+
+
+class ProbeSpec(Spec):
+    """A linear read-out, softmax(x W + b): full-batch steps of Adam on the cross-entropy, from torch's initial weights.
+
+    No penalty, no scaling of the states, and no stop: how far it has come after ``steps`` is part of the recipe.
+    ``fit_share`` of the inputs are fitted, the others are held out. ``recipe`` as in ``SaeSpec``.
+    """
+
+    steps: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    fit_share: float = Field(gt=0, lt=1)
+    recipe: int = 1
+
+
+def fit_probe(
+    states: Float[Tensor, "batch d_in"], labels: Int[Tensor, " batch"], spec: ProbeSpec, *, classes: int, seed: int
+) -> nn.Linear:
+    """The read-out of ``labels`` from ``states``; ``seed`` draws its initial weights."""
+    with torch.random.fork_rng(devices=[]), one_thread():
+        torch.manual_seed(seed)
+        probe = nn.Linear(states.shape[1], classes, dtype=states.dtype)
+        optimizer = torch.optim.Adam(probe.parameters(), lr=spec.lr, foreach=True)
+        for _ in range(spec.steps):
+            loss = cross_entropy(probe(states), labels)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+    return probe
 
 
 def fit_sae(

@@ -17,8 +17,8 @@ from tinycircuits.interp.forward import logits_after
 from tinycircuits.interp.pairs import unit_directions
 from tinycircuits.tasks import Task
 
-_SHARES = tuple(2.0**-power for power in range(1, 11))
-"""Shares of the inputs that a latent may fire on when its best threshold is sought."""
+_TIMES = (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""How often a latent may fire when its best threshold is sought, in multiples of a number's share of the inputs."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,11 @@ class Meanings:
     """
 
     f1: Float[Tensor, " latent"]
-    """The best F1, 0 .. 1, of "the latent is above a threshold" as a detector of "the number is r", over all r and a
-    grid of thresholds that includes zero."""
+    """F1, 0 .. 1, of "the latent is above zero" as a detector of "the number is r", for the best r."""
+    best_f1: Float[Tensor, " latent"]
+    """The same with the best of a grid of thresholds for each latent; never below ``f1``."""
     residue: Int[Tensor, " latent"]
-    """That r."""
+    """The r of ``best_f1``."""
     bits: Float[Tensor, " latent"]
     """Mutual information of the number and the latent in five levels: zero, and the quarters of its active range."""
     explained: Float[Tensor, " latent"]
@@ -144,9 +145,9 @@ def meanings(activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " bat
         raise ValueError(f"numbers must lie in 0..{modulus - 1}, got {int(numbers.min())}..{int(numbers.max())}")
     if bool((activity < 0).any()):
         raise ValueError(f"activity must not be negative, got {float(activity.min()):.3g}")
-    f1, residue = _best_f1(activity, numbers, modulus)
+    f1, best_f1, residue = _f1(activity, numbers, modulus)
     explained, spectrum = _spectrum(activity.double(), numbers, modulus)
-    return Meanings(f1, residue, _bits(activity, numbers, modulus), explained, spectrum)
+    return Meanings(f1, best_f1, residue, _bits(activity, numbers, modulus), explained, spectrum)
 
 
 def both_signs(projections: Float[Tensor, "batch direction"]) -> Float[Tensor, "batch latent"]:
@@ -314,21 +315,22 @@ def _by_number(values: Tensor, numbers: Int[Tensor, " batch"], modulus: int) -> 
     return values.new_zeros(modulus, values.shape[1]).index_add_(0, numbers, values)
 
 
-def _best_f1(
+def _f1(
     activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " batch"], modulus: int
-) -> tuple[Float[Tensor, " latent"], Int[Tensor, " latent"]]:
-    """F1 = 2 hits / (inputs where it fires + inputs of the number), the best over numbers and thresholds."""
+) -> tuple[Float[Tensor, " latent"], Float[Tensor, " latent"], Int[Tensor, " latent"]]:
+    """F1 = 2 hits / (inputs where it fires + inputs of the number): above zero, at its best threshold, and where."""
     cases = numbers.bincount(minlength=modulus)[:, None]
     ordered = activity.sort(dim=0, descending=True).values
-    thresholds = [torch.zeros_like(activity[0]), *(ordered[int(share * len(activity))] for share in _SHARES)]
-    best = torch.full_like(activity[0], -1.0)
-    residue = torch.zeros(activity.shape[1], dtype=torch.int64)
+    places = [round(times * len(activity) / modulus) for times in _TIMES]
+    thresholds = [torch.zeros_like(activity[0]), *(ordered[place] for place in places if place < len(activity))]
+    every, residues = [], []
     for threshold in thresholds:
-        fires = ((activity > threshold) & (activity > 0)).to(activity.dtype)
-        f1, which = (2 * _by_number(fires, numbers, modulus) / (fires.sum(0) + cases)).max(0)
-        residue = torch.where(f1 > best, which, residue)
-        best = torch.maximum(best, f1)
-    return best, residue
+        fires = (activity > threshold).to(activity.dtype)
+        f1, residue = (2 * _by_number(fires, numbers, modulus) / (fires.sum(0) + cases)).max(0)
+        every.append(f1)
+        residues.append(residue)
+    best = torch.stack(every).max(0)
+    return every[0], best.values, torch.stack(residues).gather(0, best.indices[None])[0]
 
 
 def _bits(
