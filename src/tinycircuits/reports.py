@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from tinycircuits.fits import FITS, Fit, Fitted, load_fit, measure_sae
+from tinycircuits.fitting import SaeSpec
 from tinycircuits.runs import Run, checkpoint_round, load, measure, results, stored_seeds
 from tinycircuits.store import CorruptResult, MissingResult, StoreError, key
 from tinycircuits.studies import STUDIES, Study, study
