@@ -93,14 +93,14 @@ _FITS = (
         "addition-97-2l",
         "the same penalty, to convergence",
         "L1 mlp",
-        SaeSpec(width=512, l1=1e-3, lr=3e-3, epochs=300, batch_size=512, decay="cosine"),
+        SaeSpec(width=512, l1=1e-3, lr=3e-3, epochs=150, batch_size=512, decay="cosine"),
     ),
     Fit(
         "addition-97-2l-sae-sparse",
         "addition-97-2l",
         "a thousand times the penalty, to convergence",
         "L1 mlp",
-        SaeSpec(width=512, l1=1.0, lr=1e-3, epochs=400, batch_size=512, decay="cosine"),
+        SaeSpec(width=512, l1=1.0, lr=1e-3, epochs=200, batch_size=512, decay="cosine"),
     ),
     Fit(
         "addition-97-2l-probe-article",

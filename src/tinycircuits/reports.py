@@ -51,7 +51,8 @@ def verification(names: list[str] | None, *, progress: bool) -> tuple[list[str],
     jobs = [partial(_verified, each, folder) for each in studies for folder in results().folders(each.name)]
     jobs += [partial(_verified_fit, each, folder) for each in fitted for folder in results().folders(each.name)]
     lines = [job() for job in tqdm(jobs, desc="verify", disable=not progress)]
-    for chosen in (*studies, *fitted):
+    stored: list[Study | Fit] = [*studies, *fitted]
+    for chosen in stored:
         for seed in chosen.seeds:
             if not results().holds(chosen.name, chosen.spec(seed).described()):
                 lines.append(f"MISSING {chosen.name} seed {seed}: make it with: {chosen.command(seed)}")

@@ -3,6 +3,7 @@
 Not exported by ``tinycircuits.interp``: scikit-learn takes long to import.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import activations, stage_named
+from tinycircuits.interp.activations import activations, stage_named, stages
 from tinycircuits.tasks import SplitIndices, Task
 
 _INVERSE_PENALTY = 100.0
@@ -60,6 +61,125 @@ class Probe:
     def shuffled_accuracy(self) -> float:
         """``accuracy`` of the read-out fitted on shuffled labels."""
         return float(self.shuffled_correct.sum()) / (self.n_holdout * len(self.correct))
+
+
+@dataclass(frozen=True)
+class ReadoutMap:
+    """How many held-out inputs a linear read-out finds a number in, at every stage and position, for every probe seed.
+
+    Shows / does not show: that the number is linearly decodable there, not that the model uses it. At chance it may be
+    there all the same, in a form that no straight line reads.
+    """
+
+    stages: tuple[str, ...]
+    positions: tuple[str, ...]
+    targets: tuple[str, ...]
+    n_fit: int
+    n_holdout: int
+    correct: Int[Tensor, "seed target stage pos"]
+    shuffled_correct: Int[Tensor, "seed target stage pos"]
+    """The same for read-outs fitted on shuffled labels."""
+    chance: float
+    """Share of the most frequent class of any target among all inputs."""
+
+    def accuracy(self, target: str, *, shuffled: bool = False) -> Float[Tensor, "seed stage pos"]:
+        """Share of held-out inputs read right, 0 .. 1; raises ``ValueError`` for an unknown target."""
+        if target not in self.targets:
+            raise ValueError(f"target must be one of {', '.join(self.targets)}, got {target!r}")
+        counts = self.shuffled_correct if shuffled else self.correct
+        return counts[:, self.targets.index(target)].double() / self.n_holdout
+
+    def at(self, target: str, stage: str, position: str, *, shuffled: bool = False) -> Float[Tensor, " seed"]:
+        """``accuracy`` at one place; raises ``ValueError`` for an unknown target, stage or position."""
+        for name, value, known in (("stage", stage, self.stages), ("position", position, self.positions)):
+            if value not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+        place = self.stages.index(stage), self.positions.index(position)
+        return self.accuracy(target, shuffled=shuffled)[:, place[0], place[1]]
+
+
+def readout_map(
+    model: TransformerBridge,
+    sequences: Int[Tensor, "batch n_ctx"],
+    task: Task,
+    targets: Mapping[str, Int[Tensor, " batch"]],
+    *,
+    seeds: Sequence[int],
+    fit_share: float = 0.8,
+    penalty: float = 1.0,
+) -> ReadoutMap:
+    """Linear read-outs of each of ``targets`` from the residual stream at every stage and input position.
+
+    Each seed draws its own fitted and held-out inputs and its own shuffled labels. The control of an untrained model is
+    this function on one. See ``ridge_readouts`` for the read-out.
+
+    Raises:
+        ValueError: for no seeds, a share that leaves nothing to fit on or to hold out, a penalty that is not positive.
+    """
+    n = int(fit_share * len(sequences))
+    if not seeds or not 0 < n < len(sequences) or penalty <= 0:
+        raise ValueError(
+            f"seeds, fit_share and penalty must be some, between 0 and 1, and positive; "
+            f"got {len(seeds)} seeds, {fit_share} and {penalty}"
+        )
+    names = [stage.hook for stage in stages(model)]
+    kept = activations(model, task.inputs(sequences), names)
+    labels = torch.stack(list(targets.values()))
+    shape = (2, len(seeds), len(targets), len(names), task.n_ctx - 1)
+    counts = torch.zeros(shape, dtype=torch.int64)
+    for i, seed in enumerate(seeds):
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(sequences), generator=generator)
+        fitted, held = order[:n], order[n:]
+        shuffled = labels[:, fitted[torch.randperm(n, generator=generator)]]
+        both = torch.cat([labels[:, fitted], shuffled])
+        for s, name in enumerate(names):
+            for position in range(task.n_ctx - 1):
+                states = kept[name][:, position]
+                guess = ridge_readouts(states[fitted], both, states[held], penalty=penalty)
+                right = (guess == labels[:, held].repeat(2, 1)).sum(1)
+                counts[:, i, :, s, position] = right.reshape(2, -1)
+    return ReadoutMap(
+        stages=tuple(stage.label for stage in stages(model)),
+        positions=task.position_names[:-1],
+        targets=tuple(targets),
+        n_fit=n,
+        n_holdout=len(sequences) - n,
+        correct=counts[0],
+        shuffled_correct=counts[1],
+        chance=max(float(each.bincount().max()) for each in labels) / len(sequences),
+    )
+
+
+def ridge_readouts(
+    states: Float[Tensor, "batch d_model"],
+    labels: Int[Tensor, "target batch"],
+    held_out: Float[Tensor, "held d_model"],
+    *,
+    penalty: float = 1.0,
+) -> Int[Tensor, "target held"]:
+    """The classes that ridge regression on class indicators guesses for ``held_out``, for each row of labels.
+
+    For standardised x and the centred indicator Y of the class, W = (x'x + penalty)^-1 x'Y; the guess is the largest
+    output x W + mean Y. The minimum is found in closed form, so that there is no question of convergence, and many sets
+    of labels share one factorisation. With far more rows than dimensions a penalty of 1 changes next to nothing.
+    Classes that lie on a circle, as residues do in Fourier coordinates, are read right by this read-out; classes that
+    lie on a line are not, for which ``fit_probe`` is the better one.
+
+    Equal to scikit-learn's ``Ridge`` in the tests, which cannot share the work.
+    Source: Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", section 4.2.
+    """
+    mean, scale = states.mean(0), states.std(0, correction=0)
+    scale = torch.where(scale > 1e-6 * states.abs().max(), scale, torch.inf)  # what never varies tells nothing
+    x = (states - mean) / scale
+    gram = (x.T @ x).double() + penalty * torch.eye(x.shape[1], dtype=torch.float64)
+    classes = int(labels.max()) + 1
+    sums = torch.stack([x.new_zeros(classes, x.shape[1]).index_add_(0, each, x) for each in labels])
+    weights = torch.linalg.solve(gram, sums.flatten(0, 1).T.double()).to(x.dtype)
+    outputs = ((held_out - mean) / scale @ weights).unflatten(1, (len(labels), classes))
+    shares = torch.stack([each.bincount(minlength=classes) for each in labels]) / labels.shape[1]
+    guess: Tensor = (outputs + shares).argmax(-1).T
+    return guess
 
 
 def fit_probe(
