@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinycircuits.interp import clock_shares, fourier_basis, frequency_shares
+from tinycircuits.interp import clock_shares, dependence, fourier_basis, frequency_shares
 
 moduli = st.integers(2, 120)
 
@@ -87,6 +87,36 @@ def test_a_clock_share_is_the_squared_cosine_with_the_wave():
     assert float(clock_shares(logits)[1]) == pytest.approx(cosine**2)
 
 
+X = torch.arange(9)
+OF = {"a": X[:, None] + 0 * X, "b": 0 * X[:, None] + X, "a + b": (X[:, None] + X) % 9, "a - b": (X[:, None] - X) % 9}
+
+
+@pytest.mark.parametrize("name", OF)
+def test_a_function_of_one_thing_depends_on_that_alone(name):
+    shares = dependence(random(9)[OF[name]])
+    assert shares.pop(name) == pytest.approx(1)
+    assert list(shares.values()) == pytest.approx([0] * 4, abs=1e-12)
+
+
+def test_functions_of_different_things_share_the_variance():
+    parts = {name: random(9, seed=k)[of] for k, (name, of) in enumerate(OF.items())}
+    centred = {name: part - part.mean() for name, part in parts.items()}
+    total = sum(part.square().sum() for part in centred.values())
+    shares = dependence(sum(parts.values()))
+    assert {n: shares[n] for n in OF} == pytest.approx({n: float(p.square().sum() / total) for n, p in centred.items()})
+    assert shares["rest"] == pytest.approx(0, abs=1e-12)
+
+
+def test_dimensions_count_by_their_variance():
+    both = torch.stack([3 * random(9)[OF["a"]], 4 * random(9)[OF["a + b"]]], dim=-1)
+    shares = dependence(both)
+    assert (shares["a"], shares["a + b"]) == pytest.approx((9 / 25, 16 / 25))
+
+
+def test_noise_depends_on_nothing_alone():
+    assert dependence(random(101, 101))["rest"] > 0.9
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
@@ -94,6 +124,9 @@ def test_a_clock_share_is_the_squared_cosine_with_the_wave():
         (lambda: frequency_shares(torch.ones(5, 2)), "values must differ between numbers"),
         (lambda: clock_shares(torch.ones(3, 3, 4)), r"logits must be a cube \(a, b, c\), got \(3, 3, 4\)"),
         (lambda: clock_shares(torch.ones(3, 3, 3)), "logits must differ between answers"),
+        (lambda: dependence(random(4, 4)), r"values must be a square \(a, b\) of odd size, got \(4, 4\)"),
+        (lambda: dependence(random(3, 5)), r"values must be a square \(a, b\) of odd size, got \(3, 5\)"),
+        (lambda: dependence(torch.ones(3, 3)), "values must differ between pairs"),
     ],
 )
 def test_what_has_no_spectrum_is_refused(call, said):

@@ -31,11 +31,13 @@ def test_a_description_names_the_class_of_every_nested_spec():
 
 
 def test_the_published_keys_have_not_changed_by_accident():
-    keys = {name: key(study.spec(study.published_seed).described()) for name, study in STUDIES.items()}
+    keys = {name: key(study.spec(study.published_seed).described()) for name, study in STUDIES.items() if study.article}
     assert keys == {
         "reversal-8d-2l": "81aeb48fa79922c0",
         "reversal-8d-1l": "1b0dfb0463415b5c",
         "reversal-4d-2l": "0e0e03e1134570c8",
+        "addition-113-3l": "732c1178990e4a8e",
+        "addition-97-2l": "eea316e19fe0d4da",
     }
 
 

@@ -36,7 +36,7 @@ from tinycircuits.interp.attribution import (
     logit_contributions,
 )
 from tinycircuits.interp.forward import logits_after, project
-from tinycircuits.interp.fourier import clock_shares, fourier_basis, frequency_shares
+from tinycircuits.interp.fourier import clock_shares, dependence, fourier_basis, frequency_shares
 from tinycircuits.interp.heads import (
     ROLE_SHARE,
     SPREAD,
@@ -113,6 +113,7 @@ __all__ = [
     "components",
     "corrupted_pairs",
     "cosine_to_digits",
+    "dependence",
     "deviation",
     "digit_contributions",
     "fourier_basis",

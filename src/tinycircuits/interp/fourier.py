@@ -65,3 +65,32 @@ def clock_shares(logits: Float[Tensor, "a b c"]) -> Float[Tensor, " frequency"]:
     by_distance = torch.zeros(modulus, dtype=torch.float64).index_add_(0, distance.flatten(), centred.flatten())
     cosines = fourier_basis(modulus)[1::2]
     return (cosines @ by_distance).square() / modulus**2 / total
+
+
+def dependence(values: Float[Tensor, "a b *dimension"]) -> dict[str, float]:
+    """Share of the variance of ``values`` over all pairs that is a function of a, of b, of a + b or of a - b alone.
+
+    Var(mean of values given f(a, b)) / Var(values), summed over all dimensions; sums and differences modulo p.
+    For odd p the four parts are orthogonal, because they hold the waves (k, 0), (0, k), (k, k) and (k, -k); ``rest`` is
+    what is left of 1.
+
+    Shows / does not show: what the values follow, not what computes it. Source: ours.
+
+    Raises:
+        ValueError: for values that are no square of odd size, or that are the same for every pair.
+    """
+    modulus = len(values)
+    if values.shape[1] != modulus or modulus % 2 == 0:
+        raise ValueError(f"values must be a square (a, b) of odd size, got {tuple(values.shape)}")
+    flat = values.double().reshape(modulus**2, -1)
+    if bool((flat == flat[0]).all()):
+        raise ValueError("values must differ between pairs, got the same for all")
+    centred = flat - flat.mean(0)
+    total = centred.square().sum()
+    x = torch.arange(modulus)
+    a, b = x.repeat_interleave(modulus), x.repeat(modulus)
+    shares = {}
+    for name, label in {"a": a, "b": b, "a + b": (a + b) % modulus, "a - b": (a - b) % modulus}.items():
+        means = torch.zeros(modulus, flat.shape[1], dtype=flat.dtype).index_add_(0, label, centred) / modulus
+        shares[name] = float(modulus * means.square().sum() / total)
+    return {**shares, "rest": 1 - sum(shares.values())}

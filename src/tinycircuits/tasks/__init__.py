@@ -1,8 +1,18 @@
 """The tasks: which sequences there are, what is to be predicted, and how they are split."""
 
 from tinycircuits.tasks.base import Task
+from tinycircuits.tasks.digits import DigitTask
 from tinycircuits.tasks.modular_addition import ModularAddition
 from tinycircuits.tasks.reverse_increment import ReverseIncrement
 from tinycircuits.tasks.splits import OrderedSplit, ShuffledSplit, Split, SplitIndices
 
-__all__ = ["ModularAddition", "OrderedSplit", "ReverseIncrement", "ShuffledSplit", "Split", "SplitIndices", "Task"]
+__all__ = [
+    "DigitTask",
+    "ModularAddition",
+    "OrderedSplit",
+    "ReverseIncrement",
+    "ShuffledSplit",
+    "Split",
+    "SplitIndices",
+    "Task",
+]

@@ -1,4 +1,4 @@
-/* Draws the figures of a page with plotly and keeps their colours in step with the page's light or dark theme. */
+/* Draws the figures of a page with plotly and keeps their colours in step with the page's light or dark theme; prints in light. */
 (function () {
   "use strict";
 
@@ -81,9 +81,29 @@
   function start() {
     // Plotly measures texts when it draws, so the typeface has to be there.
     document.fonts.load('14px "Tiny Sans"').finally(() => document.querySelectorAll(".tc-figure").forEach(draw));
-    const follow = () =>
-      document.querySelectorAll(".tc-drawn .tc-plot").forEach((plot) => Plotly.relayout(plot, themed(plot.layout)));
     new MutationObserver(follow).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    printLight();
+  }
+
+  function follow() {
+    document.querySelectorAll(".tc-drawn .tc-plot").forEach((plot) => Plotly.relayout(plot, themed(plot.layout)));
+  }
+
+  /* Paper is white, whatever the screen is. */
+  function printLight() {
+    const page = document.documentElement.dataset;
+    let onScreen = page.theme;
+    window.addEventListener("beforeprint", () => {
+      onScreen = page.theme;
+      page.theme = "light";
+      follow();
+    });
+    window.addEventListener("afterprint", () => (page.theme = onScreen));
+  }
+
+  /* A page opened as a file may not read its neighbours, from which a search shows excerpts; it lists titles then. */
+  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
