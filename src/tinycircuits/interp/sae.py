@@ -107,12 +107,12 @@ class LatentEffects:
     """Of these inputs, answered wrongly without it."""
     ablated_control_wrong: Int[Tensor, " latent"]
     tried: Int[Tensor, " latent"]
-    """Inputs with another answer than the residue to which the latent's strongest activity was added."""
+    """Inputs with another answer than the residue to which the latent's direction was added."""
     added: Int[Tensor, " latent"]
     """Of these, answered with the residue."""
     added_control: Int[Tensor, " latent"]
     added_mean: Int[Tensor, " latent"]
-    """The same for the mean output of the residue's inputs, minus the mean of all, scaled to the latent's length."""
+    """The same for the mean output of the residue's inputs, minus the mean of all, scaled to the same length."""
 
 
 @torch.no_grad()
@@ -145,9 +145,9 @@ def meanings(activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " bat
         raise ValueError(f"numbers must lie in 0..{modulus - 1}, got {int(numbers.min())}..{int(numbers.max())}")
     if bool((activity < 0).any()):
         raise ValueError(f"activity must not be negative, got {float(activity.min()):.3g}")
-    f1, best_f1, residue = _f1(activity, numbers, modulus)
+    f1, best_f1, residue = one_number_f1(activity, numbers, modulus=modulus)
     explained, spectrum = _spectrum(activity.double(), numbers, modulus)
-    return Meanings(f1, best_f1, residue, _bits(activity, numbers, modulus), explained, spectrum)
+    return Meanings(f1, best_f1, residue, information(activity, numbers, modulus=modulus), explained, spectrum)
 
 
 def both_signs(projections: Float[Tensor, "batch direction"]) -> Float[Tensor, "batch latent"]:
@@ -191,7 +191,8 @@ def random_dictionary(states: Float[Tensor, "batch d_in"], *, width: int, l0: fl
 
     The encoder's columns are random unit vectors. Each bias lets its latent fire on the share ``l0 / width`` of the
     states, so that as many latents are active as in the dictionary that it is compared with. The decoder is the
-    least-squares solution; its rows are then scaled to length 1 and the encoder the other way.
+    least-squares solution, with a penalty of a millionth of the mean square; its rows are then scaled to length 1 and
+    the encoder the other way.
 
     Raises:
         ValueError: when ``l0`` does not lie between 0 and ``width``.
@@ -203,7 +204,9 @@ def random_dictionary(states: Float[Tensor, "batch d_in"], *, width: int, l0: fl
     W_enc = unit_directions((width, states.shape[1]), generator=generator, dtype=states.dtype).T
     b_enc = -torch.quantile((states - mean) @ W_enc, 1 - l0 / width, dim=0)
     latents = torch.relu((states - mean) @ W_enc + b_enc)
-    W_dec = torch.linalg.lstsq(latents, states - mean, driver="gelsd").solution
+    gram = (latents.T @ latents).double()
+    gram += 1e-6 * gram.trace() / width * torch.eye(width, dtype=torch.float64)
+    W_dec = torch.linalg.solve(gram, (latents.T @ (states - mean)).double()).to(states.dtype)
     length = W_dec.norm(dim=1).clamp_min(1e-12)
     return SparseAutoencoder(W_enc * length, b_enc * length, W_dec / length[:, None], mean)
 
@@ -224,12 +227,14 @@ def latent_effects(
     latents: Sequence[int],
     residue: Mapping[int, int],
     tries: int = 100,
+    dose: float = 1.0,
     seed: int,
 ) -> LatentEffects:
     """Each of ``latents`` taken out of the component's output at the answer's row, and put into it where it is silent.
 
-    Taking out subtracts z W_dec on all inputs where z > 0. Putting in adds the latent's largest activity over all
-    inputs to ``tries`` inputs, drawn from ``seed``, whose answer is not its ``residue``.
+    Taking out subtracts z W_dec on all inputs where z > 0. Putting in adds the latent's direction to ``tries`` inputs,
+    drawn from ``seed``, whose answer is not its ``residue``; its length is ``dose`` times that by which the component's
+    outputs lie from their mean, in the mean over all inputs.
 
     Raises:
         ValueError: for an unknown component, a latent that the dictionary does not have or that is dead, a task with
@@ -246,7 +251,7 @@ def latent_effects(
             raise ValueError(f"latents must lie in 0..{width - 1}, got {latent}")
         if not bool((site.latents[:, latent] > 0).any()):
             raise ValueError(f"latents must be live, but {latent} is zero on all inputs")
-        rows.append((latent, residue[latent], *site.without(latent), *site.plus(latent, residue[latent], tries)))
+        rows.append((latent, residue[latent], *site.without(latent), *site.plus(latent, residue[latent], tries, dose)))
     columns = [torch.tensor(column) for column in zip(*rows, strict=True)]
     return LatentEffects(*columns)
 
@@ -280,14 +285,17 @@ class _Site:
         (wrong, rise), (pushed_wrong, pushed_rise) = (self._harm(at, each) for each in (move, self._push(move)))
         return len(at), rise, pushed_rise, wrong, pushed_wrong
 
-    def plus(self, latent: int, residue: int, tries: int) -> tuple[int, int, int, int]:
+    def plus(self, latent: int, residue: int, tries: int, dose: float) -> tuple[int, int, int, int]:
         """Inputs tried, and on how many the residue is answered: with the latent, a random push, the mean output."""
         others = (self.answers != residue).nonzero().flatten()
         at = others[torch.randperm(len(others), generator=self.generator)[:tries]]
-        strength = self.latents[:, latent].max()
-        move = (strength * self.dictionary.W_dec[latent]).expand(len(at), -1)
-        lie = self.output[self.answers == residue].mean(0) - self.output.mean(0)
-        mean = (lie / lie.norm() * move[0].norm()).expand(len(at), -1)
+        centre = self.output.mean(0)
+        length = dose * (self.output - centre).norm(dim=1).mean()
+        lie = self.output[self.answers == residue].mean(0) - centre
+        move, mean = (
+            (length * direction / direction.norm()).expand(len(at), -1)
+            for direction in (self.dictionary.W_dec[latent], lie)
+        )
         said = [self._logits(at, each)[0].argmax(-1) for each in (move, self._push(move), mean)]
         return len(at), *(int((each == residue).sum()) for each in said)  # type: ignore[return-value]
 
@@ -315,10 +323,14 @@ def _by_number(values: Tensor, numbers: Int[Tensor, " batch"], modulus: int) -> 
     return values.new_zeros(modulus, values.shape[1]).index_add_(0, numbers, values)
 
 
-def _f1(
-    activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " batch"], modulus: int
+@torch.no_grad()
+def one_number_f1(
+    activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " batch"], *, modulus: int
 ) -> tuple[Float[Tensor, " latent"], Float[Tensor, " latent"], Int[Tensor, " latent"]]:
-    """F1 = 2 hits / (inputs where it fires + inputs of the number): above zero, at its best threshold, and where."""
+    """``f1``, ``best_f1`` and ``residue`` of ``Meanings``.
+
+    F1 = 2 hits / (inputs where the latent fires + inputs of the number).
+    """
     cases = numbers.bincount(minlength=modulus)[:, None]
     ordered = activity.sort(dim=0, descending=True).values
     places = [round(times * len(activity) / modulus) for times in _TIMES]
@@ -333,14 +345,19 @@ def _f1(
     return every[0], best.values, torch.stack(residues).gather(0, best.indices[None])[0]
 
 
-def _bits(
-    activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " batch"], modulus: int
+@torch.no_grad()
+def information(
+    activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " batch"], *, modulus: int
 ) -> Float[Tensor, " latent"]:
-    """I(number; level) in bits, from the joint distribution over all inputs."""
-    positive = torch.where(activity > 0, activity, torch.nan)
-    quarters = torch.nanquantile(positive, torch.tensor([0.25, 0.5, 0.75], dtype=activity.dtype), dim=0)
-    level = (activity > 0).long() + sum((activity > quarter).long() for quarter in quarters)
-    joint = torch.stack([_by_number((level == i).double(), numbers, modulus) for i in range(5)]) / len(numbers)
+    """``bits`` of ``Meanings``: I(number; level), from the joint distribution over all inputs."""
+    ordered, active = activity.sort(dim=0, descending=True).values, (activity > 0).sum(0)
+    level = (activity > 0).long()
+    for share in (0.25, 0.5, 0.75):
+        place = (share * active).long()[None].clamp_max(len(activity) - 1)
+        level += (activity > ordered.gather(0, place)).long() * (active > 0)
+    joint = torch.stack(
+        [_by_number((level == i).to(activity.dtype), numbers, modulus) for i in range(5)]
+    ).double() / len(numbers)
     independent = joint.sum(0, keepdim=True) * joint.sum(1, keepdim=True)
     return torch.where(joint > 0, joint * (joint / independent).log2(), 0).sum((0, 1))
 
