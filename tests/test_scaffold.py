@@ -93,7 +93,9 @@ def test_the_tutorial_works_word_by_word(tmp_path: Path) -> None:
     (copy / ".venv").symlink_to(ROOT / ".venv")
     subprocess.run(["git", "init", "-q"], cwd=copy, check=True)
     assert [kind for kind, _ in steps].count("diff") == 3
-    env = os.environ | {"PYTHONPATH": str(copy / "src"), "TINYCIRCUITS_RESULTS": "", "TINYCIRCUITS_FROZEN": ""}
+    # One shell per step: what activating the environment does lasts only in the reader's.
+    env = os.environ | {"PATH": f"{copy / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
+    env |= {"PYTHONPATH": str(copy / "src"), "TINYCIRCUITS_RESULTS": "", "TINYCIRCUITS_FROZEN": ""}
     for kind, text in steps:
         command = ["bash", "-ec", text] if kind == "bash" else ["git", "apply", "--verbose", "-"]
         given = text if kind == "diff" else None

@@ -1,4 +1,4 @@
-"""The command line: ``tinycircuits list | train | fit | verify | new-task``. It parses and calls, nothing else."""
+"""The command line: ``tinycircuits list | train | retrain | fit | verify | new-task``. It parses and calls only."""
 
 import itertools
 import os
@@ -20,6 +20,7 @@ INTERRUPTED = 130
 
 Name = Annotated[str, typer.Argument(help="Name of a study; `tinycircuits list` shows them.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Names of studies and fits; all of them when left out.")]
+ChosenNames = Annotated[list[str], typer.Argument(help="Names of studies.")]
 Seed = Annotated[int | None, typer.Option(help="Seed to train; the published one when left out.")]
 DeviceName = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 FitName = Annotated[str, typer.Argument(help="Name of a fit; a wrong one lists them.")]
@@ -54,6 +55,14 @@ def fit(name: FitName, *, seed: FitSeed = None) -> None:
 
     for each in fits.fit_named(name).seeds if seed is None else [seed]:
         typer.echo(reports.summary_of_fit(fits.fit(name, each, progress=True)))
+
+
+@app.command()
+def retrain(names: ChosenNames, *, device: DeviceName = "cpu") -> None:
+    """Train every stored run of the studies anew, replace it, and print the changed numbers as a Markdown table."""
+    from tinycircuits import reports
+
+    typer.echo(reports.retrained(names, device=device, progress=sys.stderr.isatty()))
 
 
 @app.command()
