@@ -5,7 +5,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.models import ModelSpec, build
-from tinycircuits.tasks import ReverseIncrement
+from tinycircuits.tasks import ReverseIncrement, Task
 
 SPECS = {
     "two layers": ModelSpec(n_layers=2, d_model=4, n_heads=1, d_head=2, d_mlp=16),
@@ -16,7 +16,7 @@ SPECS = {
 }
 
 
-def scrambled(spec: ModelSpec, task: ReverseIncrement, *, seed: int = 0) -> TransformerBridge:
+def scrambled(spec: ModelSpec, task: Task, *, seed: int = 0) -> TransformerBridge:
     """A float64 model whose every parameter is moved at random, so that no bias is zero and no LayerNorm trivial."""
     model = build(spec, task, seed=seed, dtype="float64")
     generator = torch.Generator().manual_seed(seed)

@@ -3,10 +3,15 @@ import sys
 
 import pytest
 import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 from tests.circuits import SPECS, hand_built, scrambled
-from tinycircuits.interp.probes import fit_probe
-from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
+from tinycircuits.interp.activations import activations, stages
+from tinycircuits.interp.probes import READOUTS, fit_probe, lda_readouts, readout_map, ridge_readouts
+from tinycircuits.models import ModelSpec
+from tinycircuits.tasks import ModularAddition, OrderedSplit, ReverseIncrement, ShuffledSplit
 
 TASK = ReverseIncrement(n_digits=4)
 SEQUENCES = TASK.sequences()
@@ -60,3 +65,99 @@ def test_the_package_imports_neither_transformer_lens_nor_scikit_learn_until_it_
         "import tinycircuits.interp; assert 'sklearn' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+ADDITION = ModularAddition(modulus=11, plus_sign=True)
+PAIRS = ADDITION.sequences()
+TARGETS = {"a + b": ADDITION.answers(PAIRS)[:, 0], "a": PAIRS[:, 0], "b": PAIRS[:, 2]}
+WIDE = ModelSpec(n_layers=2, d_model=16, n_heads=2, d_head=8, d_mlp=32)
+every_readout = pytest.mark.parametrize("by", READOUTS)
+
+
+def clouds(seed=0):
+    """Noisy points of seven classes on a circle and of three at random, in eight dimensions."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.stack([torch.randint(0, 7, (600,), generator=generator), torch.arange(600) % 3])
+    angle = 2 * torch.pi * labels[0] / 7
+    states = 0.3 * torch.randn(600, 8, generator=generator)
+    states[:, :3] += torch.stack([angle.cos(), angle.sin(), labels[1].float()], dim=1)
+    return states, labels
+
+
+@every_readout
+def test_a_read_out_of_one_hot_states_is_perfect(by):
+    labels = torch.arange(113).repeat(5)
+    states = torch.eye(113)[labels]
+    guess = READOUTS[by](states[:452], labels[None, :452], states[452:])
+    assert torch.equal(guess[0], labels[452:])
+
+
+def test_lda_equals_scikit_learn():
+    states, labels = clouds()
+    for shrinkage in (1e-3, 0.3):
+        guess = lda_readouts(states[:400], labels[:, :400], states[400:], shrinkage=shrinkage)
+        for ours, each in zip(guess, labels, strict=True):
+            theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(states[:400], each[:400])
+            assert torch.equal(ours, torch.from_numpy(theirs.predict(states[400:])))
+
+
+def test_ridge_equals_scikit_learn():
+    states, labels = clouds()
+    scaler = StandardScaler().fit(states[:400])
+    guess = ridge_readouts(states[:400], labels[:, :400], states[400:], penalty=5.0)
+    for ours, each in zip(guess, labels, strict=True):
+        ridge = Ridge(alpha=5.0).fit(scaler.transform(states[:400]), torch.eye(int(each.max()) + 1)[each[:400]])
+        theirs = ridge.predict(scaler.transform(states[400:])).argmax(1)
+        assert torch.equal(ours, torch.from_numpy(theirs))
+
+
+def test_classes_on_a_line_are_masked_for_ridge_and_read_by_lda():
+    labels = torch.arange(900) % 9
+    states = labels[:, None] + 0.05 * torch.randn(900, 1, generator=torch.Generator().manual_seed(0))
+    share = {by: float((READOUTS[by](states, labels[None], states)[0] == labels).float().mean()) for by in READOUTS}
+    assert share["lda"] > 0.99
+    assert share["ridge"] < 0.5
+
+
+@every_readout
+def test_the_map_finds_a_number_where_its_token_stands_and_nowhere_before(by):
+    found = readout_map(scrambled(WIDE, ADDITION), PAIRS, ADDITION, TARGETS, seeds=range(3), by=by)
+    assert found.correct.shape == found.shuffled_correct.shape == (3, 3, 5, 4)
+    assert (found.n_fit, found.n_holdout) == (96, 25)
+    assert found.chance == pytest.approx(1 / 11)
+    assert found.at("a", "embed", "a").tolist() == found.at("b", "embed", "b").tolist() == [1, 1, 1]
+    assert (found.accuracy("b")[:, :, :2] <= 0.2).all()  # a position never sees later ones
+    for target in TARGETS:  # at "=" the embedding is one and the same vector for all inputs
+        assert (found.at(target, "embed", "=") <= 0.2).all()
+    assert found.accuracy("a", shuffled=True).mean() < 0.2
+
+
+def test_one_place_of_the_map_is_the_read_out_of_its_states():
+    model = scrambled(WIDE, ADDITION)
+    found = readout_map(model, PAIRS, ADDITION, TARGETS, seeds=[4], positions=["="])
+    order = torch.randperm(121, generator=torch.Generator().manual_seed(4))
+    fitted, held = order[:96], order[96:]
+    for stage in stages(model):
+        states = activations(model, ADDITION.inputs(PAIRS), [stage.hook])[stage.hook][:, 3]
+        for name, labels in TARGETS.items():
+            guess = lda_readouts(states[fitted], labels[None, fitted], states[held])[0]
+            right = int((guess == labels[held]).sum())
+            assert float(found.at(name, stage.label, "=")[0]) == pytest.approx(right / 25)
+
+
+def test_what_the_map_does_not_hold_is_refused():
+    model = scrambled(WIDE, ADDITION)
+    found = readout_map(model, PAIRS, ADDITION, TARGETS, seeds=[0], positions=["="])
+    for call, message in (
+        (lambda: found.accuracy("c"), r"target must be one of a \+ b, a, b, got 'c'"),
+        (lambda: found.at("a", "L9", "="), "stage must be one of embed, .*, got 'L9'"),
+        (lambda: found.at("a", "embed", "b"), "position must be one of =, got 'b'"),
+        (lambda: readout_map(model, PAIRS, ADDITION, TARGETS, seeds=[]), "seeds must be some"),
+        (lambda: readout_map(model, PAIRS, ADDITION, TARGETS, seeds=[0], fit_share=1.0), "got 1 seeds and 1.0"),
+        (
+            lambda: readout_map(model, PAIRS, ADDITION, TARGETS, seeds=[0], positions=["c"]),
+            r"positions must be of a, \+, b, =, got 'c'",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()

@@ -56,6 +56,12 @@ READ_OUT_ARG_MAX = {8: (1, 1), 11: (0, 2), 13: (0, 3), 15: (0, 0)}
 ADDITION_EXAMPLES = ((5, 8), (90, 90), (50, 0))
 """Article D, the sums a + b whose attention it draws."""
 
+PATCHING_RECOVERY = {"L0 attn": 0.7, "L1 mlp": 0.9}
+"""Article E, clean output of one component put into the run with shuffled b: share of the loss that comes back."""
+
+PROBE_ACCURACY = {"embed": 1 / 97, "L0 resid_post": 0.05, "L1 resid_post": 0.85}
+"""Article E, linear probes for the sum at "=": held-out share of right answers."""
+
 ACCURACY_AT_STEP = {0: (0.2712, 0.1518), 1000: (0.8675, 0.6696), 2000: (1.0, 1.0)}
 """Article C, step: share of right digits on the training set and on the holdout."""
 

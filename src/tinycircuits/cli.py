@@ -1,4 +1,4 @@
-"""The command line: ``tinycircuits list | train | retrain | verify | new-task``. It parses and calls, nothing else."""
+"""The command line: ``tinycircuits list | train | retrain | fit | verify | new-task``. It parses and calls only."""
 
 import itertools
 import os
@@ -19,10 +19,12 @@ INTERRUPTED = 130
 """The exit code that typer returns after a Ctrl-C."""
 
 Name = Annotated[str, typer.Argument(help="Name of a study; `tinycircuits list` shows them.")]
-Names = Annotated[list[str] | None, typer.Argument(help="Names of studies; all of them when left out.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names of studies and fits; all of them when left out.")]
 ChosenNames = Annotated[list[str], typer.Argument(help="Names of studies.")]
 Seed = Annotated[int | None, typer.Option(help="Seed to train; the published one when left out.")]
 DeviceName = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+FitName = Annotated[str, typer.Argument(help="Name of a fit; a wrong one lists them.")]
+FitSeed = Annotated[int | None, typer.Option(help="Seed to fit; all that the book uses when left out.")]
 UntilSolved = Annotated[bool, typer.Option(help="Train seeds 0, 1, 2, ... until one makes no mistake on any input.")]
 
 
@@ -44,6 +46,15 @@ def train(name: Name, *, seed: Seed = None, device: DeviceName = "cpu", until_so
         typer.echo(reports.summary(result))
         if result.errors().wrong_digits == 0:
             break
+
+
+@app.command()
+def fit(name: FitName, *, seed: FitSeed = None) -> None:
+    """Fit an autoencoder or a read-out on a stored run and store the result."""
+    from tinycircuits import fits, reports
+
+    for each in fits.fit_named(name).seeds if seed is None else [seed]:
+        typer.echo(reports.summary_of_fit(fits.fit(name, each, progress=True)))
 
 
 @app.command()

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
+from tinycircuits.fits import FITS, Fit, Fitted, load_fit, measure_sae
+from tinycircuits.fitting import SaeSpec
 from tinycircuits.runs import Run, checkpoint_round, load, measure, results, retrain, stored_seeds
 from tinycircuits.store import CorruptResult, MissingResult, StoreError, key
 from tinycircuits.studies import STUDIES, Study, study
@@ -16,6 +19,8 @@ Metrics = Mapping[tuple[str, int], dict[str, Any]]
 
 LOSS_TOLERANCE = 1e-9
 """Relative difference of a re-evaluated loss from the stored one that rounding on another machine may make."""
+FIT_TOLERANCE = 1e-4
+"""The same for the sparsity and loss of an autoencoder, which works in single precision."""
 
 
 def table_of_studies() -> str:
@@ -43,15 +48,37 @@ def verification(names: list[str] | None, *, progress: bool) -> tuple[list[str],
     """One line for each stored result, and whether all are sound.
 
     A result is sound when its checksums match, it was made by the present recipe of its study, and its model,
-    evaluated again, makes exactly the stored errors and the stored losses within ``LOSS_TOLERANCE``.
+    evaluated again, makes exactly the stored errors and the stored losses within ``LOSS_TOLERANCE``; of a fit, when its
+    sparsity and loss come out again within ``FIT_TOLERANCE``.
     """
-    jobs = [(each, folder) for each in map(study, names or STUDIES) for folder in results().folders(each.name)]
-    lines = [_verified(chosen, folder) for chosen, folder in tqdm(jobs, desc="verify", disable=not progress)]
-    for chosen in map(study, names or STUDIES):
+    studies, fitted = _chosen(names)
+    jobs = [partial(_verified, each, folder) for each in studies for folder in results().folders(each.name)]
+    jobs += [partial(_verified_fit, each, folder) for each in fitted for folder in results().folders(each.name)]
+    lines = [job() for job in tqdm(jobs, desc="verify", disable=not progress)]
+    stored: list[Study | Fit] = [*studies, *fitted]
+    for chosen in stored:
         for seed in chosen.seeds:
             if not results().holds(chosen.name, chosen.spec(seed).described()):
                 lines.append(f"MISSING {chosen.name} seed {seed}: make it with: {chosen.command(seed)}")
     return lines, all(line.startswith("ok") for line in lines)
+
+
+def summary_of_fit(fitted: Fitted) -> str:
+    """One fit in one line: what it found, and how long it took."""
+    metrics, label = fitted.metrics, f"{fitted.fit.name} seed {fitted.seed}"
+    if isinstance(fitted.fit.recipe, SaeSpec):
+        found = f"l0 {metrics['l0']:.1f}, fvu {metrics['fvu']:.4f}, {metrics['dead']} of {fitted.fit.recipe.width} dead"
+    else:
+        right = (f"{stage} {each['held out']:,}" for stage, each in metrics["stages"].items())
+        found = f"of {metrics['n_holdout']:,} held out read right: {', '.join(right)}"
+    return f"{label}: {found}; {fitted.provenance['seconds']:.0f} s"
+
+
+def _chosen(names: list[str] | None) -> tuple[list[Study], list[Fit]]:
+    """The studies and the fits of these names; all without names; raises ``ValueError`` for an unknown one."""
+    if names is None:
+        return list(STUDIES.values()), [each for each in FITS.values() if each.study in STUDIES]
+    return [study(name) for name in names if name not in FITS], [FITS[name] for name in names if name in FITS]
 
 
 def retrained(names: list[str], *, device: str, progress: bool) -> str:
@@ -141,14 +168,32 @@ def _verified(chosen: Study, folder: Path) -> str:
     return f"ok      {summary(run)}"
 
 
-def _differences(now: dict[str, Any], stored: dict[str, Any], where: str = "") -> list[str]:
+def _verified_fit(chosen: Fit, folder: Path) -> str:
+    try:
+        stored = results().read(folder, remedy=f"tinycircuits fit {chosen.name}")
+        seed = int(stored.spec["seed"])
+        if results().folder(chosen.name, chosen.spec(seed).described()) != folder:
+            return f"STALE   {folder}: made by another recipe or on another run; delete it"
+        fitted = load_fit(chosen.name, seed)
+        now = measure_sae(chosen, fitted.dictionary) if isinstance(chosen.recipe, SaeSpec) else {}
+    except StoreError as error:
+        return f"DAMAGED {error}"
+    differences = _differences(now, fitted.metrics, tolerance=FIT_TOLERANCE)
+    if differences:
+        return f"DIFFERS {folder}: {', '.join(differences)}"
+    return f"ok      {summary_of_fit(fitted)}"
+
+
+def _differences(
+    now: dict[str, Any], stored: dict[str, Any], where: str = "", *, tolerance: float = LOSS_TOLERANCE
+) -> list[str]:
     found = []
     for name, value in now.items():
         path, old = f"{where}{name}", stored.get(name)
         if isinstance(value, dict):
-            found += _differences(value, old or {}, f"{path}.")
+            found += _differences(value, old or {}, f"{path}.", tolerance=tolerance)
         elif isinstance(value, float) and isinstance(old, float):
-            if not math.isclose(value, old, rel_tol=LOSS_TOLERANCE, abs_tol=1e-12):
+            if not math.isclose(value, old, rel_tol=tolerance, abs_tol=1e-12):
                 found.append(f"{path} is {value!r}, stored {old!r}")
         elif value != old:
             found.append(f"{path} is {value!r}, stored {old!r}")

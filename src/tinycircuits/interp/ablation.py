@@ -13,9 +13,10 @@ from transformer_lens.model_bridge import TransformerBridge
 from tinycircuits.evaluation import Errors, count
 from tinycircuits.interp.activations import (
     Component,
+    Part,
     activations,
     batches,
-    check_component,
+    check_part,
     components,
 )
 from tinycircuits.interp.forward import logits_after
@@ -28,7 +29,7 @@ KINDS: tuple[AblationKind, ...] = get_args(AblationKind)
 
 @dataclass(frozen=True)
 class Ablation:
-    """Which answers are wrong with one component ablated, and with a random change of the same size instead.
+    """Which answers are wrong with one component or head ablated, and with a random change of the same size instead.
 
     Answers are teacher-forced arg-maxes over the whole vocabulary, one row for each input.
 
@@ -36,7 +37,7 @@ class Ablation:
     beyond the control's says that the content mattered, not the size of the disturbance.
     """
 
-    component: Component
+    component: Part
     kind: AblationKind
     wrong: Bool[Tensor, "batch answer"]
     control_wrong: Bool[Tensor, "draw batch answer"]
@@ -67,7 +68,7 @@ class Ablation:
 
 @dataclass(frozen=True)
 class AblationTable:
-    """Every component under every kind of ablation, beside the clean model."""
+    """Every component, or chosen components and heads, under every kind of ablation, beside the clean model."""
 
     clean_wrong: Bool[Tensor, "batch answer"]
     ablations: tuple[Ablation, ...]
@@ -76,7 +77,7 @@ class AblationTable:
         """The counts of the untouched model."""
         return _errors(self.clean_wrong, index)
 
-    def get(self, component: Component, kind: AblationKind) -> Ablation:
+    def get(self, component: Part, kind: AblationKind) -> Ablation:
         """One entry; raises ``ValueError`` when the table has none."""
         for ablation in self.ablations:
             if (ablation.component, ablation.kind) == (component, kind):
@@ -89,18 +90,18 @@ def ablate(
     model: TransformerBridge,
     sequences: Int[Tensor, "batch n_ctx"],
     task: Task,
-    component: Component,
+    component: Part,
     kind: AblationKind,
     *,
     seed: int,
     draws: int = 2,
 ) -> Ablation:
-    """One component under one kind of ablation; the same entry as in ``ablation_table`` with this seed.
+    """One component or head under one kind of ablation; the same entry as in ``ablation_table`` with this seed.
 
     Raises:
-        ValueError: for an unknown component or kind, a negative number of draws, fewer than two sequences.
+        ValueError: for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
     """
-    check_component(model, component)
+    check_part(model, component)
     return ablation_table(model, sequences, task, kinds=[kind], only=[component], seed=seed, draws=draws).ablations[0]
 
 
@@ -111,15 +112,16 @@ def ablation_table(
     task: Task,
     *,
     kinds: Sequence[AblationKind] = KINDS,
-    only: Sequence[Component] | None = None,
+    only: Sequence[Part] | None = None,
     seed: int,
     draws: int = 2,
 ) -> AblationTable:
-    """Every component (or ``only`` these) under every kind of ablation, with ``draws`` controls each.
+    """Every component (or ``only`` these components and heads) under every kind of ablation, with ``draws`` controls.
 
-    The component's output at all positions is replaced by
+    The part's output at all positions is replaced by
 
-    - ``zero_weights``: its output bias (``W_O`` or ``W_out`` set to zero, as the articles do);
+    - ``zero_weights``: its output bias (``W_O`` or ``W_out`` set to zero, as the articles do); a head has none of its
+      own, so that this is ``zero``;
     - ``zero``: zero;
     - ``mean``: at each position its mean over ``sequences``;
     - ``resample``: its whole output on another of ``sequences``, a derangement drawn from ``seed``.
@@ -131,35 +133,35 @@ def ablation_table(
     Source: names as in TransformerLens; why each needs its control, Heimersheim and Nanda 2024, arXiv 2404.15255.
 
     Raises:
-        ValueError: for an unknown component or kind, a negative number of draws, fewer than two sequences.
+        ValueError: for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
     """
     _check(kinds, draws, len(sequences))
     chosen = components(model) if only is None else tuple(only)
-    for component in chosen:
-        check_component(model, component)
-    kept = _Outputs(model, task.inputs(sequences), partners=derangement(len(sequences), seed=seed))
+    for part in chosen:
+        check_part(model, part)
+    kept = _Outputs(model, task.inputs(sequences), chosen, partners=derangement(len(sequences), seed=seed))
     generator = torch.Generator().manual_seed(seed)
     clean: list[Bool[Tensor, "part answer"]] = []
-    ablated: dict[tuple[Component, AblationKind], list[Bool[Tensor, "run part answer"]]] = {}
+    ablated: dict[tuple[Part, AblationKind], list[Bool[Tensor, "run part answer"]]] = {}
     for at in batches(torch.arange(len(sequences))):
         shape = (draws, len(at), *kept.embed.shape[1:])
         directions = unit_directions(shape, generator=generator, dtype=kept.embed.dtype)
         wrong = partial(_wrong, model, task, task.answers(sequences[at]))
         for component, before, output in kept.at(at):
-            for kind in kinds if component in chosen else ():
-                replacement = kept.replacement(component, kind, at)
-                distance = (replacement - output).norm(dim=-1, keepdim=True)
-                outputs = [replacement.expand_as(output), *(output + distance * drawn for drawn in directions)]
-                runs = torch.stack([wrong(component, before + changed) for changed in outputs])
-                ablated.setdefault((component, kind), []).append(runs)
+            for part in kept.parts[component]:
+                own = output if part == component else kept.written(part, at)
+                for kind in kinds:
+                    change = kept.replacement(part, kind, at) - own
+                    distance = change.norm(dim=-1, keepdim=True)
+                    changes = [change, *(distance * drawn for drawn in directions)]
+                    runs = torch.stack([wrong(component, before + output + each) for each in changes])
+                    ablated.setdefault((part, kind), []).append(runs)
         clean.append(wrong(component, before + output))  # the last component's, so the whole clean pass
     joined = {key: torch.cat(parts, dim=1) for key, parts in ablated.items()}
     return AblationTable(
         clean_wrong=torch.cat(clean),
         ablations=tuple(
-            Ablation(component, kind, joined[component, kind][0], joined[component, kind][1:])
-            for component in chosen
-            for kind in kinds
+            Ablation(part, kind, joined[part, kind][0], joined[part, kind][1:]) for part in chosen for kind in kinds
         ),
     )
 
@@ -176,38 +178,57 @@ def _wrong(
 
 
 class _Outputs:
-    """The clean output of every component at every input and position, and what may replace it."""
+    """The clean output of every component at every input and position, and what may replace it or one of its heads."""
 
-    def __init__(self, model: TransformerBridge, tokens: Int[Tensor, "batch pos"], *, partners: Int[Tensor, " batch"]):
-        hooks = {component: component.hook for component in components(model)}
+    def __init__(
+        self,
+        model: TransformerBridge,
+        tokens: Int[Tensor, "batch pos"],
+        chosen: Sequence[Part],
+        *,
+        partners: Int[Tensor, " batch"],
+    ):
+        self.parts: dict[Component, list[Part]] = {component: [] for component in components(model)}
+        for part in chosen:
+            self.parts[part.component].append(part)
         embed = "blocks.0.hook_resid_pre"
-        kept = activations(model, tokens, [embed, *hooks.values()])
+        names = {embed, *(component.hook for component in self.parts), *(part.hook for part in chosen)}
+        self.kept = activations(model, tokens, sorted(names))
         self.model, self.partners = model, partners
-        self.embed: Float[Tensor, "batch pos d_model"] = kept[embed]
-        self.outputs = {component: kept[hook] for component, hook in hooks.items()}
-        self.means = {component: output.mean(0, keepdim=True) for component, output in self.outputs.items()}
+        self.embed: Float[Tensor, "batch pos d_model"] = self.kept[embed]
+        self.means = {name: kept.mean(0, keepdim=True) for name, kept in self.kept.items()}
 
     def at(self, indices: Int[Tensor, " chosen"]) -> Iterator[tuple[Component, Tensor, Tensor]]:
         """Each component with the residual stream that it reads and what it adds, at these inputs."""
         resid = self.embed[indices]
-        for component, outputs in self.outputs.items():
-            output = outputs[indices]
+        for component in self.parts:
+            output = self.written(component, indices)
             yield component, resid, output
             resid = resid + output
 
+    def written(self, part: Part, indices: Int[Tensor, " chosen"]) -> Float[Tensor, "chosen pos d_model"]:
+        """What the component or head writes at these inputs."""
+        return self._output(part, self.kept[part.hook][indices])
+
     def replacement(
-        self, component: Component, kind: AblationKind, indices: Int[Tensor, " chosen"]
+        self, part: Part, kind: AblationKind, indices: Int[Tensor, " chosen"]
     ) -> Float[Tensor, "#chosen #pos d_model"]:
-        """What stands in for the component's output at these inputs."""
-        outputs = self.outputs[component]
+        """What stands in for the part's output at these inputs."""
         if kind == "resample":
-            return outputs[self.partners[indices]]
+            return self.written(part, self.partners[indices])
         if kind == "mean":
-            return self.means[component]
-        if kind == "zero_weights":
-            biases: Tensor = self.model.b_O if component.kind == "attn" else self.model.b_out
-            return biases[component.layer][None, None]
-        return torch.zeros_like(outputs[:1, :1])
+            return self._output(part, self.means[part.hook])
+        if kind == "zero_weights" and isinstance(part, Component):
+            biases: Tensor = self.model.b_O if part.kind == "attn" else self.model.b_out
+            return biases[part.layer][None, None]
+        return torch.zeros_like(self.embed[:1, :1])
+
+    def _output(self, part: Part, kept: Tensor) -> Float[Tensor, "some pos d_model"]:
+        """What the part writes, from the values at its hook: a component's output, or all heads' ``z``."""
+        if isinstance(part, Component):
+            return kept
+        written: Tensor = kept[:, :, part.head] @ self.model.W_O[part.layer, part.head]
+        return written
 
 
 def _errors(wrong: Bool[Tensor, "batch answer"], index: Int[Tensor, " some"] | None) -> Errors:

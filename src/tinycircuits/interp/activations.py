@@ -38,6 +38,37 @@ class Component:
         place = "resid_pre" if self.kind == "attn" else "resid_mid"
         return f"blocks.{self.layer}.hook_{place}"
 
+    @property
+    def component(self) -> "Component":
+        """Itself; a ``Head`` has the attention that it is a part of."""
+        return self
+
+
+@dataclass(frozen=True, order=True)
+class Head:
+    """One attention head. What it writes is ``z @ W_O[head]``; the layer's bias ``b_O`` belongs to no head."""
+
+    layer: int
+    head: int
+
+    @property
+    def label(self) -> str:
+        """``L0H0``, ``L0H1``, ..."""
+        return f"L{self.layer}H{self.head}"
+
+    @property
+    def hook(self) -> str:
+        """TransformerLens' name of the layer's ``z`` ``[batch pos head d_head]``, of which it is one slice."""
+        return f"blocks.{self.layer}.attn.hook_z"
+
+    @property
+    def component(self) -> Component:
+        """The attention that it is a part of."""
+        return Component(self.layer, "attn")
+
+
+Part = Component | Head
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -51,6 +82,29 @@ def components(model: TransformerBridge) -> tuple[Component, ...]:
     """Every component of ``model`` in order of computation: ``L0 attn``, ``L0 mlp``, ``L1 attn``, ..."""
     kinds: tuple[Kind, ...] = ("attn",) if model.cfg.attn_only else ("attn", "mlp")
     return tuple(Component(layer, kind) for layer in range(model.cfg.n_layers) for kind in kinds)
+
+
+def attention_heads(model: TransformerBridge) -> tuple[Head, ...]:
+    """Every attention head of ``model``: ``L0H0``, ``L0H1``, ..., ``L1H0``, ..."""
+    return tuple(Head(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads))
+
+
+def part_named(model: TransformerBridge, label: str) -> Part:
+    """The component or head with this label; raises ``ValueError`` that lists the labels when ``model`` has none."""
+    parts: tuple[Part, ...] = (*components(model), *attention_heads(model))
+    by_label = {part.label: part for part in parts}
+    if label not in by_label:
+        raise ValueError(f"part must be one of {', '.join(by_label)}, got {label!r}")
+    return by_label[label]
+
+
+def check_part(model: TransformerBridge, part: Part) -> None:
+    """Raises ``ValueError`` when ``model`` has no such component or head."""
+    if isinstance(part, Component):
+        check_component(model, part)
+    elif part not in attention_heads(model):
+        names = ", ".join(known.label for known in attention_heads(model))
+        raise ValueError(f"head must be one of {names}, got {part.label!r}")
 
 
 def stages(model: TransformerBridge) -> tuple[Stage, ...]:

@@ -43,24 +43,36 @@ def logits_after(
     component: Component,
     *,
     rows: Sequence[int],
+    held: Mapping[Component, Float[Tensor, "batch pos d_model"]] | None = None,
+    held_at: Sequence[int] | None = None,
 ) -> Float[Tensor, "batch row d_vocab"]:
     """The logits at ``rows`` when the residual stream just after ``component`` is ``resid``.
+
+    Later components in ``held`` write what stands there instead of what they compute, at the positions ``held_at`` or
+    at all.
 
     Raises:
         ValueError: for an unknown component.
     """
-    rest = components_after(model, component)
-    last_attn = Component(model.cfg.n_layers - 1, "attn")
-    if last_attn not in rest:
-        resid = resid[:, list(rows)]
+    rest, held = components_after(model, component), held or {}
+    last_attn, kept = Component(model.cfg.n_layers - 1, "attn"), list(rows)
+    narrow = last_attn not in rest  # from the last attention on, only ``rows`` matter
+    resid = resid[:, kept] if narrow else resid
     for part in rest:
-        if part.kind == "mlp":
-            resid = resid + mlp_out(model, part.layer, resid)
-        elif part == last_attn:
-            queries = resid[:, list(rows)]
-            resid = queries + attn_out(model, part.layer, queries, resid, rows)
+        keys = resid
+        if part == last_attn:
+            resid, narrow = resid[:, kept], True
+        at = kept if narrow else list(range(keys.shape[1]))
+        if part in held and held_at is None:
+            output = held[part][:, at]
+        elif part.kind == "mlp":
+            output = mlp_out(model, part.layer, resid)
         else:
-            resid = resid + attn_out(model, part.layer, resid, resid, range(resid.shape[1]))
+            output = attn_out(model, part.layer, resid, keys, at)
+        if part in held and held_at is not None:
+            fixed = torch.isin(torch.tensor(at), torch.tensor(held_at))[:, None]
+            output = torch.where(fixed, held[part][:, at], output)
+        resid = resid + output
     return project(model, resid, layer_norm=True)
 
 

@@ -1,7 +1,9 @@
 """Random partners: which other input a value is taken from."""
 
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 
@@ -22,6 +24,28 @@ def derangement(n: int, *, seed: int, shift: int = 1) -> Int[Tensor, " n"]:
     partners = torch.empty_like(order)
     partners[order] = order.roll(-shift)
     return partners
+
+
+def shuffle_apart(n: int, clash: Callable[[Int[Tensor, " n"]], Bool[Tensor, " n"]], *, seed: int) -> Int[Tensor, " n"]:
+    """A random permutation of ``0 .. n-1`` that clashes nowhere.
+
+    ``clash(partners)`` says for which inputs a choice of partners is forbidden. A permutation drawn from ``seed`` is
+    repaired: every clashing input swaps partners with a random other one, until none clashes. With a clash that is
+    "the same input" this is a derangement; a clash can also be "the same answer".
+
+    Raises:
+        ValueError: when a thousand rounds of repair leave a clash, as they must when too few inputs differ.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    partners = torch.randperm(n, generator=generator)
+    for _ in range(1000):
+        clashing = clash(partners).nonzero().flatten()
+        if not len(clashing):
+            return partners
+        for index in clashing.tolist():
+            other = int(torch.randint(n, (), generator=generator))
+            partners[[index, other]] = partners[[other, index]]
+    raise ValueError(f"no permutation of {n} inputs without a clash was found; too many inputs are alike")
 
 
 def unit_directions(shape: tuple[int, ...], *, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
