@@ -1,14 +1,19 @@
 """What the command line prints: the table of studies, one run in a line, and the check of all stored results."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from tinycircuits.runs import Run, checkpoint_round, load, measure, results, stored_seeds
 from tinycircuits.store import CorruptResult, MissingResult, StoreError, key
-from tinycircuits.studies import STUDIES, Study, study
+from tinycircuits.studies import STUDIES, SWEEPS, Study, Sweep, study
+from tinycircuits.sweeps import SweepResult, load_sweep, stored_blocks
+from tinycircuits.sweeps import measure as measure_block
 
 LOSS_TOLERANCE = 1e-9
 """Relative difference of a re-evaluated loss from the stored one that rounding on another machine may make."""
@@ -17,10 +22,30 @@ LOSS_TOLERANCE = 1e-9
 def table_of_studies() -> str:
     """Every study with key, state, size, errors of the published model, and the seeds that are stored."""
     header = ("study", "seed", "key", "state", "size", "wrong digits", "free-running", "smaller seeds that failed")
-    rows = [header, *(_row(chosen) for chosen in STUDIES.values())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    return _aligned([header, *(_row(chosen) for chosen in STUDIES.values())])
+
+
+def table_of_sweeps() -> str:
+    """Every sweep with its stored seeds, their size, and how many of them make no mistake on any input."""
+    header = ("sweep", "of", "seeds stored", "size", "without a mistake")
+    return _aligned([header, *(_sweep_row(chosen) for chosen in SWEEPS.values())])
+
+
+def seed_range(text: str) -> range:
+    """The seeds that ``0..999`` or ``7`` names, the last one included; raises ``ValueError`` for anything else."""
+    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    seeds = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
+    if not seeds:
+        raise ValueError(f"seeds must look like 0..999 or 7, got {text!r}")
+    return seeds
+
+
+def sweep_summary(result: SweepResult) -> str:
+    """One sweep in one line: seeds without a mistake, and the range of the others' wrong digits."""
+    wrong = (1 - result.accuracy) * result.n_digits
+    return (
+        f"{result.sweep.name}: {_of(int(result.solved.sum()), len(result.seeds))} seeds make no mistake on any input; "
+        f"wrong digits of {result.n_digits:,}: median {wrong.median():.0f}, largest {wrong.max():.0f}"
     )
 
 
@@ -36,17 +61,65 @@ def summary(run: Run) -> str:
 
 
 def verification(names: list[str] | None, *, progress: bool) -> tuple[list[str], bool]:
-    """One line for each stored result, and whether all are sound.
+    """One line for each stored result, and whether all are sound; ``names`` are studies and sweeps.
 
     A result is sound when its checksums match, it was made by the present recipe of its study, and its model,
     evaluated again, makes exactly the stored errors and the stored losses within ``LOSS_TOLERANCE``.
     """
-    jobs = [(each, folder) for each in map(study, names or STUDIES) for folder in results().folders(each.name)]
-    lines = [_verified(chosen, folder) for chosen, folder in tqdm(jobs, desc="verify", disable=not progress)]
-    for chosen in map(study, names or STUDIES):
+    if unknown := [name for name in names or () if name not in SWEEPS]:
+        studies = [study(name) for name in unknown]
+    else:
+        studies = [] if names else list(STUDIES.values())
+    sweeps = [chosen for name, chosen in SWEEPS.items() if not names or name in names]
+    known: list[Study | Sweep] = [*studies, *sweeps]
+    jobs = [(each, folder) for each in known for folder in results().folders(each.name)]
+    lines = [
+        _verified(chosen, folder) if isinstance(chosen, Study) else _verified_block(chosen, folder)
+        for chosen, folder in tqdm(jobs, desc="verify", disable=not progress)
+    ]
+    for chosen in studies:
         if not results().holds(chosen.name, chosen.spec(chosen.published_seed).described()):
             lines.append(f"MISSING {chosen.name}: make it with: {chosen.command(chosen.published_seed)}")
     return lines, all(line.startswith("ok") for line in lines)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _sweep_row(chosen: Sweep) -> tuple[str, ...]:
+    blocks = stored_blocks(chosen)
+    size = sum(results().size(chosen.name, chosen.spec(block).described()) for block in blocks)
+    try:
+        solved = sum(int(load_sweep(chosen.name, block).solved.sum()) for block in blocks)
+    except CorruptResult:
+        return (chosen.name, chosen.title, "damaged", f"{size / 1024:.0f} kB", "-")
+    stored = sum(map(len, blocks))
+    of = _of(solved, stored) if blocks else "-"
+    return (chosen.name, chosen.title, _of(stored, chosen.n_seeds), f"{size / 1024:.0f} kB", of)
+
+
+def _verified_block(chosen: Sweep, folder: Path) -> str:
+    try:
+        stored = results().read(folder, remedy=f"tinycircuits sweep {chosen.name}")
+        block = range(first := int(stored.spec["first_seed"]), first + int(stored.spec["lanes"]))
+        if results().folder(chosen.name, chosen.spec(block).described()) != folder:
+            return f"STALE   {folder}: made by another recipe; delete it"
+    except StoreError as error:
+        return f"DAMAGED {error}"
+    now = measure_block(chosen, stored.tensors["weights"])
+    if differences := [name for name, value in now.items() if not _same(value, stored.tensors[name])]:
+        return f"DIFFERS {folder}: {', '.join(differences)}"
+    return f"ok      {chosen.name} seeds {block[0]}..{block[-1]}: {stored.metrics['seeds_without_a_mistake']} solved"
+
+
+def _same(now: Tensor, stored: Tensor) -> bool:
+    if stored.is_floating_point():
+        return torch.allclose(now, stored, rtol=LOSS_TOLERANCE, atol=1e-12)
+    return torch.equal(now, stored)
 
 
 def _row(chosen: Study) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def _train_and_store(chosen: Study, seed: int, *, device: str, progress: bool) -
     metrics = {**measure(chosen, model), "history": _columns(history)}
     seconds = time.monotonic() - started
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    results().save(chosen.name, spec, metrics, tensors, _provenance(device, seconds))
+    results().save(chosen.name, spec, metrics, tensors, provenance(device, seconds))
     unfinished.remove(chosen.name, _at_round(spec, chosen.train.batches.n_rounds))
 
 
@@ -174,7 +174,8 @@ def _columns(history: tuple[Round, ...]) -> Columns:
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _provenance(device: str, seconds: float) -> dict[str, Any]:
+def provenance(device: str, seconds: float) -> dict[str, Any]:
+    """When, where, with what and in how many seconds a result was made on ``device``."""
     where = resolve_device(device)
     return {
         "commit": _git_commit(),

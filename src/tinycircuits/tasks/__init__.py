@@ -1,7 +1,19 @@
 """The tasks: which sequences there are, what is to be predicted, and how they are split."""
 
 from tinycircuits.tasks.base import Task
+from tinycircuits.tasks.digits import DigitTask
 from tinycircuits.tasks.reverse_increment import ReverseIncrement
 from tinycircuits.tasks.splits import OrderedSplit, ShuffledSplit, Split, SplitIndices
+from tinycircuits.tasks.variants import IncrementInPlace, ReverseAddNeighbour
 
-__all__ = ["OrderedSplit", "ReverseIncrement", "ShuffledSplit", "Split", "SplitIndices", "Task"]
+__all__ = [
+    "DigitTask",
+    "IncrementInPlace",
+    "OrderedSplit",
+    "ReverseAddNeighbour",
+    "ReverseIncrement",
+    "ShuffledSplit",
+    "Split",
+    "SplitIndices",
+    "Task",
+]

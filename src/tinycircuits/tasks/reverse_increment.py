@@ -1,75 +1,24 @@
 """Reverse and increment: the answer is the input read backwards, each digit raised by one."""
 
-import torch
 from jaxtyping import Int
 from pydantic import Field
 from torch import Tensor
 
-from tinycircuits.tasks.base import Task
+from tinycircuits.tasks.digits import DigitTask
 
 
-class ReverseIncrement(Task):
-    """``[BOS, x_0 .. x_{n-1}, y_0 .. y_{n-1}]`` with ``y_i = (x_{n-1-i} + increment) mod modulus``.
+class ReverseIncrement(DigitTask):
+    """``y_i = (x_{n-1-i} + increment) mod modulus``; with ``increment=0`` it is pure reversal.
 
-    Tokens ``0 .. modulus-1`` are the digits, token ``modulus`` is BOS. Source: the articles on
-    "Reverse + Increment" that the book rebuilds, with 8 or 4 digits modulo 4.
+    Source: the articles on "Reverse + Increment" that the book rebuilds, with 8 or 4 digits modulo 4.
     """
 
-    n_digits: int = Field(ge=1, le=12)
-    modulus: int = Field(default=4, ge=2, le=64)
     increment: int = Field(default=1, ge=0)
-
-    @property
-    def bos(self) -> int:
-        """The token that starts every sequence."""
-        return self.modulus
-
-    @property
-    def d_vocab(self) -> int:
-        """The digits and BOS."""
-        return self.modulus + 1
-
-    @property
-    def n_ctx(self) -> int:
-        """BOS, the digits, the answers."""
-        return 2 * self.n_digits + 1
-
-    @property
-    def n_answers(self) -> int:
-        """One answer for each digit."""
-        return self.n_digits
-
-    @property
-    def token_names(self) -> tuple[str, ...]:
-        """``0 1 2 3 BOS`` for modulus 4."""
-        return (*map(str, range(self.modulus)), "BOS")
-
-    @property
-    def position_names(self) -> tuple[str, ...]:
-        """``BOS x_0 .. y_{n-1}``."""
-        digits = range(self.n_digits)
-        return ("BOS", *(f"x_{j}" for j in digits), *(f"y_{i}" for i in digits))
 
     @property
     def source_columns(self) -> tuple[int, ...]:
         """For each answer ``y_i`` the input position of ``x_{n-1-i}``, the digit that it depends on."""
         return tuple(self.n_digits - i for i in range(self.n_digits))
 
-    def solve(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch digit"]:
-        """The answers to ``digits``; raises ``ValueError`` for a digit outside ``0 .. modulus-1``."""
-        if digits.numel() and not bool(((digits >= 0) & (digits < self.modulus)).all()):
-            raise ValueError(f"digits must lie in 0..{self.modulus - 1}, got {int(digits.min())}..{int(digits.max())}")
+    def _answers_to(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch digit"]:
         return (digits.flip(-1) + self.increment) % self.modulus
-
-    def sequences_of(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch n_ctx"]:
-        """The sequences that start with ``digits``; raises ``ValueError`` for a wrong length or digit."""
-        if digits.shape[-1] != self.n_digits:
-            raise ValueError(f"digits must have length {self.n_digits}, got {digits.shape[-1]}")
-        bos = torch.full((len(digits), 1), self.bos)
-        return torch.cat([bos, digits, self.solve(digits)], dim=1)
-
-    def sequences(self) -> Int[Tensor, "batch n_ctx"]:
-        """All ``modulus ** n_digits`` sequences, ``x_0`` changing slowest (the order of ``itertools.product``)."""
-        places = self.modulus ** torch.arange(self.n_digits - 1, -1, -1)
-        numbers = torch.arange(self.modulus**self.n_digits)
-        return self.sequences_of(numbers[:, None] // places % self.modulus)

@@ -1,0 +1,20 @@
+"""Many tiny models of one shape in one program: their weights in one stack, their training in one loop."""
+
+from tinycircuits.lanes.gradient import Gradient
+from tinycircuits.lanes.layout import Layout, initial_weights, layout, model_of
+from tinycircuits.lanes.scores import LaneErrors, score, wrong_answers
+from tinycircuits.lanes.training import LaneCheckpoint, LaneHistory, train_lanes
+
+__all__ = [
+    "Gradient",
+    "LaneCheckpoint",
+    "LaneErrors",
+    "LaneHistory",
+    "Layout",
+    "initial_weights",
+    "layout",
+    "model_of",
+    "score",
+    "train_lanes",
+    "wrong_answers",
+]
