@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._dynamo
 
 from tests.test_cli import call
 from tinycircuits import runs, studies, sweeps
@@ -38,7 +39,7 @@ TINY = Sweep(
 LONG = replace(
     TINY,
     n_seeds=12,
-    train=TINY.train.model_copy(update={"batches": IndependentBatches(steps=2_000, batch_size=4, round_steps=20)}),
+    train=TINY.train.model_copy(update={"batches": IndependentBatches(steps=400, batch_size=4, round_steps=20)}),
 )
 
 
@@ -48,8 +49,8 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setitem(studies.SWEEPS, TINY.name, TINY)
     monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("TINYCIRCUITS_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    monkeypatch.setattr("torch._dynamo.config.disable", True)
-    return tmp_path
+    with torch._dynamo.config.patch(disable=True):
+        yield tmp_path
 
 
 def same(one, two):
@@ -131,14 +132,14 @@ def test_a_sweep_broken_off_after_any_round_goes_on_to_the_same_end(house, monke
     assert not list((house / "checkpoints").rglob("*.safetensors"))
 
 
-def runner(folder: Path, *, seconds_between: float = 0.0) -> list[str]:
+def runner() -> list[str]:
     code = (
         "import torch\n"
         "torch.set_num_threads(1)\n"
         "from tests.test_sweeps import LONG\n"
         "from tinycircuits import studies, sweeps\n"
         "studies.SWEEPS[LONG.name] = LONG\n"
-        f"sweeps.SECONDS_BETWEEN_CHECKPOINTS = {seconds_between}\n"
+        "sweeps.SECONDS_BETWEEN_CHECKPOINTS = 0.0\n"
         "sweeps.run_sweep(LONG.name)\n"
     )
     return [sys.executable, "-c", code]
@@ -157,14 +158,14 @@ def here(folder: Path, monkeypatch) -> sweeps.SweepResult:
     monkeypatch.setitem(studies.SWEEPS, LONG.name, LONG)
     monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(folder / "results"))
     monkeypatch.setenv("TINYCIRCUITS_CHECKPOINTS", str(folder / "checkpoints"))
-    monkeypatch.setattr("torch._dynamo.config.disable", True)
-    return sweeps.run_sweep(LONG.name)
+    with torch._dynamo.config.patch(disable=True):
+        return sweeps.run_sweep(LONG.name)
 
 
 @pytest.mark.slow
 def test_a_sweep_killed_in_the_middle_of_a_block_ends_as_an_unbroken_one(tmp_path, monkeypatch):
     killed = tmp_path / "killed"
-    process = subprocess.Popen(runner(killed), env=environment(killed))
+    process = subprocess.Popen(runner(), env=environment(killed))
     deadline = time.monotonic() + 300
     while not (killed / "results").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -175,8 +176,7 @@ def test_a_sweep_killed_in_the_middle_of_a_block_ends_as_an_unbroken_one(tmp_pat
     process.wait()
     stored = list((killed / "results").rglob("provenance.json"))
     assert 0 < len(stored) < 4
-    subprocess.run(runner(killed), env=environment(killed), check=True)
-    monkeypatch.setitem(studies.SWEEPS, LONG.name, LONG)
+    subprocess.run(runner(), env=environment(killed), check=True)
     unbroken = here(tmp_path / "unbroken", monkeypatch)
     monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(killed / "results"))
     same(sweeps.load_sweep(LONG.name), unbroken)

@@ -3,6 +3,7 @@
 from tinycircuits.display.bars import bars
 from tinycircuits.display.curves import line_panels, lines
 from tinycircuits.display.diagram import architecture
+from tinycircuits.display.dots import dots
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap, heatmaps, matrix_picker
 from tinycircuits.display.numbers import count, number, of, publish, share
@@ -14,6 +15,7 @@ __all__ = [
     "architecture",
     "bars",
     "count",
+    "dots",
     "heatmap",
     "heatmaps",
     "line_panels",
