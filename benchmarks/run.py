@@ -50,7 +50,7 @@ def plain_steps(study: Study) -> Callable[[], None]:
 
 
 def our_steps(study: Study) -> Callable[[], None]:
-    """The loop of ``tinycircuits.training``, in the recipe's double precision."""
+    """The loop of ``tinycircuits.training``, in the recipe's precision."""
     model = build(study.model, study.task, seed=0, dtype=study.train.dtype)
     loop = _Loop(study.task, study.train, without_hooks(model, study.model, study.task), study.task.sequences())
     size = study.train.batches.batch_size
@@ -64,9 +64,9 @@ def our_steps(study: Study) -> Callable[[], None]:
 
 
 def time_training() -> None:
-    """Print milliseconds a step, plain and ours, and the ratio, for each study."""
+    """Print milliseconds a step, plain and ours, the ratio, and the seconds of all steps of a seed, for each study."""
     print(f"training step, median of {PAIRS} interleaved pairs of {STEPS} steps")
-    print(f"{'study':16} {'plain ms':>9} {'ours ms':>9} {'plain / ours':>13}")
+    print(f"{'study':16} {'plain ms':>9} {'ours ms':>9} {'plain / ours':>13} {'seed s':>7}")
     for study in STUDIES.values():
         plain, ours = plain_steps(study), our_steps(study)
         plain()
@@ -74,7 +74,8 @@ def time_training() -> None:
         pairs = [(seconds(plain), seconds(ours)) for _ in range(PAIRS)]
         ratio = statistics.median(a / b for a, b in pairs)
         a, b = (1000 * statistics.median(column) / STEPS for column in zip(*pairs, strict=True))
-        print(f"{study.name:16} {a:9.2f} {b:9.2f} {ratio:13.2f}")
+        whole = b / 1000 * study.train.batches.n_steps(study.train.split.n_train)
+        print(f"{study.name:16} {a:9.2f} {b:9.2f} {ratio:13.2f} {whole:7.0f}")
 
 
 def lane_steps(study: Study, lanes: int, steps: int) -> Callable[[], None]:
@@ -144,7 +145,32 @@ def time_analyses(name: str) -> None:
         ),
         "ablation, whole table": lambda: interp.ablation_table(model, sequences, task, seed=0, draws=1),
     }
-    print(f"\nexact analyses of {name} over all {len(sequences):,} inputs, seconds")
+    report(name, len(sequences), jobs)
+
+
+def time_addition(name: str) -> None:
+    """Print the seconds of each exact analysis over all pairs of a study of modular addition."""
+    run = runs.load(name)
+    model, task = run.model, run.study.task
+    tokens, (row,), p = task.inputs(task.sequences()), task.predicting_rows, task.modulus
+    rows = interp.head_rows(model, tokens, row=row)
+    with torch.no_grad():
+        logits = torch.cat([model(part)[:, row, :p] for part in tokens.split(1024)]).reshape(p, p, p)
+    report(
+        name,
+        len(tokens),
+        {
+            "attention of all heads": lambda: interp.head_rows(model, tokens, row=row),
+            "mean, spread, entropy": lambda: interp.summarize_heads(rows),
+            "what attention follows": lambda: interp.dependence(rows.reshape(p, p, -1)),
+            "waves of the logits": lambda: interp.clock_shares(logits),
+        },
+    )
+
+
+def report(name: str, n_inputs: int, jobs: dict[str, Callable[[], object]]) -> None:
+    """Run the jobs and print the seconds of each."""
+    print(f"\nexact analyses of {name} over all {n_inputs:,} inputs, seconds")
     for label, job in jobs.items():
         print(f"{label:26} {seconds(job):6.2f}", flush=True)
 
@@ -154,5 +180,7 @@ if __name__ == "__main__":
         time_training()
         for study_name in ("reversal-8d-1l", "reversal-8d-2l"):
             time_analyses(study_name)
+        for study_name in ("addition-113-3l", "addition-97-2l"):
+            time_addition(study_name)
     time_lanes()
     time_a_thousand_seeds()

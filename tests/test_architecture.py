@@ -46,7 +46,7 @@ def test_no_file_is_a_pickle():
 
 def test_the_table_of_results_in_the_readme_follows_from_the_store():
     text = (ROOT / "README.md").read_text()
-    for name, study in STUDIES.items():
+    for name, study in ((name, study) for name, study in STUDIES.items() if study.article):
         published, smaller = load(name), smaller_seeds(name)
         failed = sum(run.errors().wrong_digits > 0 for run in smaller)
         errors = published.errors()

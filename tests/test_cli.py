@@ -1,6 +1,7 @@
 """The command line: a user's mistake is one line and exit code 2; nothing is lost."""
 
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -137,6 +138,14 @@ def test_verify_passes_on_sound_results_and_fails_on_every_kind_of_unsound_one(o
     code, out, _ = call(monkeypatch, capsys, "verify")
     assert code == 1
     assert "DAMAGED" in out
+
+
+def test_verify_misses_each_seed_that_a_study_keeps(only_tiny, monkeypatch, capsys):
+    call(monkeypatch, capsys, "train", "tiny")
+    monkeypatch.setitem(studies.STUDIES, "tiny", replace(studies.STUDIES["tiny"], n_seeds=2))
+    code, out, _ = call(monkeypatch, capsys, "verify")
+    assert code == 1
+    assert "MISSING tiny seed 1: make it with: tinycircuits train tiny --seed 1" in out
 
 
 def test_help_is_shown_without_a_command(monkeypatch, capsys):

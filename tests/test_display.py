@@ -1,5 +1,6 @@
 """Figures and tables: both faces show the same numbers, with the same bytes each time, and bad input is refused."""
 
+import base64
 import itertools
 import json
 import re
@@ -26,6 +27,7 @@ from tinycircuits.display import (
     matrix_picker,
     number,
     of,
+    pair_explorer,
     publish,
     share,
     theme,
@@ -42,6 +44,8 @@ AXES = {
     "unit": "share",
 }
 SHARES = np.array([[0.25, 0.5, 0.25], [1.0, 0.0, 1 / 3]])
+TABLE = np.stack([[SHARES * (a + b + 1) / 5 for b in range(3)] for a in range(3)])
+SUMS = np.add.outer(np.arange(3), np.arange(3)) % 3
 EPOCHS = np.arange(1, 6)
 SIZES = {"n_layers": 2, "n_heads": 1, "d_model": 4, "d_head": 2, "d_mlp": 16, "d_vocab": 6, "n_ctx": 16}
 FRAME = pd.DataFrame(
@@ -61,6 +65,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "signed heatmap": lambda: heatmap(SHARES - 0.5, scale="signed", **AXES, **PROSE),
     "heatmaps": lambda: heatmaps({"L0H0": SHARES, "L0H1": SHARES / 2}, **AXES, **PROSE),
     "matrix picker": lambda: matrix_picker({"one": SHARES, "two": SHARES / 2}, choice_title="Input", **AXES, **PROSE),
+    "pair explorer": lambda: pair_explorer(TABLE, SUMS, pairs=[(1, 2), (0, 0)], **AXES, **PROSE),
     "lines": lambda: lines({"a": (EPOCHS, EPOCHS / 3)}, x_title="epoch", y_title="loss", **PROSE),
     "log lines": lambda: lines(
         {"a": (EPOCHS, 0.1**EPOCHS), "seed 1": (EPOCHS, 0.2**EPOCHS)},
@@ -264,3 +269,34 @@ def test_maps_keep_their_order_in_grey() -> None:
     assert shares == sorted(shares, reverse=True)
     assert signed[:9] == sorted(signed[:9])
     assert signed[8:] == sorted(signed[8:], reverse=True)
+
+
+def test_the_explorer_holds_every_pairs_matrix_within_half_a_level_and_its_answer():
+    described = drawn_by_plotly(FIGURES["pair explorer"]())
+    explorer = described["explorer"]
+    cells = np.frombuffer(base64.b64decode(explorer["cells"]), dtype=np.uint8).reshape(TABLE.shape) / 255
+    assert np.abs(cells - TABLE).max() <= 0.5 / 255 + 1e-12
+    assert list(base64.b64decode(explorer["answers"])) == SUMS.flatten().tolist()
+    assert np.abs(np.array(described["data"][0]["z"]) - TABLE[1, 2]).max() <= 0.5 / 255 + 1e-5
+
+
+def test_the_explorer_starts_with_its_first_pair_and_prints_all_of_them():
+    figure = FIGURES["pair explorer"]()
+    assert re.findall(r'name="(\w)" min="0" max="2" step="1" value="(\d)"', figure.html()) == [("a", "1"), ("b", "2")]
+    assert figure.data.panel.unique().tolist() == ["1 + 2", "0 + 0"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"values": TABLE[:2]}, "values: one matrix and one answer a pair"),
+        ({"values": TABLE * 2}, "values: shares lie in 0..1"),
+        ({"pairs": []}, r"pairs: at least one pair of numbers in 0\.\.2"),
+        ({"pairs": [(0, 3)]}, r"pairs: at least one pair of numbers in 0\.\.2 expected, got \[\(0, 3\)\]"),
+        ({"answers": SUMS + 0.5}, r"answers: whole numbers in 0\.\.255"),
+        ({"answers": SUMS - 1}, r"answers: whole numbers in 0\.\.255"),
+    ],
+)
+def test_the_explorer_refuses_what_it_cannot_show(change, said):
+    with pytest.raises(ValueError, match=said):
+        pair_explorer(**{"values": TABLE, "answers": SUMS, "pairs": [(0, 0)], **AXES, **PROSE, **change})

@@ -72,7 +72,14 @@ def test_building_a_model_leaves_the_global_random_state_alone():
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("reversal-8d-2l", 528), ("reversal-8d-1l", 360), ("reversal-4d-2l", 280)]
+    ("name", "expected"),
+    [
+        ("reversal-8d-2l", 528),
+        ("reversal-8d-1l", 360),
+        ("reversal-4d-2l", 280),
+        ("addition-113-3l", 625_152),
+        ("addition-97-2l", 290_816),
+    ],
 )
 def test_the_parameters_of_the_published_models_can_be_counted_by_hand(name, expected):
     study = STUDIES[name]

@@ -7,15 +7,17 @@ import pytest
 
 from tinycircuits import interp, runs
 from tinycircuits.interp.probes import fit_probe
-from tinycircuits.studies import STUDIES
+from tinycircuits.studies import studies_of
+from tinycircuits.tasks import ReverseIncrement
 
 TOLERANCE = {"atol": 1e-6, "rtol": 1e-6}
-studies = pytest.mark.parametrize("name", STUDIES)
+REVERSALS = tuple(studies_of(ReverseIncrement))
+studies = pytest.mark.parametrize("name", REVERSALS)
 
 
 @pytest.fixture(scope="module")
 def published():
-    return {name: runs.load(name) for name in STUDIES}
+    return {name: runs.load(name) for name in REVERSALS}
 
 
 def parts(published, name):

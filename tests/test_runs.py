@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from tinycircuits import runs, studies
-from tinycircuits.models import ModelSpec
+from tinycircuits.evaluation import teacher_forced
+from tinycircuits.models import ModelSpec, build
 from tinycircuits.store import CorruptResult, MissingResult
 from tinycircuits.studies import STUDIES, Study
-from tinycircuits.tasks import OrderedSplit, ReverseIncrement
+from tinycircuits.tasks import ModularAddition, OrderedSplit, ReverseIncrement, Task
 from tinycircuits.training import IndependentBatches, TrainSpec
 
 MODES = ("teacher_forced", "free_running")
@@ -111,12 +112,43 @@ def test_unknown_studies_and_seeds_are_refused(house, name, seed, said):
         runs.run(name, seed)
 
 
+def test_every_seed_that_a_study_keeps_is_loaded_or_missed(house, monkeypatch):
+    monkeypatch.setitem(studies.STUDIES, "tiny", Study(**{**TINY.__dict__, "n_seeds": 2}))
+    runs.run("tiny", 0)
+    with pytest.raises(MissingResult, match="tinycircuits train tiny --seed 1"):
+        runs.every_seed("tiny")
+    runs.run("tiny", 1)
+    assert [run.seed for run in runs.every_seed("tiny")] == [0, 1]
+
+
+def test_a_study_keeps_its_published_seed_and_all_smaller_ones():
+    assert list(Study(**{**TINY.__dict__, "published_seed": 3}).seeds) == [0, 1, 2, 3]
+
+
+def test_single_precision_is_measured_in_double(house, monkeypatch):
+    single = TINY.train.model_copy(update={"dtype": "float32"})
+    study = Study(**{**TINY.__dict__, "train": single})
+    monkeypatch.setitem(studies.STUDIES, "tiny", study)
+    run = runs.run("tiny")
+    assert run.model.W_E.dtype == torch.float32
+    sequences = TINY.task.sequences()
+    double = build(TINY.model, TINY.task, seed=0, dtype="float64")
+    double.load_state_dict(run.model.state_dict())
+    expected = teacher_forced(double, TINY.task, sequences).mean_loss()
+    assert run.metrics["loss"]["all"] == expected != teacher_forced(run.model, TINY.task, sequences).mean_loss()
+
+
+def test_studies_are_found_by_their_task():
+    assert list(studies.studies_of(ModularAddition)) == ["addition-113-3l", "addition-97-2l"]
+    assert set(studies.studies_of(Task)) == set(STUDIES)
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_published_model_is_the_smallest_seed_without_a_mistake(name):
     published = runs.load(name)
     assert published.errors().wrong_digits == 0
-    assert published.errors().n_sequences == 4**published.study.task.n_digits
-    assert [run.errors().wrong_digits > 0 for run in runs.smaller_seeds(name)] == [True] * published.seed
+    assert published.errors().n_sequences == len(published.study.task.sequences())
+    assert [run.errors(on="holdout").wrong_digits > 0 for run in runs.smaller_seeds(name)] == [True] * published.seed
 
 
 @pytest.mark.slow

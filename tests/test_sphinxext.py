@@ -1,14 +1,19 @@
 """The book's build: exactly the chapters whose inputs changed run again, and a failing one is never a green build."""
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
+import nbformat
 import pytest
+from sphinx.errors import ConfigError
 
 from tests.staging import Build, StagedBook
-from tinycircuits.sphinxext import inputs, mathml, rebuild
+from tinycircuits.sphinxext import inputs, mathml, notebooks
+from tinycircuits.sphinxext.chapters import stamped
 from tinycircuits.sphinxext.figures import mirror
 
 pytestmark = pytest.mark.xdist_group("staged book")
@@ -174,11 +179,11 @@ def test_the_lock_file_enters_every_digest(project: inputs.Project, book: Staged
 
 def test_the_stamp_leaves_every_line_where_it_was() -> None:
     source = "---\nfile_format: mystnb\nresults: [a]\n---\n\n# Title\n"
-    stamped = rebuild.stamped(source, "abc")
-    assert [line for line in stamped.splitlines() if line == "# Title"]
-    assert stamped.splitlines().index("# Title") == source.splitlines().index("# Title")
-    assert '"inputs": "abc"' in stamped
-    assert rebuild.stamped("# No front matter\n", "abc") == "# No front matter\n"
+    marked = stamped(source, "abc")
+    assert [line for line in marked.splitlines() if line == "# Title"]
+    assert marked.splitlines().index("# Title") == source.splitlines().index("# Title")
+    assert '"inputs": "abc"' in marked
+    assert stamped("# No front matter\n", "abc") == "# No front matter\n"
 
 
 def test_a_formula_that_is_not_understood_is_named() -> None:
@@ -197,3 +202,88 @@ def test_a_mirrored_folder_drops_what_is_stale_and_leaves_what_is_equal(tmp_path
     mirror(source, target)
     assert sorted(path.name for path in target.iterdir()) == ["new", "same"]
     assert (target / "same").stat().st_mtime_ns == before
+
+
+def test_without_an_address_of_the_repository_nothing_is_launched(book: StagedBook, first_build: Build) -> None:
+    assert "colab" not in book.page("one")
+    assert "mybinder" not in book.page("one")
+    assert not (book.root / "notebooks").exists()
+
+
+def test_with_an_address_every_chapter_has_buttons_that_open_its_notebook(book: StagedBook, first_build: Build) -> None:
+    with book.changed("book/_config.yml", "url: ''", "url: https://github.com/someone/their-book"):
+        assert book.build().status == 0
+        page = book.page("one")
+    for service in (
+        "https://colab.research.google.com/github/someone/their-book/blob/main/notebooks/one.ipynb",
+        "https://mybinder.org/v2/gh/someone/their-book/main?urlpath=lab/tree/notebooks/one.ipynb",
+    ):
+        assert f'href="{service}"' in page
+    assert "colab" not in book.page("intro"), "a page without code has nothing to run"
+    assert sorted(path.name for path in (book.root / "notebooks").iterdir()) == ["one.ipynb", "two.ipynb"]
+    launched = nbformat.read(book.root / "notebooks" / "one.ipynb", as_version=4)
+    install, *rest = (cell for cell in launched.cells if cell.cell_type == "code")
+    assert '"https://github.com/someone/their-book"' in install.source
+    assert "from toy.alpha import ONE" in rest[0].source
+    assert all(not cell.outputs and cell.execution_count is None for cell in rest)
+    assert book.build().status == 0
+
+
+def test_the_first_cell_of_a_launched_notebook_fetches_and_installs_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = nbformat.v4.new_notebook()
+    cell = notebooks.runnable(empty, "https://github.com/someone/their-book", "main").cells[0].source
+    commands: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
+    monkeypatch.setenv("TINYCIRCUITS_RESULTS", "kept")
+    monkeypatch.chdir(tmp_path)
+    exec(cell)
+    assert commands == [], "nothing is fetched where the package is there"
+    exec(cell.replace('"tinycircuits")', '"no_such_package")'))
+    clone, install = commands
+    assert clone[:2] == ["git", "clone"]
+    assert clone[-2:] == ["https://github.com/someone/their-book", "tinycircuits-book"]
+    assert install[1:4] == ["-m", "pip", "install"]
+    assert install[-1] == "./tinycircuits-book[book]"
+
+
+@pytest.mark.parametrize("url", ["http://github.com/a/b", "https://example.org/a/b", "https://github.com/a", "a/b"])
+def test_an_address_that_cannot_be_launched_is_named(url: str) -> None:
+    assert notebooks.github("https://github.com/a/b.git") == "a/b"
+    with pytest.raises(ConfigError, match=re.escape(url)):
+        notebooks.github(url)
+
+
+def test_the_downloaded_notebook_is_executed_and_speaks_plain_markdown(book: StagedBook, first_build: Build) -> None:
+    notebook = json.loads(book.read("book/_build/html/notebooks/one.ipynb"))
+    title, *code = notebook["cells"]
+    assert "The value is 111, see Figure 1 and Table 1." in "".join(title["source"])
+    assert "Equation (1) is short." in "".join(title["source"])
+    assert "\\tag{1}\n$$" in "".join(title["source"])
+    assert [cell["execution_count"] for cell in code] == [1, 2, 3]
+    assert set(code[1]["outputs"][0]["data"]) == {"image/svg+xml", "text/plain"}
+    assert set(code[2]["outputs"][0]["data"]) == {"text/html", "text/plain"}
+
+
+def test_roles_boxes_and_labels_become_ordinary_markdown() -> None:
+    text = ":::{admonition} Claim\n:class: tip\n{glue:text}`n` of {unknown}`m`\n\nmore\n:::\n\n$$\nx\n$$ (eq-x)\n"
+    shown = notebooks.plain(text, lambda role, name: "7" if role == "glue:text" else None)
+    assert shown == "> **Claim**\n>\n> 7 of {unknown}`m`\n>\n> more\n\n$$\nx\n$$\n"
+
+
+def test_the_status_page_tells_when_each_chapter_ran_and_follows_a_change(book: StagedBook, first_build: Build) -> None:
+    digest = re.compile(r'class="tc-inputs".*<code>([0-9a-f]{16})</code>')
+    book.write("book/status.md", "# Status\n\n```{status} weather\n```\n\n```{status} chapters\n```\n")
+    with book.changed("book/_toc.yml", "- file: two", "- file: two\n- file: status"):
+        red = book.build()
+        assert red.status != 0
+        assert "no status table 'weather'; known are versions, chapters, studies" in red.log
+        with (
+            book.changed("book/status.md", "weather", "versions"),
+            book.changed("src/toy/beta.py", "FACTOR", "# another comment\nFACTOR"),
+        ):
+            assert book.build().executed == {"one"}
+            assert re.search(r"<p>torch</p></td>\s*<td><p>2\.13\.0", book.page("status"))
+            assert digest.findall(book.page("one"))[0] in book.page("status")
+    book.build()

@@ -4,9 +4,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from tinycircuits.tasks import IncrementInPlace, OrderedSplit, ReverseAddNeighbour, ReverseIncrement, ShuffledSplit
+from tinycircuits.tasks import (
+    IncrementInPlace,
+    ModularAddition,
+    OrderedSplit,
+    ReverseAddNeighbour,
+    ReverseIncrement,
+    ShuffledSplit,
+)
 
 tasks = st.builds(
     ReverseIncrement,
@@ -17,6 +23,11 @@ tasks = st.builds(
 small_tasks = st.builds(
     ReverseIncrement, n_digits=st.integers(1, 4), modulus=st.integers(2, 5), increment=st.integers(0, 6)
 )
+
+
+additions = st.builds(ModularAddition, modulus=st.integers(2, 1024), plus_sign=st.booleans())
+small_additions = st.builds(ModularAddition, modulus=st.integers(2, 12), plus_sign=st.booleans())
+every_small_task = small_tasks | small_additions
 
 
 @st.composite
@@ -61,10 +72,30 @@ def test_sequences_lists_every_input_once_in_the_order_of_itertools_product(task
     assert [tuple(row) for row in task.sequences()[:, 1 : task.n_digits + 1].tolist()] == expected
 
 
-@given(small_tasks)
+@given(every_small_task)
 def test_every_token_and_position_has_a_name(task):
-    assert len(task.token_names) == task.d_vocab
-    assert len(task.position_names) == task.n_ctx
+    assert len(task.token_names) == len(set(task.token_names)) == task.d_vocab
+    assert len(task.position_names) == len(set(task.position_names)) == task.n_ctx
+
+
+@given(every_small_task)
+def test_sequences_are_all_different_and_stay_in_the_vocabulary(task):
+    sequences = task.sequences()
+    assert sequences.shape[1] == task.n_ctx
+    assert len(sequences.unique(dim=0)) == len(sequences)
+    assert set(sequences.flatten().tolist()) == set(range(task.d_vocab))
+
+
+@given(every_small_task)
+def test_inputs_and_answers_are_the_sequence_and_the_answer_follows_its_row(task):
+    sequences = task.sequences()
+    assert torch.equal(task.inputs(sequences), sequences[:, :-1])
+    assert torch.equal(task.answers(sequences), sequences[:, [row + 1 for row in task.predicting_rows]])
+    assert len(task.predicting_rows) == task.n_answers
+
+
+@given(small_tasks)
+def test_the_first_answer_depends_on_the_last_digit(task):
     assert task.position_names[task.source_columns[0]] == f"x_{task.n_digits - 1}"
 
 
@@ -75,6 +106,54 @@ def test_the_worked_example_of_the_articles():
 
 def test_eight_digits_modulo_four_give_65536_sequences_of_17_tokens():
     assert ReverseIncrement(n_digits=8).sequences().shape == (65_536, 17)
+
+
+@given(additions, st.data())
+def test_a_sum_is_what_a_clock_shows_after_a_and_b_steps(task, data):
+    a, b = (data.draw(st.integers(0, task.modulus - 1)) for _ in "ab")
+    hours = itertools.cycle(range(task.modulus))
+    shown = next(itertools.islice(hours, a + b, None))
+    (sequence,) = task.sequences_of(torch.tensor([[a, b]])).tolist()
+    written = [task.token_names[token] for token in sequence]
+    assert written == [str(a), *(["+"] if task.plus_sign else []), str(b), "=", str(shown)]
+
+
+@given(additions)
+def test_the_answer_is_read_at_the_equals_sign(task):
+    tokens = task.inputs(task.sequences_of(torch.tensor([[0, 1]])))
+    (row,) = task.predicting_rows
+    assert tokens[0, row] == task.equals
+    assert tokens[0, list(task.operand_columns)].tolist() == [0, 1]
+    assert (task.plus in tokens[0].tolist()) == task.plus_sign
+
+
+@given(small_additions, st.data())
+def test_the_pair_a_b_has_index_a_times_modulus_plus_b(task, data):
+    a, b = (data.draw(st.integers(0, task.modulus - 1)) for _ in "ab")
+    assert torch.equal(task.sequences()[a * task.modulus + b], task.sequences_of(torch.tensor([[a, b]]))[0])
+
+
+@pytest.mark.parametrize(
+    ("modulus", "plus_sign", "shape", "d_vocab"), [(113, True, (12_769, 5), 115), (97, False, (9_409, 4), 98)]
+)
+def test_the_sizes_of_the_articles_on_modular_addition(modulus, plus_sign, shape, d_vocab):
+    task = ModularAddition(modulus=modulus, plus_sign=plus_sign)
+    assert (tuple(task.sequences().shape), task.d_vocab) == (shape, d_vocab)
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"), [([113, 0], r"^a must lie in 0\.\.112, got 113$"), ([0, -1], r"^b must lie in 0\.\.112, got -1$")]
+)
+def test_a_number_that_is_not_on_the_clock_is_refused(pair, said):
+    with pytest.raises(ValueError, match=said):
+        ModularAddition(modulus=113, plus_sign=True).sequences_of(torch.tensor([[1, 2], pair]))
+
+
+@pytest.mark.parametrize("modulus", [1, 0, -5])
+def test_a_modulus_below_two_is_refused_in_one_line(modulus):
+    said = rf"^ModularAddition: modulus: Input should be greater than or equal to 2, got {modulus}$"
+    with pytest.raises(ValueError, match=said):
+        ModularAddition(modulus=modulus, plus_sign=True)
 
 
 @given(st.integers(2, 500), st.data())
@@ -126,7 +205,7 @@ def test_digits_of_another_length_are_refused():
 
 @pytest.mark.parametrize("field", [{"n_digits": 0}, {"n_digits": 2, "modulus": 1}, {"n_digits": 2, "increment": -1}])
 def test_a_task_that_makes_no_sense_is_refused(field):
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValueError, match=r"^ReverseIncrement: \w+: .* greater than or equal to"):
         ReverseIncrement(**field)
 
 

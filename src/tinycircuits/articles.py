@@ -1,6 +1,10 @@
 """What the source articles print: the figures that the book sets its own beside. Quoted, never computed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["holds", "holds for some seeds", "does not hold"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ ARTICLES = {
     "C": Article(
         "C", 'Mechanistic Interpretability in a Tiny Transformer: A "Reverse + Increment" Toy Task', "article-c"
     ),
+    "D": Article("D", "Reverse Engineering Modular Addition mod 113", "article-d"),
+    "E": Article("E", "Case Study 2: Mechanistic Analysis of a Transformer", "article-e"),
 }
 
 WORKED_EXAMPLE = (0, 1, 2, 3, 2, 0, 3, 1)
@@ -47,5 +53,20 @@ READ_OUT_SAMPLE = (3, 2, 2, 2, 1, 2, 0, 0)
 READ_OUT_ARG_MAX = {8: (1, 1), 11: (0, 2), 13: (0, 3), 15: (0, 0)}
 """Article B, input position: arg-max of the read-out before and after the MLP."""
 
+ADDITION_EXAMPLES = ((5, 8), (90, 90), (50, 0))
+"""Article D, the sums a + b whose attention it draws."""
+
 ACCURACY_AT_STEP = {0: (0.2712, 0.1518), 1000: (0.8675, 0.6696), 2000: (1.0, 1.0)}
 """Article C, step: share of right digits on the training set and on the holdout."""
+
+
+def verdict(met: Sequence[bool]) -> Verdict:
+    """What becomes of a statement that each of these seeds meets or does not.
+
+    It holds if at least nine tenths meet it, holds for some seeds if at least a tenth do, and else does not hold: the
+    book's rule, fixed before the results. Raises ``ValueError`` for no seeds.
+    """
+    if not met:
+        raise ValueError("met must hold at least one seed, got none")
+    tenths = 10 * sum(met) / len(met)
+    return "holds" if tenths >= 9 else "holds for some seeds" if tenths >= 1 else "does not hold"

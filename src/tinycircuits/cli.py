@@ -1,4 +1,4 @@
-"""The command line: ``tinycircuits list | train | sweep | verify``. It parses and calls, nothing else."""
+"""The command line: ``tinycircuits list | train | sweep | verify | new-task``. It parses and calls, nothing else."""
 
 import itertools
 import os
@@ -77,6 +77,17 @@ def verify(names: Names = None) -> None:
     typer.echo("\n".join(lines))
     if not sound:
         raise typer.Exit(1)
+
+
+@app.command()
+def new_task(name: Annotated[str, typer.Argument(help="Lower-case words joined by hyphens: shifted-copy.")]) -> None:
+    """Write a new task with its study, chapter and test into this checkout; they run at once, then make them yours."""
+    from tinycircuits import scaffold
+
+    *fresh, exports, studies, contents = scaffold.new_task(name)
+    typer.echo("\n".join(f"wrote    {path}" for path in fresh))
+    typer.echo("\n".join(f"changed  {path}" for path in (exports, studies, contents)))
+    typer.echo(f"next: tinycircuits train {name}, then pytest {fresh[2]}, then make book")
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from tinycircuits.tasks import Task
 Model = Callable[[Tensor], Tensor]
 """Anything that maps tokens ``[batch pos]`` to logits ``[batch pos d_vocab]``."""
 
-BATCH = 8192
+BATCH = 1024
+"""Sequences per forward pass: of 128 .. 8,192 among the fastest for every published architecture on one core."""
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,9 @@ def verification(names: list[str] | None, *, progress: bool) -> tuple[list[str],
         for chosen, folder in tqdm(jobs, desc="verify", disable=not progress)
     ]
     for chosen in studies:
-        if not results().holds(chosen.name, chosen.spec(chosen.published_seed).described()):
-            lines.append(f"MISSING {chosen.name}: make it with: {chosen.command(chosen.published_seed)}")
+        for seed in chosen.seeds:
+            if not results().holds(chosen.name, chosen.spec(seed).described()):
+                lines.append(f"MISSING {chosen.name} seed {seed}: make it with: {chosen.command(seed)}")
     return lines, all(line.startswith("ok") for line in lines)
 
 

@@ -89,6 +89,11 @@ def smaller_seeds(name: str) -> list[Run]:
     return [load(name, seed) for seed in range(study(name).published_seed)]
 
 
+def every_seed(name: str) -> list[Run]:
+    """The stored runs of all seeds that the study keeps; raises ``MissingResult`` when one is not stored."""
+    return [load(name, seed) for seed in study(name).seeds]
+
+
 def stored_seeds(name: str) -> list[int]:
     """Seeds of the study whose results are stored under its present recipe, in order; damaged ones are left out."""
     chosen, seeds = study(name), []
@@ -103,8 +108,12 @@ def stored_seeds(name: str) -> list[int]:
 
 
 def measure(chosen: Study, model: TransformerBridge) -> dict[str, Any]:
-    """Errors and losses of a model on all inputs, the training set and the holdout, in both modes."""
+    """Errors and losses of a model on all inputs, the training set and the holdout, in both modes.
+
+    A float32 model is measured as the float64 model with the same weights, whose losses every processor agrees on.
+    """
     sequences = chosen.task.sequences()
+    model = _in_float64(chosen, model)
     split = chosen.train.split.indices(len(sequences))
     scores = teacher_forced(model, chosen.task, sequences)
     wrong = free_running(model, chosen.task, sequences)
@@ -115,6 +124,12 @@ def measure(chosen: Study, model: TransformerBridge) -> dict[str, Any]:
         "loss": {name: scores.mean_loss(index) for name, index in parts.items()},
         "n_parameters": parameter_count(model),
     }
+
+
+def _in_float64(chosen: Study, model: TransformerBridge) -> TransformerBridge:
+    double = build(chosen.model, chosen.task, seed=0, dtype="float64")
+    double.load_state_dict(model.state_dict())
+    return double
 
 
 def checkpoint_round(name: str, seed: int) -> int | None:

@@ -1,8 +1,8 @@
 """Specifications: frozen, validated descriptions of everything that changes a number."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Spec(BaseModel):
@@ -11,11 +11,23 @@ class Spec(BaseModel):
     Unknown fields, wrong types and non-finite numbers are refused. What does not change a number
     (device, progress bar, folder) is never a field. A field that came later than stored results is named in ``LATER``:
     it is described only where it differs from its default, so that the results made without it keep their keys.
+    Raises ``ValueError`` in one line that names the field, what is allowed and what was given.
     """
 
     LATER: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    if not TYPE_CHECKING:  # type checkers take the signature from the fields
+
+        def __init__(self, **fields: Any) -> None:
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                said = "; ".join(
+                    f"{'.'.join(map(str, one['loc']))}: {one['msg']}, got {one['input']!r}" for one in error.errors()
+                )
+                raise ValueError(f"{type(self).__name__}: {said}") from None
 
     def described(self) -> dict[str, Any]:
         """Return the spec as plain JSON values, every nested spec with its class name under ``"type"``.

@@ -1,10 +1,17 @@
 """Every page of the built book in Chromium, from the file system and with the network cut."""
 
+import gzip
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
 
+import nbformat
+import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from tests.tools import BUILD, built, chromium
@@ -12,6 +19,8 @@ from tests.tools import BUILD, built, chromium
 pytestmark = pytest.mark.browser
 
 PAGES = sorted(path.name for path in (BUILD / "html").glob("*.html") if path.name != "index.html")
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
 LOCAL = ("file:", "data:", "blob:")
 OFFENDERS = {
     "figures that are not drawn": """
@@ -38,6 +47,15 @@ class Visit:
     foreign: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    loaded: set[str] = field(default_factory=set)
+
+    @property
+    def weight(self) -> int:
+        """Bytes of all that was loaded, each file compressed as a server sends it."""
+        files = {Path(unquote(urlsplit(url).path)) for url in self.loaded if url.startswith("file:")}
+        packed = (path.suffix in {".woff2", ".png"} for path in sorted(files))
+        contents = (path.read_bytes() for path in sorted(files))
+        return sum(len(data if done else gzip.compress(data)) for data, done in zip(contents, packed, strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -54,14 +72,14 @@ def site() -> Path:
     return built("html/intro.html", "make book").parent
 
 
-def visit(browser: Browser, file: Path, *, width: int = 1280, theme: str = "light") -> Visit:
-    """Open a page offline and wait until its figures are drawn."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-    context.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "light") -> Visit:
+    """Open a page offline, as a first-time reader whose system is light or dark, and wait until it is drawn."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
     seen = Visit(context.new_page())
 
     def route(request: Route) -> None:
         if request.request.url.startswith(LOCAL):
+            seen.loaded.add(request.request.url)
             request.continue_()
         else:
             seen.foreign.append(request.request.url)
@@ -80,14 +98,25 @@ def test_there_is_a_book_to_look_at(site: Path) -> None:
     assert PAGES
 
 
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_whole_without_a_network(browser: Browser, site: Path, name: str) -> None:
-    seen = visit(browser, site / name)
+def test_a_page_is_whole_and_accessible_without_a_network(
+    browser: Browser, site: Path, name: str, theme: Theme
+) -> None:
+    seen = visit(browser, site / name, theme=theme)
     assert seen.foreign == []
     assert seen.failed == []
     assert seen.errors == []
     for what, offenders in OFFENDERS.items():
         assert seen.page.evaluate(offenders) == [], what
+    assert seen.page.evaluate("document.documentElement.dataset.theme") == theme
+    assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
+    # No preload: from the file system axe may not read the style sheets, and needs none of what they would tell.
+    found = Axe().run(seen.page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    grave = [
+        (v["id"], [node["target"] for node in v["nodes"]]) for v in found if v["impact"] in {"serious", "critical"}
+    ]
+    assert grave == []
     seen.page.context.close()
 
 
@@ -111,3 +140,135 @@ def test_figures_follow_the_theme(browser: Browser, site: Path) -> None:
     seen.page.wait_for_function(f"{colour} === '{light}'", timeout=5_000)
     assert dark != light
     seen.page.context.close()
+
+
+def test_a_citation_tells_what_it_cites_to_pointer_and_keyboard(browser: Browser, site: Path) -> None:
+    bibliography = re.sub("<[^>]*>", "", (site / "bibliography.html").read_text(encoding="utf-8"))
+    seen = visit(browser, site / "attention.html")
+    citation = seen.page.locator('a[href*="bibliography.html#"]').first
+    for show in (citation.hover, citation.focus):
+        show()
+        assert seen.page.locator(".tooltip-inner").inner_text() in bibliography
+        seen.page.mouse.move(0, 0)
+        seen.page.evaluate("document.activeElement.blur()")
+        seen.page.wait_for_function("!document.querySelector('.tooltip')", timeout=5_000)
+    seen.page.context.close()
+
+
+def test_the_keyboard_reaches_the_text_the_search_and_the_figures(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "attention.html")
+    page = seen.page
+    page.keyboard.press("Tab")
+    assert "Skip to main content" in page.evaluate("document.activeElement.innerText")
+    page.keyboard.press("Control+k")
+    page.wait_for_function("document.activeElement.matches('input[type=search]')", timeout=5_000)
+    page.keyboard.press("Escape")
+    menu = page.locator(".tc-choice select").first
+    before = page.evaluate("document.querySelector('.tc-plot').data[0].z")
+    menu.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.querySelector('.tc-plot').data[0].z") != before
+    page.context.close()
+
+
+def test_a_search_finds_the_chapter_without_a_server(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "search.html")
+    seen.page.goto((site / "search.html").as_uri() + "?q=entropy")
+    seen.page.wait_for_function("document.querySelector('#search-results li a')", timeout=10_000)
+    found = seen.page.locator("#search-results li a").evaluate_all("links => links.map(l => l.getAttribute('href'))")
+    assert any(link.startswith("attention.html") for link in found)
+    assert seen.errors == []
+    seen.page.context.close()
+
+
+def test_code_can_be_copied(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "listing.html")
+    cells = seen.page.locator("div.cell_input div.highlight").count()
+    assert cells > 0
+    assert seen.page.locator("div.cell_input button.copybtn").count() == cells
+    seen.page.context.close()
+
+
+def test_paper_is_white_whatever_the_screen_is(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "attention.html", theme="dark")
+    themes = seen.page.evaluate("""() => {
+        const theme = () => document.documentElement.dataset.theme;
+        window.dispatchEvent(new Event("beforeprint"));
+        const printed = theme();
+        window.dispatchEvent(new Event("afterprint"));
+        return [printed, theme()];
+    }""")
+    assert themes == ["light", "dark"]
+    seen.page.context.close()
+
+
+def test_every_page_leads_on(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "intro.html")
+    visited = ["intro.html"]
+    while seen.page.locator("a.right-next").count():
+        seen.page.goto((site / str(seen.page.locator("a.right-next").get_attribute("href"))).as_uri())
+        visited.append(seen.page.url.rpartition("/")[2])
+    assert sorted(visited) == sorted(set(PAGES) - {"genindex.html", "search.html"})
+    seen.page.context.close()
+
+
+def test_every_local_link_leads_to_something(site: Path) -> None:
+    pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
+    broken = []
+    for name, text in pages.items():
+        for link in re.findall(r'<a\b[^>]*?href="([^"]*)"', text):
+            parts = urlsplit(link)
+            if parts.scheme or not (parts.path or parts.fragment):
+                continue
+            target = site / unquote(parts.path) if parts.path else site / name
+            anchor = unquote(parts.fragment)
+            if not target.exists() or (anchor and f'id="{anchor}"' not in pages.get(target.name, f'id="{anchor}"')):
+                broken.append(f"{name}: {link}")
+    assert broken == []
+
+
+def test_every_chapter_can_be_downloaded_as_an_executed_notebook(site: Path) -> None:
+    linked = {
+        name: re.findall(r'href="(notebooks/[^"]+)"', (site / name).read_text(encoding="utf-8")) for name in PAGES
+    }
+    assert linked["attention.html"] == ["notebooks/attention.ipynb"]
+    for name in (name for name, files in linked.items() if files):
+        notebook = nbformat.read(site / "notebooks" / name.replace(".html", ".ipynb"), as_version=4)
+        nbformat.validate(notebook)
+        assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code"), name
+        prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+        assert re.findall(r"\{[a-z:]+\}`[^`]*`|^:::.*", prose, re.M) == [], name
+
+
+def test_the_site_is_small(site: Path) -> None:
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) <= 30_000_000
+
+
+def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "heads.html", width=360)
+    figure = seen.page.locator(".tc-figure:has(#plot-heads-choose-d)")
+    a, b, said = figure.get_by_label("a", exact=True), figure.get_by_label("b", exact=True), figure.locator("output")
+    cells = "document.getElementById('plot-heads-choose-d').data[0].z.flat()"
+    at_first = seen.page.evaluate(cells)
+    a.fill("5")
+    b.fill("7")
+    b.press("ArrowUp")
+    assert said.inner_text() == "the model answers 13"
+    table = pd.read_csv(site / "figures/heads/heads-three-sums.csv")
+    expected = table[table.panel == "5 + 8"]["attention weight"].tolist()
+    shown = seen.page.evaluate(cells)
+    assert shown == pytest.approx(expected, abs=0.5 / 255 + 1e-5) != at_first
+    for wrong in ("113", "-1", "1.5", ""):
+        a.fill(wrong)
+        assert said.inner_text() == "a must be a whole number from 0 to 112"
+        assert seen.page.evaluate(cells) == shown
+    assert seen.errors == []
+    seen.page.context.close()
+
+
+def test_the_heads_of_all_sums_weigh_little(site: Path) -> None:
+    page = (site / "heads.html").read_text(encoding="utf-8")
+    figures = re.findall(r'<script type="application/json">(.*?)</script>', page, re.S)
+    explorers = [figure for figure in figures if '"explorer"' in figure]
+    assert len(explorers) == 2
+    assert sum(map(len, explorers)) < 1_500_000

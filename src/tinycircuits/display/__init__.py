@@ -4,6 +4,7 @@ from tinycircuits.display.bars import bars
 from tinycircuits.display.curves import line_panels, lines
 from tinycircuits.display.diagram import architecture
 from tinycircuits.display.dots import dots
+from tinycircuits.display.explorer import pair_explorer
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap, heatmaps, matrix_picker
 from tinycircuits.display.numbers import count, number, of, publish, share
@@ -23,6 +24,7 @@ __all__ = [
     "matrix_picker",
     "number",
     "of",
+    "pair_explorer",
     "publish",
     "share",
 ]

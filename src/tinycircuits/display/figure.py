@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
@@ -27,6 +27,29 @@ def checked_name(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True)
+class Explorer:
+    """The matrices of all pairs of two ``names``d numbers 0 .. size-1, as base64: cells in 255ths, answers as they are.
+
+    ``start`` is the pair that is shown at first.
+    """
+
+    names: tuple[str, str]
+    start: tuple[int, int]
+    size: int
+    cells: str
+    answers: str
+
+    def controls(self) -> str:
+        """Return a field for each number and a place for what the page says about the pair."""
+        fields = "".join(
+            f'<label>{escape(name)} <input type="number" name="{escape(name)}" min="0" max="{self.size - 1}" step="1" '
+            f'value="{value}" required></label> '
+            for name, value in zip(self.names, self.start, strict=True)
+        )
+        return f'<div class="tc-choice">{fields}<output aria-live="polite"></output></div>'
+
+
 @dataclass(frozen=True, eq=False)
 class Figure:
     """A result drawn twice, with the words that go with it and the numbers that it shows.
@@ -34,7 +57,8 @@ class Figure:
     ``name`` is the figure's label (``fig-<name>``) and file name. ``caption`` is MyST. ``alt`` states the finding in
     plain text. ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are
     (label, restyle) pairs, switched by a menu titled ``choice_title`` on the page, the first at first. Where the page
-    is narrower than ``min_width`` pixels, the figure scrolls inside itself.
+    is narrower than ``min_width`` pixels, the figure scrolls inside itself; ``max_width`` is by default the width in
+    print. An ``explorer`` shows one matrix of a table of many.
     """
 
     name: str
@@ -46,6 +70,8 @@ class Figure:
     choices: tuple[tuple[str, dict[str, Any]], ...] = ()
     choice_title: str = ""
     min_width: int = 300
+    max_width: int | None = None
+    explorer: Explorer | None = None
 
     def __post_init__(self) -> None:
         checked_name(self.name)
@@ -77,7 +103,8 @@ class Figure:
         described = json.loads(self.plotly_fig.to_json())
         described.get("layout", {}).pop("template", None)
         described |= {"config": _PLOTLY_CONFIG, "choices": self.choices}
-        width = round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
+        described |= {"explorer": asdict(self.explorer)} if self.explorer else {}
+        width = self.max_width or round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
         size = f"max-width:{width}px;min-width:{self.min_width}px;height:{self.plotly_fig.layout.height:.0f}px"
         return (
             f'<div class="tc-figure" role="group" aria-label="{label}">{self._menu()}'
@@ -86,6 +113,8 @@ class Figure:
         )
 
     def _menu(self) -> str:
+        if self.explorer:
+            return self.explorer.controls()
         if not self.choices:
             return ""
         options = "".join(f"<option>{escape(label)}</option>" for label, _ in self.choices)

@@ -26,6 +26,16 @@ from tinycircuits.interp.attribution import (
     logit_contributions,
 )
 from tinycircuits.interp.forward import logits_after, project
+from tinycircuits.interp.fourier import clock_shares, dependence, fourier_basis, frequency_shares
+from tinycircuits.interp.heads import (
+    ROLE_SHARE,
+    SPREAD,
+    HeadSummary,
+    deviation,
+    head_roles,
+    head_rows,
+    summarize_heads,
+)
 from tinycircuits.interp.interchange import Interchange, interchange, interchanged_answers
 from tinycircuits.interp.logits import (
     CosineReadout,
@@ -48,6 +58,8 @@ from tinycircuits.interp.mlp import (
 
 __all__ = [
     "KINDS",
+    "ROLE_SHARE",
+    "SPREAD",
     "Ablation",
     "AblationKind",
     "AblationTable",
@@ -55,6 +67,7 @@ __all__ = [
     "Component",
     "CosineReadout",
     "DigitContributions",
+    "HeadSummary",
     "Interchange",
     "LogitAttribution",
     "LogitContributions",
@@ -70,9 +83,16 @@ __all__ = [
     "attention_block",
     "attention_pattern",
     "attention_summary",
+    "clock_shares",
     "components",
     "cosine_to_digits",
+    "dependence",
+    "deviation",
     "digit_contributions",
+    "fourier_basis",
+    "frequency_shares",
+    "head_roles",
+    "head_rows",
     "interchange",
     "interchanged_answers",
     "logit_attribution",
@@ -86,4 +106,5 @@ __all__ = [
     "sample_readout",
     "stages",
     "summarize_attention",
+    "summarize_heads",
 ]

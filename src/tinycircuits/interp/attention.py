@@ -10,7 +10,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import batches, check_layer
-from tinycircuits.tasks import ReverseIncrement
+from tinycircuits.tasks import ReverseIncrement, Task
 
 Rows = Literal["predicting", "labelled"]
 
@@ -94,11 +94,11 @@ def attention_pattern(
     return torch.cat(parts)
 
 
-def answer_rows(task: ReverseIncrement, rows: Rows) -> tuple[int, ...]:
+def answer_rows(task: Task, rows: Rows) -> tuple[int, ...]:
     """For each answer the row that is read as its own.
 
-    ``predicting``: row ``n + i``, where the model says ``y_i``. ``labelled``: row ``n + 1 + i``, where the token
-    ``y_i`` itself stands; article C reads its rows so. The last labelled row is not part of the model's input.
+    ``predicting``: where the model says the answer. ``labelled``: one row lower, where the answer's
+    token itself stands; article C reads its rows so. The last labelled row is not part of the model's input.
 
     Raises:
         ValueError: for another word.

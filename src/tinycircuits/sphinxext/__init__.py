@@ -2,5 +2,6 @@
 
 ``mimes`` shows figures and tables, ``figures`` writes them as files, ``assets`` serves scripts and styles and
 ``mathml`` formulas without a network, ``latex`` sets the type in print, ``rebuild`` executes exactly the
-chapters whose inputs changed.
+chapters whose inputs changed, ``notebooks`` gives every chapter to take away, ``citations`` shows what is cited and
+``status`` how the book was built.
 """

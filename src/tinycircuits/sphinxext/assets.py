@@ -28,8 +28,7 @@ def per_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
     """Load plotly where there is something to draw, and drop what no page of this book uses."""
     context["script_files"][:] = [file for file in context["script_files"] if "thebe" not in str(file)]
     if 'class="tc-plot"' in context.get("body", ""):
-        app.add_js_file("plotly.min.js", loading_method="defer")
-        app.add_js_file("tinycircuits.js", loading_method="defer")
+        app.add_js_file("plotly.min.js", loading_method="defer", priority=400)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -37,4 +36,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", copy)
     app.connect("html-page-context", per_page)
     app.add_css_file("tinycircuits.css", priority=900)
+    app.add_js_file("tinycircuits.js", loading_method="defer", priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,31 +4,24 @@ Before Sphinx reads the chapters, those that are not in the execution cache are 
 digest of a chapter's inputs is written into its ``kernelspec``, which the cache compares along with the code.
 """
 
-import json
 import os
-import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
-from myst_nb.core.read import create_nb_reader
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
+from tinycircuits.sphinxext.chapters import cache_of, code, executed, inputs_of, read, stamped
 from tinycircuits.sphinxext.inputs import Project, digest
 from tinycircuits.sphinxext.kernels import ChapterError, execute
 from tinycircuits.sphinxext.zygote import PRELOADED, Zygote, available
 
 _LOG = logging.getLogger(__name__)
-_FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.S)
-_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 class ChaptersFailed(SphinxError):  # type: ignore[misc]
@@ -37,51 +30,28 @@ class ChaptersFailed(SphinxError):  # type: ignore[misc]
     category = "Chapter failed"
 
 
-def stamped(source: str, value: str) -> str:
-    """Return ``source`` with the digest ``value`` in its front matter, every line of text where it was."""
-    found = _FRONT_MATTER.match(source)
-    if not found:
-        return source
-    matter = yaml.safe_load(found[1]) or {}
-    matter["kernelspec"] = {**_KERNEL, **matter.get("kernelspec", {}), "inputs": value}
-    padding = "\n" * found[1].count("\n")
-    return f"---\n{json.dumps(matter)}{padding}---\n{source[found.end() :]}"
-
-
 def _project(app: Sphinx) -> Project:
     root = Path(app.srcdir).parent
     package = app.config.tinycircuits_package
     return Project(package, root / "results", root / "requirements.lock", f"{package}.store")
 
 
-def _read(env: BuildEnvironment, docname: str) -> NotebookNode | None:
-    """Return the chapter as myst-nb will read it, or ``None`` for a page without code."""
-    path = env.doc2path(docname)
-    source = stamped(Path(path).read_text(encoding="utf-8"), getattr(env, "tinycircuits_inputs", {}).get(docname, ""))
-    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, source)
-    return reader.read(source) if reader else None
-
-
-def _code(notebook: NotebookNode) -> list[str]:
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-
-
 def note_inputs(app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Compute the digests of all chapters and return those whose digest differs from the last build's."""
     project = _project(app)
-    before = getattr(env, "tinycircuits_inputs", {})
+    before = inputs_of(env)
     now = {}
     for docname in sorted(env.found_docs):
-        notebook = _read(env, docname)
-        if notebook is not None:
-            now[docname] = digest(project, _code(notebook), notebook.metadata.get("results", []))
+        notebook = read(env, docname)
+        if notebook is not None and code(notebook):
+            now[docname] = digest(project, code(notebook), notebook.metadata.get("results", []))
     env.tinycircuits_inputs = now
     return [docname for docname, value in now.items() if before.get(docname, value) != value]
 
 
 def stamp(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put the digest where the execution cache sees it."""
-    value = getattr(app.env, "tinycircuits_inputs", {}).get(docname)
+    value = inputs_of(app.env).get(docname)
     if value:
         source[0] = stamped(source[0], value)
 
@@ -90,9 +60,9 @@ def execute_missing(app: Sphinx, env: Any, docnames: list[str]) -> None:
     """Execute those of ``docnames`` that the cache lacks, side by side; raises ``ChaptersFailed`` if one fails."""
     if env.mystnb_config.execution_mode != "cache":
         return
-    cache = get_cache(env.mystnb_config.execution_cache_path)
-    read = {docname: _read(env, docname) for docname in docnames}
-    waiting = {name: nb for name, nb in read.items() if nb is not None and _code(nb) and not _is_cached(cache, nb)}
+    cache = cache_of(env)
+    found = {docname: read(env, docname) for docname in docnames}
+    waiting = {name: nb for name, nb in found.items() if nb is not None and code(nb) and not executed(cache, nb)}
     if not waiting:
         return
     workers = min(len(waiting), app.config.tinycircuits_workers or os.cpu_count() or 1)
@@ -137,17 +107,9 @@ def _collect(
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
-def _is_cached(cache: JupyterCacheAbstract, notebook: NotebookNode) -> bool:
-    try:
-        cache.match_cache_notebook(notebook)
-    except KeyError:
-        return False
-    return True
-
-
 def show_inputs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Print the digest of a chapter's inputs at the foot of its page."""
-    value = getattr(app.env, "tinycircuits_inputs", {}).get(pagename)
+    value = inputs_of(app.env).get(pagename)
     if value and "body" in context:
         note = "digest of the code, results and versions behind this page's numbers"
         context["body"] += f'<p class="tc-inputs"><span title="{note}">inputs</span> <code>{value}</code></p>'

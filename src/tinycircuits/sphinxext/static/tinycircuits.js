@@ -1,4 +1,4 @@
-/* Draws the figures of a page with plotly and keeps their colours in step with the page's light or dark theme. */
+/* Draws the figures of a page with plotly and keeps their colours in step with the page's light or dark theme; prints in light. */
 (function () {
   "use strict";
 
@@ -36,22 +36,74 @@
     plot.style.height = layout.height + "px";
   }
 
+  /* What a cell says: at most two digits, as in the drawings made by Python. */
+  function short(value) {
+    return value < 0.005 ? "0" : value >= 0.995 ? "1" : value.toFixed(2).slice(1);
+  }
+
+  /* One matrix of many, chosen by two numbers; a number that is not there leaves the drawing and says what is allowed. */
+  function explore(holder, plot, { size, cells, answers }) {
+    const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const [shares, results] = [bytes(cells), bytes(answers)];
+    const [fields, said] = [[...holder.querySelectorAll("input")], holder.querySelector("output")];
+    const columns = plot.data[0].z[0].length;
+    function show() {
+      const wrong = fields.find((field) => !field.validity.valid);
+      if (wrong) {
+        said.textContent = `${wrong.name} must be a whole number from 0 to ${size - 1}`;
+        return;
+      }
+      const [a, b] = fields.map((field) => field.valueAsNumber);
+      const pair = a * size + b;
+      const each = shares.length / results.length;
+      const values = Array.from(shares.subarray(pair * each, (pair + 1) * each), (byte) => byte / 255);
+      const z = Array.from({ length: each / columns }, (_, row) => values.slice(row * columns, (row + 1) * columns));
+      Plotly.restyle(plot, { z: [z], text: [z.map((row) => row.map(short))] }, [0]);
+      said.textContent = `the model answers ${results[pair]}`;
+    }
+    fields.forEach((field) => field.addEventListener("input", show));
+    show();
+  }
+
   function draw(holder) {
     const plot = holder.querySelector(".tc-plot");
-    const { data, layout, config, choices } = JSON.parse(holder.querySelector("script").textContent);
+    const { data, layout, config, choices, explorer } = JSON.parse(holder.querySelector("script").textContent);
     for (const [path, value] of Object.entries(themed(layout))) set(layout, path, value);
     fitted(layout, plot);
     const menu = holder.querySelector("select");
     if (menu) menu.addEventListener("change", () => Plotly.restyle(plot, choices[menu.selectedIndex][1], [0]));
-    return Plotly.newPlot(plot, data, layout, config).then(() => holder.classList.add("tc-drawn"));
+    return Plotly.newPlot(plot, data, layout, config).then(() => {
+      if (explorer) explore(holder, plot, explorer);
+      holder.classList.add("tc-drawn");
+    });
   }
 
   function start() {
     // Plotly measures texts when it draws, so the typeface has to be there.
     document.fonts.load('14px "Tiny Sans"').finally(() => document.querySelectorAll(".tc-figure").forEach(draw));
-    const follow = () =>
-      document.querySelectorAll(".tc-drawn .tc-plot").forEach((plot) => Plotly.relayout(plot, themed(plot.layout)));
     new MutationObserver(follow).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    printLight();
+  }
+
+  function follow() {
+    document.querySelectorAll(".tc-drawn .tc-plot").forEach((plot) => Plotly.relayout(plot, themed(plot.layout)));
+  }
+
+  /* Paper is white, whatever the screen is. */
+  function printLight() {
+    const page = document.documentElement.dataset;
+    let onScreen = page.theme;
+    window.addEventListener("beforeprint", () => {
+      onScreen = page.theme;
+      page.theme = "light";
+      follow();
+    });
+    window.addEventListener("afterprint", () => (page.theme = onScreen));
+  }
+
+  /* A page opened as a file may not read its neighbours, from which a search shows excerpts; it lists titles then. */
+  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

@@ -1,0 +1,96 @@
+"""A clock's own coordinates: functions of a number modulo p as sums of waves."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def fourier_basis(modulus: int) -> Float[Tensor, "wave number"]:
+    """The real Fourier basis of functions on 0 .. p-1, orthonormal: 1, cos w_1 x, sin w_1 x, cos w_2 x, ...
+
+    w_k = 2 pi k / p, k = 1 .. p // 2 whole turns; for even p the last wave, cos(pi x), has no sine beside it.
+
+    Raises:
+        ValueError: for a modulus below 2.
+    """
+    if modulus < 2:
+        raise ValueError(f"modulus must be 2 or larger, got {modulus}")
+    x = torch.arange(modulus, dtype=torch.float64)
+    waves = [torch.ones_like(x)]
+    for k in range(1, modulus // 2 + 1):
+        angle = 2 * math.pi * (k * x % modulus) / modulus
+        waves += [angle.cos()] if 2 * k == modulus else [angle.cos(), angle.sin()]
+    return torch.nn.functional.normalize(torch.stack(waves), dim=1)
+
+
+def frequency_shares(values: Float[Tensor, "number *dimension"]) -> Float[Tensor, " frequency"]:
+    """Share of the variance of ``values`` over the numbers 0 .. p-1 that turns k times, for k = 1 .. p // 2.
+
+    |projection on cos w_k x and sin w_k x|^2 / |values - mean|^2, summed over all dimensions. Adds up to 1 (Parseval).
+
+    Raises:
+        ValueError: for values that are the same for every number, or fewer than two numbers.
+    """
+    flat = values.reshape(len(values), -1).double()
+    if bool((flat == flat[0]).all()):
+        raise ValueError("values must differ between numbers, got the same for all")
+    power = (fourier_basis(len(flat)) @ flat).square().sum(1)[1:]
+    return torch.nn.functional.pad(power, (0, len(power) % 2)).reshape(-1, 2).sum(1) / power.sum()
+
+
+def clock_shares(logits: Float[Tensor, "a b c"]) -> Float[Tensor, " frequency"]:
+    """Share of the logits' variance over (a, b, c) that is a multiple of cos w_k (a + b - c), for k = 1 .. p // 2.
+
+    The mean over c is taken out first: it moves no probability. What is left over, 1 - sum, is anything else: other
+    frequencies in a and b, other phases, noise.
+
+    Source: the form sum_k alpha_k cos(w_k (a + b - c)) of Nanda et al. 2023, arXiv 2301.05217, equation for the logits.
+
+    Raises:
+        ValueError: for logits that are not a cube, or that are the same for every c.
+    """
+    modulus = logits.shape[0]
+    if logits.shape != (modulus, modulus, modulus):
+        raise ValueError(f"logits must be a cube (a, b, c), got {tuple(logits.shape)}")
+    centred = logits.double() - logits.double().mean(-1, keepdim=True)
+    total = float(centred.square().sum())
+    if total <= 0:
+        raise ValueError("logits must differ between answers, got the same for all")
+    x = torch.arange(modulus)
+    distance = (
+        x[:, None, None] + x[None, :, None] - x
+    ) % modulus  # a + b - c: how far each answer is from the right one
+    by_distance = torch.zeros(modulus, dtype=torch.float64).index_add_(0, distance.flatten(), centred.flatten())
+    cosines = fourier_basis(modulus)[1::2]
+    return (cosines @ by_distance).square() / modulus**2 / total
+
+
+def dependence(values: Float[Tensor, "a b *dimension"]) -> dict[str, float]:
+    """Share of the variance of ``values`` over all pairs that is a function of a, of b, of a + b or of a - b alone.
+
+    Var(mean of values given f(a, b)) / Var(values), summed over all dimensions; sums and differences modulo p.
+    For odd p the four parts are orthogonal, because they hold the waves (k, 0), (0, k), (k, k) and (k, -k); ``rest`` is
+    what is left of 1.
+
+    Shows / does not show: what the values follow, not what computes it. Source: ours.
+
+    Raises:
+        ValueError: for values that are no square of odd size, or that are the same for every pair.
+    """
+    modulus = len(values)
+    if values.shape[1] != modulus or modulus % 2 == 0:
+        raise ValueError(f"values must be a square (a, b) of odd size, got {tuple(values.shape)}")
+    flat = values.double().reshape(modulus**2, -1)
+    if bool((flat == flat[0]).all()):
+        raise ValueError("values must differ between pairs, got the same for all")
+    centred = flat - flat.mean(0)
+    total = centred.square().sum()
+    x = torch.arange(modulus)
+    a, b = x.repeat_interleave(modulus), x.repeat(modulus)
+    shares = {}
+    for name, label in {"a": a, "b": b, "a + b": (a + b) % modulus, "a - b": (a - b) % modulus}.items():
+        means = torch.zeros(modulus, flat.shape[1], dtype=flat.dtype).index_add_(0, label, centred) / modulus
+        shares[name] = float(modulus * means.square().sum() / total)
+    return {**shares, "rest": 1 - sum(shares.values())}

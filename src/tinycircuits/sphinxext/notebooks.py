@@ -1,0 +1,221 @@
+"""Every chapter as a notebook: executed, to download from its page; without outputs, for Colab and Binder to open.
+
+The text of a chapter is MyST, of which a plain notebook shows roles and directives as they are typed. Here they become
+ordinary Markdown: published numbers, numbers of figures and tables, citations, links, boxes.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import nbformat
+from nbformat import NotebookNode
+from sphinx.application import Sphinx
+from sphinx.errors import ConfigError
+
+from tinycircuits.sphinxext.chapters import cache_of, inputs_of, read
+from tinycircuits.sphinxext.figures import mirror, write
+
+_ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`]+)`")
+_TITLED = re.compile(r"(?P<title>.+?)\s*<(?P<target>[^>]+)>", re.S)
+_BOX = re.compile(r"^(?P<fence>:{3,})\{admonition\} (?P<title>.*?)\n(?P<body>.*?)^(?P=fence)$", re.S | re.M)
+_OPTION = re.compile(r"\A(:[\w-]+:.*\n)+", re.M)
+_EQUATION_LABEL = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.M)
+_GLUED = "application/papermill.record/text/plain"
+
+INSTALL = """\
+# Fetches the book's package and its stored results, unless they are here already. Takes a few minutes.
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("tinycircuits") is None:
+    clone = ["git", "clone", "--quiet", "--depth=1", "--branch={branch}"]
+    subprocess.run([*clone, "{url}", "tinycircuits-book"], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    wheels = "--extra-index-url=https://download.pytorch.org/whl/cpu"  # torch without CUDA
+    subprocess.run([*pip, wheels, "./tinycircuits-book[book]"], check=True)
+    os.environ["TINYCIRCUITS_RESULTS"] = os.path.abspath("tinycircuits-book/results")
+"""
+
+
+def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
+    """Return MyST ``text`` as ordinary Markdown; ``resolve(role, text)`` is what a role shows, ``None`` leaves it."""
+
+    def shown(found: re.Match[str]) -> str:
+        words = resolve(found["role"], found["text"])
+        return found[0] if words is None else words
+
+    def box(found: re.Match[str]) -> str:
+        body = _OPTION.sub("", found["body"]).strip()
+        return "\n".join(f"> {line}".rstrip() for line in (f"**{found['title']}**", "", *body.splitlines()))
+
+    def tagged(found: re.Match[str]) -> str:
+        number = resolve("eq", found["label"])
+        return f"\\tag{{{number.strip('()')}}}\n$$" if number else "$$"
+
+    return _EQUATION_LABEL.sub(tagged, _BOX.sub(box, _ROLE.sub(shown, text)))
+
+
+def glued(notebook: NotebookNode) -> dict[str, str]:
+    """Return the numbers that an executed notebook publishes, as its prose shows them."""
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", []) if _GLUED in out.get("data", {})]
+    return {out.metadata["scrapbook"]["name"]: out.data[_GLUED].strip("'\"") for out in outputs}
+
+
+def readable(notebook: NotebookNode, resolve: Callable[[str, str], str | None]) -> NotebookNode:
+    """Return a copy whose text is ordinary Markdown and whose outputs are those that any notebook shows."""
+    numbers = glued(notebook)
+
+    def words(role: str, text: str) -> str | None:
+        return numbers.get(text) if role == "glue:text" else resolve(role, text)
+
+    copy = nbformat.v4.new_notebook()
+    copy.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    for index, cell in enumerate(notebook.cells):
+        fresh = {"id": f"cell-{index}", "metadata": {}}
+        if cell.cell_type == "code":
+            outputs = [shown for out in cell.outputs if (shown := _plain_output(out)) is not None]
+            copy.cells.append(
+                nbformat.v4.new_code_cell(cell.source, outputs=outputs, execution_count=cell.execution_count, **fresh)
+            )
+        else:
+            copy.cells.append(nbformat.v4.new_markdown_cell(plain(cell.source, words), **fresh))
+    return copy
+
+
+def runnable(notebook: NotebookNode, url: str, branch: str) -> NotebookNode:
+    """Return a copy of a ``readable`` notebook without outputs that begins by installing the package from ``url``."""
+    copy = nbformat.from_dict(notebook)
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    install = INSTALL.replace("{url}", url).replace("{branch}", branch)
+    copy.cells.insert(0, nbformat.v4.new_code_cell(install, id="install", metadata={}))
+    return copy
+
+
+def github(url: str) -> str:
+    """Return ``owner/name`` of a repository's address; raises ``ConfigError`` for any other address."""
+    parts = urlsplit(url.rstrip("/").removesuffix(".git"))
+    name = parts.path.strip("/")
+    if parts.scheme != "https" or parts.netloc != "github.com" or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ConfigError(
+            f"repository.url in _config.yml: https://github.com/OWNER/NAME or nothing expected, got {url!r}"
+        )
+    return name
+
+
+def _plain_output(output: NotebookNode) -> NotebookNode | None:
+    data = {kind: value for kind, value in output.get("data", {}).items() if not kind.startswith("application/")}
+    if "data" in output and not data:
+        return None
+    kept = nbformat.from_dict(output)
+    if "data" in output:
+        kept.update(data=data, metadata={})
+    return kept
+
+
+def _resolver(env: Any, docname: str) -> Callable[[str, str], str | None]:
+    standard = env.get_domain("std")
+
+    def equation(label: str) -> str | None:
+        where = env.get_domain("math").equations.get(label)
+        number = where and env.toc_fignumbers.get(where[0], {}).get("displaymath", {}).get(f"equation-{label}")
+        return f"({'.'.join(map(str, number))})" if number else None
+
+    def numbered(label: str) -> str | None:
+        where, anchor, *_ = standard.anonlabels.get(label, ("", ""))
+        for kind, word in (("figure", "Figure"), ("table", "Table")):
+            if number := env.toc_fignumbers.get(where, {}).get(kind, {}).get(anchor):
+                return f"{word} {'.'.join(map(str, number))}"
+        return None
+
+    def resolve(role: str, text: str) -> str | None:
+        titled = _TITLED.fullmatch(text)
+        target = titled["target"] if titled else text
+        if role == "doc" and target in env.titles:
+            return f"[{titled['title'] if titled else env.titles[target].astext()}]({target}.ipynb)"
+        if role in {"numref", "eq"}:
+            return numbered(target) if role == "numref" else equation(target)
+        return f"[{text}]" if role.startswith("cite") else None
+
+    return resolve
+
+
+def _repository(app: Sphinx) -> tuple[str, str]:
+    options = app.config.html_theme_options
+    return options.get("repository_url") or "", options.get("repository_branch") or "main"
+
+
+def export(app: Sphinx, error: Exception | None) -> None:
+    """Write the executed notebooks into the site and, if the repository has an address, those to launch beside it."""
+    if error or app.builder.format != "html":
+        return
+    cache, (url, branch) = cache_of(app.env), _repository(app)
+    launchable = Path(app.outdir).parent / "notebooks"
+    for docname in sorted(inputs_of(app.env)):
+        _, notebook = cache.merge_match_into_notebook(read(app.env, docname))
+        shown = readable(notebook, _resolver(app.env, docname))
+        write(Path(app.outdir, "notebooks", f"{docname}.ipynb"), _bytes(shown))
+        if url:
+            write(launchable / f"{docname}.ipynb", _bytes(runnable(shown, url, branch)))
+    if app.config.tinycircuits_notebooks and url:
+        mirror(launchable, Path(app.srcdir, app.config.tinycircuits_notebooks))
+
+
+def _bytes(notebook: NotebookNode) -> bytes:
+    text: str = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
+    return f"{text}\n".encode()
+
+
+def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Offer the notebook and the print view of a chapter and, if the repository has an address, places to run it."""
+    if doctree is None:
+        return
+    chapter = pagename in inputs_of(app.env)
+    downloads = [_button("Print or save this page as PDF", "Print", "fas fa-print", javascript="window.print()")]
+    if chapter:
+        file = context["pathto"](f"notebooks/{pagename}.ipynb", 1)
+        downloads.insert(0, _button("Download the executed notebook", ".ipynb", "fas fa-code", url=file))
+    groups = [_group("Download this page", "fas fa-download", "download-buttons", downloads)]
+    url, branch = _repository(app)
+    if url:
+        name = github(url)
+        source = [_button("The book's repository", "Repository", "fab fa-github", url=url)]
+        if chapter:
+            colab = f"https://colab.research.google.com/github/{name}/blob/{branch}/notebooks/{pagename}.ipynb"
+            binder = f"https://mybinder.org/v2/gh/{name}/{branch}?urlpath=lab/tree/notebooks/{pagename}.ipynb"
+            source += [
+                _button("Run this chapter on Google Colab", "Colab", "fas fa-rocket", url=colab),
+                _button("Run this chapter on Binder", "Binder", "fas fa-rocket", url=binder),
+            ]
+        groups.insert(0, _group("Run this chapter", "fas fa-rocket", "launch-buttons", source))
+    context["header_buttons"][:0] = groups
+
+
+def _group(tooltip: str, icon: str, label: str, buttons: list[dict[str, str]]) -> dict[str, Any]:
+    return {"type": "group", "tooltip": tooltip, "icon": icon, "label": label, "buttons": buttons}
+
+
+def _button(tooltip: str, text: str, icon: str, **does: str) -> dict[str, str]:
+    kind = "link" if "url" in does else "javascript"
+    return {
+        "type": kind,
+        "tooltip": tooltip,
+        "text": text,
+        "icon": icon,
+        "label": f"{text.strip('.').lower()}-button",
+        **does,
+    }
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect to the build; ``tinycircuits_notebooks`` is the folder for launchable notebooks, relative to the book."""
+    app.add_config_value("tinycircuits_notebooks", "../notebooks", "")
+    app.connect("html-page-context", add_buttons, priority=502)
+    app.connect("build-finished", export)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,107 @@
+"""``tinycircuits new-task``, and the chapter that teaches it, followed word by word in a copy of the repository."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tinycircuits.scaffold import new_task, with_chapter
+
+ROOT = Path(__file__).resolve().parents[1]
+STEP = re.compile(r"^```(bash|diff)\n(.*?)^```$", re.S | re.M)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what ``new-task`` changes and what its result is checked with."""
+    package = [f"src/tinycircuits/{name}" for name in ("__init__.py", "studies.py", "tasks/__init__.py")]
+    for file in ("_toc.yml", "pyproject.toml", *package):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, tmp_path / file)
+    (tmp_path / "book").mkdir()
+    (tmp_path / "tests").mkdir()
+    return tmp_path
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_two_new_tasks_stand_in_table_exports_and_contents_and_are_well_formed(checkout: Path) -> None:
+    written = [*new_task("shifted-copy", checkout), *new_task("digit-sum", checkout)]
+    assert all(path.is_file() for path in written)
+    parts = {part["caption"]: part for part in yaml.safe_load((checkout / "_toc.yml").read_text())["parts"]}
+    assert parts["Your own tasks"]["chapters"] == [{"file": "shifted-copy"}, {"file": "digit-sum"}]
+    assert list(parts)[-2:] == ["Your own tasks", "Back matter"]
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "."], cwd=checkout, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+    code = (
+        "from tinycircuits.studies import STUDIES; from tinycircuits.tasks import DigitSum, ShiftedCopy;"
+        "print([type(study.task).__name__ for study in STUDIES.values()][-2:])"
+    )
+    for module in (path for path in (ROOT / "src").rglob("*.py") if not (checkout / path.relative_to(ROOT)).exists()):
+        (checkout / module.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(module, checkout / module.relative_to(ROOT))
+    env = os.environ | {"PYTHONPATH": str(checkout / "src")}
+    shown = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+    assert shown == "['ShiftedCopy', 'DigitSum']\n"
+
+
+@pytest.mark.parametrize("name", ["", "Copy", "my_task", "2-digits", "copy-", "a/b", "class", "reverse-increment"])
+def test_a_name_that_cannot_be_used_is_refused_and_nothing_is_written(checkout: Path, name: str) -> None:
+    shutil.copy2(
+        ROOT / "src/tinycircuits/tasks/reverse_increment.py", checkout / "src/tinycircuits/tasks/reverse_increment.py"
+    )
+    before = contents(checkout)
+    with pytest.raises(ValueError, match=r"lower-case words|is taken") as refused:
+        new_task(name, checkout)
+    assert "\n" not in str(refused.value)
+    assert contents(checkout) == before
+
+
+def test_a_task_is_not_written_twice(checkout: Path) -> None:
+    new_task("shifted-copy", checkout)
+    before = contents(checkout)
+    with pytest.raises(ValueError, match=r"shifted-copy is taken: src/tinycircuits/tasks/shifted_copy\.py"):
+        new_task("shifted-copy", checkout)
+    assert contents(checkout) == before
+
+
+def test_outside_a_checkout_and_without_back_matter_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="checkout"):
+        new_task("shifted-copy", tmp_path)
+    with pytest.raises(ValueError, match="Back matter"):
+        with_chapter("format: jb-book\nroot: intro\n", "shifted-copy")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tutorial")
+def test_the_tutorial_works_word_by_word(tmp_path: Path) -> None:
+    copy, steps = tmp_path / "book", STEP.findall((ROOT / "book" / "own.md").read_text())
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout
+    for file in listed.splitlines():
+        (copy / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, copy / file, follow_symlinks=False)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    subprocess.run(["git", "init", "-q"], cwd=copy, check=True)
+    assert [kind for kind, _ in steps].count("diff") == 3
+    # One shell per step: what activating the environment does lasts only in the reader's.
+    env = os.environ | {"PATH": f"{copy / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"}
+    env |= {"PYTHONPATH": str(copy / "src"), "TINYCIRCUITS_RESULTS": "", "TINYCIRCUITS_FROZEN": ""}
+    for kind, text in steps:
+        command = ["bash", "-ec", text] if kind == "bash" else ["git", "apply", "--verbose", "-"]
+        given = text if kind == "diff" else None
+        done = subprocess.run(command, cwd=copy, env=env, input=given, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    page = (copy / "book/_build/html/shifted-copy.html").read_text()
+    assert "Can a transformer copy and count on?" in page
+    assert "0 of 1,024" in page
+    assert (copy / "figures/shifted-copy/shifted-copy-attention.svg").is_file()
