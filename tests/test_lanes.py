@@ -130,7 +130,7 @@ def test_one_step_and_a_whole_run_equal_the_one_model_path(spec, recipe):
             for column in ("train_loss", "holdout_loss"):
                 alone = torch.tensor([getattr(entry, column) for entry in rounds], dtype=torch.float64)
                 torch.testing.assert_close(getattr(history, column)[lane], alone, rtol=1e-6, atol=1e-9)
-            assert history.train_wrong[lane].tolist() == [entry.train_wrong_sequences for entry in rounds]
+            assert history.train_wrong_digits[lane].tolist() == [entry.train_wrong_digits for entry in rounds]
             assert history.step.tolist() == [entry.step for entry in rounds]
 
 

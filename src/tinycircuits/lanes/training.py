@@ -25,7 +25,7 @@ CURVE_INPUTS = 2_048
 
 @dataclass(frozen=True)
 class LaneHistory:
-    """The thinned course of training: ``step`` of each point, and for each lane its losses and wrong sequences.
+    """The thinned course of training: ``step`` of each point, and for each lane its losses and wrong digits.
 
     Losses are nats. They and the counts are over at most ``CURVE_INPUTS`` training and as many held-out sequences.
     """
@@ -33,13 +33,13 @@ class LaneHistory:
     step: Int[Tensor, " point"]
     train_loss: Float[Tensor, "lane point"]
     holdout_loss: Float[Tensor, "lane point"]
-    train_wrong: Int[Tensor, "lane point"]
-    holdout_wrong: Int[Tensor, "lane point"]
+    train_wrong_digits: Int[Tensor, "lane point"]
+    holdout_wrong_digits: Int[Tensor, "lane point"]
 
     @property
     def n_solved(self) -> int:
         """Lanes without a mistake at the last point."""
-        return int((self.train_wrong[:, -1] + self.holdout_wrong[:, -1] == 0).sum())
+        return int((self.train_wrong_digits[:, -1] + self.holdout_wrong_digits[:, -1] == 0).sum())
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class _Lanes:
         weights = self.weights.detach()
         train, holdout = (score(self.model_spec, self.task, weights, sample) for sample in self.samples)
         self.points.append(
-            (torch.tensor(step), train.loss, holdout.loss, train.wrong_sequences, holdout.wrong_sequences)
+            (torch.tensor(step), train.loss, holdout.loss, train.wrong_digits.sum(1), holdout.wrong_digits.sum(1))
         )
 
     def thinned(self) -> LaneHistory:
