@@ -90,6 +90,9 @@ def test_every_stored_count_is_that_of_the_transformerlens_model(house):
         assert float(result.train_loss[row]) == pytest.approx(scores.mean_loss(split.train), rel=1e-12)
         assert bool(result.solved[row]) == (scores.errors().wrong_sequences == 0)
         assert float(result.accuracy[row]) == pytest.approx(scores.errors().accuracy)
+        for part, index in (("train", split.train), ("holdout", split.holdout)):
+            assert float(result.course(part)[row, -1]) == pytest.approx(scores.errors(index).accuracy)
+        assert bool(result.faultless[row, -1]) == bool(result.solved[row])
     with pytest.raises(ValueError, match="seed 9 is not among the 6"):
         result.model(9)
 

@@ -263,7 +263,31 @@ def _parts() -> Iterator[Sweep]:
         yield Sweep(name, title, task, model, _FAIR, 100, 100)
 
 
-SWEEPS = {row.name: row for row in (*_seeds(), *_parts())}
+def size_name(n_layers: int, d_model: int, d_head: int, d_mlp: int | None) -> str:
+    """The name of the sweep over seeds of one size of the grid."""
+    return f"size-{n_layers}-{d_model}-{d_head}-{d_mlp or 0}"
+
+
+SIZES = tuple(
+    (n_layers, d_model, d_head, d_mlp)
+    for n_layers in (1, 2)
+    for d_model, d_head, d_mlp in (
+        *((d_model, 2, d_mlp) for d_model in (2, 3, 4, 6) for d_mlp in (None, 4, 16)),
+        (4, 1, 4),
+        (4, 4, 4),
+    )
+)
+"""The grid of sizes: layers, d_model, d_head, d_mlp; every width with every MLP, and three heads at d_model 4."""
+
+
+def _sizes() -> Iterator[Sweep]:
+    """Four digits in models of every size of the grid, shuffled, by the better recipe."""
+    for n_layers, d_model, d_head, d_mlp in SIZES:
+        model = ModelSpec(n_layers=n_layers, d_model=d_model, n_heads=1, d_head=d_head, d_mlp=d_mlp)
+        yield Sweep(size_name(n_layers, d_model, d_head, d_mlp), "size", _REVERSE, model, _FAIR, 50, 50)
+
+
+SWEEPS = {row.name: row for row in (*_seeds(), *_parts(), *_sizes())}
 
 
 def sweep(name: str) -> Sweep:

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.lanes import LaneCheckpoint, LaneHistory, layout, model_of, score, train_lanes
+from tinycircuits.lanes import CURVE_INPUTS, LaneCheckpoint, LaneHistory, model_of, score, train_lanes
 from tinycircuits.runs import checkpoints, provenance, results
 from tinycircuits.store import Store
 from tinycircuits.studies import Sweep, sweep
@@ -58,6 +58,18 @@ class SweepResult:
         """Share of right answers over all inputs, for each model."""
         wrong = self.train_wrong_digits.sum(1) + self.holdout_wrong_digits.sum(1)
         return 1 - wrong.double() / self.n_digits
+
+    @property
+    def faultless(self) -> Bool[Tensor, "lane point"]:
+        """At which points of ``history`` a model makes no mistake on the sequences that are looked at there."""
+        return (self.history.train_wrong_digits + self.history.holdout_wrong_digits) == 0
+
+    def course(self, part: Literal["train", "holdout"]) -> Float[Tensor, "lane point"]:
+        """Share of right answers on the training set or the holdout at the points of ``history``."""
+        split = self.sweep.train.split.indices(len(self.sweep.task.sequences()))
+        looked_at = min(CURVE_INPUTS, len(split.train if part == "train" else split.holdout))
+        wrong = self.history.train_wrong_digits if part == "train" else self.history.holdout_wrong_digits
+        return 1 - wrong.double() / (looked_at * self.sweep.task.n_answers)
 
     def model(self, seed: int) -> TransformerBridge:
         """The TransformerLens model of one seed, in float64; raises ``ValueError`` for a seed that is not there."""
@@ -246,6 +258,3 @@ class _Checkpoints:
 
     def _at(self, done: int) -> dict[str, Any]:
         return {"type": "Checkpoint", "run": self.spec, "round": done}
-
-
-__all__ = ["Backend", "SweepResult", "layout", "load_sweep", "measure", "run_sweep", "stored_blocks", "train_block"]

@@ -3,9 +3,10 @@
 from tinycircuits.lanes.gradient import Gradient
 from tinycircuits.lanes.layout import Layout, initial_weights, layout, model_of
 from tinycircuits.lanes.scores import LaneErrors, score, wrong_answers
-from tinycircuits.lanes.training import LaneCheckpoint, LaneHistory, train_lanes
+from tinycircuits.lanes.training import CURVE_INPUTS, LaneCheckpoint, LaneHistory, train_lanes
 
 __all__ = [
+    "CURVE_INPUTS",
     "Gradient",
     "LaneCheckpoint",
     "LaneErrors",
