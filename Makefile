@@ -9,6 +9,10 @@ SITE := book/_build/html
 TESTS ?= tests
 BUILD_ARGS ?= -W -n --keep-going
 
+# What is built carries the date of the commit, so that the same commit gives the same bytes on every day.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+export SOURCE_DATE_EPOCH
+
 .DEFAULT_GOAL := help
 .PHONY: help book test check lint pdf serve bench pins lock clean
 
@@ -44,11 +48,12 @@ serve: $(STAMP) ## show the built book at http://localhost:8000
 	@test -d $(SITE) || { echo "there is no book yet: make book"; exit 1; }
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(SITE)
 
-pdf: $(STAMP) ## typeset the book (needs TeX)
-	@command -v latexmk >/dev/null && command -v xelatex >/dev/null || \
-	    { echo "TeX is missing. Debian, Ubuntu: apt-get install $$(cat .ci/tex-packages); macOS: brew install --cask mactex"; exit 1; }
-	TINYCIRCUITS_FROZEN=1 $(BIN)/jupyter-book build book --builder pdflatex $(BUILD_ARGS)
-	@echo "open $(CURDIR)/book/_build/latex/from-zero-to-mechanistic-interpretability.pdf"
+# What a reader types reaches the builder through the environment, as typed: neither make nor a shell reads it.
+FIELDS := STUDENT COURSE TUTOR PARTS CHAPTERS
+unexport $(FIELDS)
+$(foreach field,$(FIELDS),$(eval pdf: export BOOK_$(field) := $$(value $(field))))
+pdf: $(STAMP) ## typeset the book (needs TeX); for a hand-in STUDENT= COURSE= TUTOR=, for a part of it PARTS= CHAPTERS=
+	@TINYCIRCUITS_FROZEN=1 $(BIN)/python -m tinycircuits.sphinxext.typeset book $(BUILD_ARGS)
 
 bench: $(STAMP) ## measure training and analyses, as ratios
 	$(BIN)/python benchmarks/run.py

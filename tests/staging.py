@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -83,12 +84,16 @@ class Build:
 class StagedBook:
     """The book's folder, and builds of it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, toc: dict[str, Any] = TOC) -> None:
         self.root = root
         config = yaml.safe_load((ROOT / "_config.yml").read_text())
-        config["sphinx"]["config"] |= {"tinycircuits_package": "toy", "tinycircuits_preload": []}
+        config["sphinx"]["config"] |= {
+            "tinycircuits_package": "toy",
+            "tinycircuits_preload": [],
+            "tinycircuits_cover": "one/one-values",
+        }
         self.write("book/_config.yml", yaml.safe_dump(config))
-        self.write("book/_toc.yml", yaml.safe_dump(TOC))
+        self.write("book/_toc.yml", yaml.safe_dump(toc))
         self.write("book/intro.md", "# What is this book?\n\nWords, see {doc}`one`.\n")
         self.write("book/references.bib", "")
         self.write("requirements.lock", "toy==1\n")
@@ -97,7 +102,7 @@ class StagedBook:
             self.write(f"src/toy/{name}", text)
         for name, load in LOADS.items():
             self.write(f"book/{name}.md", CHAPTER.format(name=name, load=load))
-        for folder in ("latex", "_templates"):
+        for folder in ("_templates",):
             if (ROOT / "book" / folder).exists():
                 shutil.copytree(ROOT / "book" / folder, root / "book" / folder)
 

@@ -40,6 +40,8 @@ MISTAKES = {
     "no name": (("train",), "Missing argument"),
     "unknown command": (("trian",), "No such command"),
     "unknown device": (("train", "tiny", "--device", "tpu"), "device must be cpu, cuda or auto, got 'tpu'"),
+    "unknown study to retrain": (("retrain", "tinny"), "unknown study 'tinny'"),
+    "nothing to retrain": (("retrain",), "Missing argument"),
     "unknown study to verify": (("verify", "tinny"), "unknown study 'tinny'"),
 }
 
@@ -138,6 +140,38 @@ def test_verify_passes_on_sound_results_and_fails_on_every_kind_of_unsound_one(o
     code, out, _ = call(monkeypatch, capsys, "verify")
     assert code == 1
     assert "DAMAGED" in out
+
+
+def test_retraining_replaces_every_stored_run_and_lists_the_numbers_that_changed(only_tiny, monkeypatch, capsys):
+    call(monkeypatch, capsys, "train", "tiny")
+    call(monkeypatch, capsys, "train", "tiny", "--seed", "1")
+    assert call(monkeypatch, capsys, "retrain", "tiny")[1].strip() == "0 numbers changed in 2 retrained runs."
+    before = runs.load("tiny", 1)
+    real = runs.train
+
+    def other_seed(*args, seed, **kwargs):
+        return real(*args, seed=7 if seed == 1 else seed, **kwargs)
+
+    monkeypatch.setattr(runs, "train", other_seed)
+    code, table, _ = call(monkeypatch, capsys, "retrain", "tiny")
+    after = runs.load("tiny", 1)
+    assert code == 0
+    old, new = (each.metrics["loss"]["all"] for each in (before, after))
+    assert f"| `tiny` | 1 | loss.all | {old:.6g} | {new:.6g} |" in table
+    assert "history.train_loss (last round)" in table
+    assert "| `tiny` | 0 |" not in table
+    assert "n_parameters" not in table
+    monkeypatch.setattr(runs, "train", real)
+    assert call(monkeypatch, capsys, "verify")[0] == 0
+
+
+def test_a_damaged_run_is_found_before_anything_is_retrained(only_tiny, monkeypatch, capsys):
+    call(monkeypatch, capsys, "train", "tiny")
+    damage(only_tiny)
+    monkeypatch.setattr(runs, "train", lambda *_, **__: pytest.fail("trained"))
+    code, _, err = call(monkeypatch, capsys, "retrain", "tiny")
+    assert code == 2
+    assert "model.safetensors is damaged" in err
 
 
 def test_verify_misses_each_seed_that_a_study_keeps(only_tiny, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""The command line: ``tinycircuits list | train | sweep | verify | new-task``. It parses and calls, nothing else."""
+"""The command line: ``tinycircuits list | train | sweep | retrain | verify | new-task``. It only parses and calls."""
 
 import itertools
 import os
@@ -20,6 +20,7 @@ INTERRUPTED = 130
 
 Name = Annotated[str, typer.Argument(help="Name of a study; `tinycircuits list` shows them.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Names of studies; all of them when left out.")]
+ChosenNames = Annotated[list[str], typer.Argument(help="Names of studies.")]
 Seed = Annotated[int | None, typer.Option(help="Seed to train; the published one when left out.")]
 DeviceName = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 UntilSolved = Annotated[bool, typer.Option(help="Train seeds 0, 1, 2, ... until one makes no mistake on any input.")]
@@ -66,6 +67,14 @@ def sweep(
     wanted = reports.seed_range(seeds) if seeds is not None else None
     result = sweeps.run_sweep(name, wanted, device=device, backend=backend, scheduler=scheduler, progress=True)
     typer.echo(reports.sweep_summary(result))
+
+
+@app.command()
+def retrain(names: ChosenNames, *, device: DeviceName = "cpu") -> None:
+    """Train every stored run of the studies anew, replace it, and print the changed numbers as a Markdown table."""
+    from tinycircuits import reports
+
+    typer.echo(reports.retrained(names, device=device, progress=sys.stderr.isatty()))
 
 
 @app.command()

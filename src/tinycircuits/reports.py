@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tinycircuits.runs import Run, checkpoint_round, load, measure, results, stored_seeds
+from tinycircuits.runs import Run, checkpoint_round, load, measure, results, retrain, stored_seeds
 from tinycircuits.store import CorruptResult, MissingResult, StoreError, key
 from tinycircuits.studies import STUDIES, SWEEPS, Study, Sweep, study
 from tinycircuits.sweeps import SweepResult, load_sweep, stored_blocks
 from tinycircuits.sweeps import measure as measure_block
+
+Metrics = Mapping[tuple[str, int], dict[str, Any]]
+"""The metrics of runs, by study and seed."""
 
 LOSS_TOLERANCE = 1e-9
 """Relative difference of a re-evaluated loss from the stored one that rounding on another machine may make."""
@@ -121,6 +125,51 @@ def _same(now: Tensor, stored: Tensor) -> bool:
     if stored.is_floating_point():
         return torch.allclose(now, stored, rtol=LOSS_TOLERANCE, atol=1e-12)
     return torch.equal(now, stored)
+
+
+def retrained(names: list[str], *, device: str, progress: bool) -> str:
+    """Train every stored run of the studies anew; return a Markdown table of the numbers that changed, old and new.
+
+    Raises as ``runs.load`` and ``runs.retrain`` do, and before anything is trained when a stored run is damaged.
+    """
+    jobs = [(name, seed) for name in names for seed in _seeds(name)]
+    before = {(name, seed): load(name, seed).metrics for name, seed in jobs}
+    after = {(name, seed): retrain(name, seed, device=device, progress=progress).metrics for name, seed in jobs}
+    return changes(before, after)
+
+
+def _seeds(name: str) -> list[int]:
+    remedy = f"tinycircuits train {study(name).name}"
+    return sorted(int(results().read(folder, remedy=remedy).spec["seed"]) for folder in results().folders(name))
+
+
+def changes(before: Metrics, after: Metrics) -> str:
+    """Return a Markdown table of the numbers that differ between two measurements of the same runs."""
+    rows = [
+        f"| `{name}` | {seed} | {path} | {_value(old)} | {_value(new)} |"
+        for (name, seed), metrics in after.items()
+        for path, old, new in _pairs(before[name, seed], metrics)
+        if old != new
+    ]
+    head = f"{len(rows)} numbers changed in {len(after)} retrained runs."
+    return (
+        "\n".join([head, "", "| study | seed | number | old | new |", "|---|---|---|---|---|", *rows]) if rows else head
+    )
+
+
+def _pairs(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield every number with its path; the course of training is one entry, its last round."""
+    if isinstance(new, dict):
+        for name in sorted(new):
+            yield from _pairs((old or {}).get(name), new[name], f"{path}.{name}" if path else name)
+    elif isinstance(new, list):
+        yield f"{path} (last round)", old[-1] if old else None, new[-1]
+    else:
+        yield path, old, new
+
+
+def _value(number: Any) -> str:
+    return "none" if number is None else f"{number:,}" if isinstance(number, int) else f"{number:.6g}"
 
 
 def _row(chosen: Study) -> tuple[str, ...]:

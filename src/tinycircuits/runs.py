@@ -74,6 +74,20 @@ def run(name: str, seed: int | None = None, *, device: str = "cpu", progress: bo
     return load(name, seed)
 
 
+def retrain(name: str, seed: int, *, device: str = "cpu", progress: bool = False) -> Run:
+    """Train a run anew and put it in the place of the stored one, which stays until the new one is whole.
+
+    Raises ``StoreError`` when it cannot be written and ``ValueError`` for an unknown study, a negative seed or an
+    unusable device.
+    """
+    chosen = study(name)
+    spec = chosen.spec(seed).described()
+    resolve_device(device)
+    with checkpoints().locked(name, spec):
+        _train_and_store(chosen, seed, device=device, progress=progress)
+    return load(name, seed)
+
+
 def load(name: str, seed: int | None = None) -> Run:
     """Return a stored run and never train; without ``seed``, the published one. Raises as ``run`` does."""
     chosen = study(name)
@@ -193,7 +207,7 @@ def provenance(device: str, seconds: float) -> dict[str, Any]:
     """When, where, with what and in how many seconds a result was made on ``device``."""
     where = resolve_device(device)
     return {
-        "commit": _git_commit(),
+        "commit": git_commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else processor(),
         "seconds": round(seconds, 1),
@@ -212,7 +226,8 @@ def processor() -> str:
     return f"{name} ({torch.backends.cpu.get_cpu_capability()})"
 
 
-def _git_commit() -> str:
+def git_commit() -> str:
+    """The commit that this code is, 12 digits, with ``-dirty`` when files differ from it; ``unknown`` without git."""
     command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,66 +1,138 @@
-"""The typeset book: contents, captions in order, nothing unresolved, nothing missing from the fonts."""
+"""The typeset book: contents, captions in order, nothing unresolved, nothing off the page, the numbers of the pages."""
 
+import calendar
 import re
-from functools import cache
+from html import unescape
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from pypdf import PdfReader
 
+from tests.pdf.pages import Pdf, squeezed
 from tests.tools import BUILD, built
+from tinycircuits.sphinxext.selection import contents
+from tinycircuits.sphinxext.typeset import complaints
 
 pytestmark = [pytest.mark.latex, pytest.mark.xdist_group("pdf")]
 
 NAME = "from-zero-to-mechanistic-interpretability"
-
-
-@cache
-def text(pdf: Path) -> list[str]:
-    """Return the text of each page."""
-    return [page.extract_text() for page in PdfReader(pdf).pages]
-
-
-@pytest.fixture(scope="session")
-def pdf() -> Path:
-    return built(f"latex/{NAME}.pdf", "make pdf")
+BOOK = contents(BUILD.parent)
+A4 = (595, 842)
+MARGIN = 60
+"""Points that must stay empty at the left and right; the margins have 71."""
+PAGES_A_CHAPTER = (3, 20)
 
 
 @pytest.fixture(scope="session")
-def log(pdf: Path) -> str:
-    return (BUILD / "latex" / f"{NAME}.log").read_text(encoding="utf-8", errors="replace")
+def pdf() -> Pdf:
+    return Pdf(built(f"latex/{NAME}.pdf", "make pdf"))
 
 
-def test_it_has_an_outline_on_a4(pdf: Path) -> None:
-    reader = PdfReader(pdf)
-    assert len(reader.outline) >= 3
-    sizes = {tuple(round(float(x)) for x in page.mediabox[2:]) for page in reader.pages}
-    assert sizes == {(595, 842)}
+def page(docname: str) -> str:
+    return (BUILD / f"html/{docname}.html").read_text(encoding="utf-8")
 
 
-def test_every_caption_of_the_pages_is_printed_once_and_in_order(pdf: Path) -> None:
-    # The extractor drops narrow spaces, so captions are told from references by their colon.
-    figures = re.findall(r"^Figure ?(\d+(?:\.\d+)*): ", "\n".join(text(pdf)), re.M)
-    drawn = sum(len(list(folder.glob("*.svg"))) for folder in (BUILD / "html" / "figures").glob("*"))
-    assert len(figures) == len(set(figures)) == drawn
-    assert figures == sorted(figures, key=lambda number: [int(part) for part in number.split(".")])
+def test_it_has_as_many_pages_as_such_a_book_has(pdf: Pdf) -> None:
+    few, many = (count * len(BOOK.chapters) for count in PAGES_A_CHAPTER)
+    assert few <= len(pdf.pages) <= many
+    assert {tuple(round(float(x)) for x in sheet.mediabox[2:]) for sheet in pdf.reader.pages} == {A4}
 
 
-def test_no_reference_is_unresolved(pdf: Path, log: str) -> None:
-    assert [index + 1 for index, page in enumerate(text(pdf)) if "??" in page] == []
-    assert not re.search(r"(Reference|Citation) .* undefined", log)
+def test_no_page_is_empty(pdf: Pdf) -> None:
+    assert [number for number, text in enumerate(pdf.pages, 1) if len(text.split()) < 5] == []
 
 
-def test_every_character_has_a_glyph(log: str) -> None:
-    assert sorted(set(re.findall(r"Missing character: .*", log))) == []
+def test_the_title_page_says_which_book_this_is(pdf: Pdf) -> None:
+    title = squeezed(pdf.pages[0])
+    for said in ("From Zero to Mechanistic Interpretability", f"Edition {version('tinycircuits')}"):
+        assert squeezed(said) in title
+    assert re.search(rf"\d{{1,2}}({'|'.join(calendar.month_name[1:])})20\d\d", title)
+    assert re.search(r"commit[0-9a-f]{12}(-dirty)?$", title)
+    assert "Handed" not in title
 
 
-def test_every_font_is_embedded(pdf: Path) -> None:
-    unembedded = set()
-    for page in PdfReader(pdf).pages:
-        for font in page.get("/Resources", {}).get("/Font", {}).values():
-            face = font.get_object()
-            for inner in face.get("/DescendantFonts", [face]):
-                descriptor = inner.get_object().get("/FontDescriptor")
-                if face["/Subtype"] != "/Type3" and not (descriptor and any("FontFile" in key for key in descriptor)):
-                    unembedded.add(str(face.get("/BaseFont")))
-    assert unembedded == set()
+def test_the_outline_has_every_part_and_chapter_in_order(pdf: Pdf) -> None:
+    expected = [BOOK.intro.title]
+    for part in BOOK.parts:
+        expected += [part.caption, *(f"{chapter.number} {chapter.title}" for chapter in part.chapters)]
+    outline = [title.strip() for title in pdf.outline]
+    assert [title for title in outline if title in expected] == expected
+
+
+def test_every_caption_of_the_pages_is_printed_once_and_in_order(pdf: Pdf) -> None:
+    for kind, marked in (("Figure", "figcaption"), ("Table", "caption")):
+        expected = []
+        for chapter in BOOK.chapters:
+            shown = re.findall(rf"<{marked}>.*?</{marked}>", page(chapter.docname), re.S)
+            expected += [found[1] for text in shown if (found := re.search(rf"{kind} ([\d.]*\d)", text))]
+        assert pdf.captions(kind) == expected
+
+
+def test_the_numbers_in_the_text_are_those_of_the_pages(pdf: Pdf) -> None:
+    printed = squeezed(pdf.text)
+    glued = {
+        unescape(re.sub(r"<[^>]*>", "", found))
+        for chapter in BOOK.chapters
+        for found in re.findall(r'<span class="pasted-text">(.*?)</span>', page(chapter.docname), re.S)
+    }
+    assert len(glued) > 20
+    assert sorted(number for number in glued if squeezed(number) not in printed) == []
+
+
+def test_the_numbers_in_the_tables_are_those_of_the_pages(pdf: Pdf) -> None:
+    printed = squeezed(pdf.text)
+    cells = {
+        squeezed(unescape(re.sub(r"<[^>]*>", "", cell)))
+        for chapter in BOOK.chapters
+        for cell in re.findall(r'<td class="text-right">(.*?)</td>', page(chapter.docname), re.S)
+        if "<math" not in cell
+    }
+    assert len(cells) > 50
+    assert sorted(cell for cell in cells if cell not in printed) == []
+
+
+def test_all_code_of_the_pages_is_printed(pdf: Pdf) -> None:
+    printed = squeezed(pdf.text)
+    for chapter in BOOK.chapters:
+        for cell in re.findall(r'class="cell_input.*?<pre>(.*?)</pre>', page(chapter.docname), re.S):
+            lines = unescape(re.sub(r"<[^>]*>", "", cell)).splitlines()
+            missing = [line for line in lines if len(line) < 60 and squeezed(line) not in printed]
+            assert missing == [], chapter.docname
+
+
+def test_nothing_is_unresolved_and_no_glyph_is_lost(pdf: Pdf) -> None:
+    assert [index for index, text in enumerate(pdf.pages, 1) if "??" in text] == []
+    assert complaints(pdf.log) == []
+
+
+def test_no_text_runs_off_the_page(pdf: Pdf) -> None:
+    words = list(pdf.words_at())
+    assert len(words) > 100 * len(pdf.pages)
+    outside = [
+        (number, round(left), round(right), word)
+        for number, left, top, right, bottom, word in words
+        if left < MARGIN or right > A4[0] - MARGIN or top < 30 or bottom > A4[1] - 30
+    ]
+    assert outside == []
+
+
+def test_no_line_sticks_out_of_its_column(pdf: Pdf) -> None:
+    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)", pdf.log)]
+    assert [points for points in wide if points > 3] == [], "more than a millimetre"
+    high = [float(points) for points in re.findall(r"Overfull \\vbox \(([\d.]+)pt too high\)", pdf.log)]
+    assert [points for points in high if points > 6] == []
+
+
+def test_every_link_inside_the_book_leads_somewhere(pdf: Pdf) -> None:
+    inside, outside = pdf.links()
+    assert len(inside) > 50
+    assert sorted(set(inside) - set(pdf.reader.named_destinations)) == []
+    assert [address for address in outside if not re.match(r"https?://|mailto:", address)] == []
+
+
+def test_every_font_is_embedded(pdf: Pdf) -> None:
+    assert pdf.unembedded_fonts() == set()
+
+
+def test_the_repository_is_not_mentioned_by_a_path_of_this_machine(pdf: Pdf) -> None:
+    assert str(Path(__file__).resolve().parents[2]) not in pdf.text

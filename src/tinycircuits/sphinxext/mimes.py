@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -11,6 +12,9 @@ from sphinx import addnodes
 from tinycircuits.display.figure import FIGURE_MIME
 from tinycircuits.display.table import TABLE_MIME
 from tinycircuits.sphinxext.figures import kept, write
+
+_LINE, _GAP, _SHORT, _CHARACTER = 92, 2.6, 18, 1.72
+"""A line of a printed table in characters, the space between columns, the longest short cell, and millimetres each."""
 
 
 class FigurePlugin:
@@ -53,8 +57,36 @@ class TablePlugin:
         group += nodes.tbody("", *[_row(renderer, cells, numeric, data.line) for cells in shown["rows"]])
         title = nodes.title("", "", *_inline(renderer, shown["caption"], data.line))
         table = _named(renderer, nodes.table("", title, group, classes=["tc-table"]), f"tbl-{shown['name']}", data.line)
-        columns = addnodes.tabular_col_spec(spec="".join("R" if right else "L" for right in numeric))
+        columns = addnodes.tabular_col_spec(spec=column_spec(shown["columns"], shown["rows"], numeric))
         return [columns, table]
+
+
+def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) -> str:
+    """Return LaTeX columns: as wide as their cells where all fit beside each other, else broken at a fair width.
+
+    Short cells are never broken; headings are, between words.
+    """
+    bodies = [[_shown_length(row[i]) for row in rows] for i in range(len(columns))]
+    headings = [[_shown_length(word) for word in name.split()] for name in columns]
+    natural = [max(*body, sum(words) + len(words) - 1) for body, words in zip(bodies, headings, strict=True)]
+    if sum(natural) + _GAP * len(columns) <= _LINE:
+        return "".join("r" if right else "l" for right in numeric)
+    least = [max([*words, *(n for n in body if n <= _SHORT)]) for body, words in zip(bodies, headings, strict=True)]
+    wish = [max(few, *body) for few, body in zip(least, bodies, strict=True)]
+    room = max(_LINE - _GAP * len(columns) - sum(least), 0)
+    share = min(1.0, room / max(sum(wish) - sum(least), 1))
+    widths = [few + share * (many - few) for few, many in zip(least, wish, strict=True)]
+    scale = min(1.0, (_LINE - _GAP * len(columns)) / sum(widths)) * _CHARACTER
+    sides = [r"\raggedleft" if right else r"\raggedright" for right in numeric]
+    return "".join(
+        rf">{{{side}\arraybackslash}}p{{{scale * width:.2f}mm}}" for side, width in zip(sides, widths, strict=True)
+    )
+
+
+def _shown_length(text: str) -> int:
+    """Characters of a cell as it is shown; a formula or a name in code is wider than a word."""
+    plain = re.sub(r"[*`$\\]", "", text)
+    return len(plain) + (len(plain) // 6 if "`" in text else 0)
 
 
 def _fallback_of(data: MimeData) -> str:

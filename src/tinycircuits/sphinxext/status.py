@@ -5,11 +5,9 @@ Its tables are not results of an analysis, so the page is the one that may diffe
 
 import os
 import platform
-import subprocess
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -17,7 +15,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tinycircuits.runs import load, processor, stored_seeds
+from tinycircuits.runs import git_commit, load, processor, stored_seeds
 from tinycircuits.sphinxext.chapters import cache_of, executed, inputs_of, read
 from tinycircuits.studies import STUDIES
 
@@ -32,7 +30,7 @@ Rows = tuple[Row, list[Row]]
 
 def versions(env: Any) -> Rows:
     """With what the book was built."""
-    rows: list[Row] = [("date", _now()), ("commit", commit(Path(env.srcdir))), ("Python", platform.python_version())]
+    rows: list[Row] = [("date", _now()), ("commit", git_commit()), ("Python", platform.python_version())]
     rows += [("system", f"{platform.system()} {platform.machine()}"), ("processor", processor())]
     rows += [("cores", str(os.cpu_count()))]
     return ("what", "version"), rows + [(name, version(name)) for name in DISTRIBUTIONS]
@@ -93,13 +91,6 @@ class Status(SphinxDirective):  # type: ignore[misc]
         return list(parent.children)
 
 
-def commit(folder: Path) -> str:
-    """Return the commit of the checkout that ``folder`` lies in, ``unknown`` outside of one."""
-    command = ["git", "-C", str(folder), "rev-parse", "--short=12", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
-
-
 def status_pages(env: Any) -> set[str]:
     """Return the pages that show a status table."""
     if not hasattr(env, "tinycircuits_status"):
@@ -110,7 +101,7 @@ def status_pages(env: Any) -> set[str]:
 
 def outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Read the status pages again when a chapter, the commit or a version has changed since they were read."""
-    state = (inputs_of(env), commit(Path(env.srcdir)), [version(name) for name in DISTRIBUTIONS])
+    state = (inputs_of(env), git_commit(), [version(name) for name in DISTRIBUTIONS])
     before, env.tinycircuits_status_of = getattr(env, "tinycircuits_status_of", None), state
     return [] if before == state else sorted(status_pages(env) & env.found_docs)
 

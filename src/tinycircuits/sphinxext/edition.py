@@ -1,0 +1,143 @@
+"""What the title page of the print edition says: edition, date, commit, cover, and whose hand-in it is."""
+
+import csv
+import os
+import textwrap
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from fontTools.ttLib import TTFont
+from matplotlib.colors import to_hex
+from sphinx.util import texescape
+
+from tinycircuits.display.theme import FONTS, colour_map
+from tinycircuits.runs import git_commit
+
+FIELDS = ("STUDENT", "COURSE", "TUTOR")
+LABELS = {"STUDENT": "Handed in by", "COURSE": "Course", "TUTOR": "Tutor"}
+PREFIX = "BOOK_"
+"""What the environment puts before the names of fields, so that a foreign variable never gets onto a title page."""
+
+OTHER_HYPHENS = {0x00AD: None, 0x2010: "-", 0x2011: "-"}
+"""Characters that look like a hyphen, and what is printed for them."""
+
+_COVER_WIDTH = 104
+"""Width of the cover's drawing, millimetres."""
+_TITLE_LINE = 17
+"""Characters in a line of the title."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Which book this is. ``hand_in`` has the fields that are not empty, in the order of the title page."""
+
+    version: str
+    date: str
+    commit: str
+    hand_in: tuple[tuple[str, str], ...] = ()
+
+
+def edition(environment: Mapping[str, str] = os.environ) -> Edition:
+    """Return this edition; raises ``ValueError`` for a hand-in field with a character that the typeface lacks."""
+    return Edition(version("tinycircuits"), date(environment), git_commit(), hand_in(environment))
+
+
+def date(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the day of ``SOURCE_DATE_EPOCH``, or today, as 1 January 1970, in universal time."""
+    epoch = environment.get("SOURCE_DATE_EPOCH")
+    day = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    return f"{day.day} {day:%B %Y}"
+
+
+def hand_in(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the hand-in fields that are not empty, composed (NFC), with single spaces.
+
+    Raises ``ValueError`` that names the field and its first character without a glyph.
+    """
+    fields = []
+    for name in FIELDS:
+        text = " ".join(
+            unicodedata.normalize("NFC", environment.get(PREFIX + name, "")).translate(OTHER_HYPHENS).split()
+        )
+        lost = [char for char in text if char != " " and ord(char) not in _glyphs()]
+        if lost:
+            what = f"{lost[0]!r} (U+{ord(lost[0]):04X} {unicodedata.name(lost[0], 'without a name')})"
+            raise ValueError(f"{name}: the book's typeface has no glyph for {what}; it has Latin, Greek and Cyrillic")
+        if text:
+            fields.append((name, text))
+    return tuple(fields)
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """The characters that both weights have which the title page uses."""
+    fonts = [TTFont(FONTS / f"TinySans-{weight}.ttf") for weight in ("Regular", "Bold")]
+    return frozenset.intersection(*(frozenset(font.getBestCmap()) for font in fonts))
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` so that TeX sets exactly its characters."""
+    texescape.init()
+    return str(texescape.escape(text, "xelatex")).replace('"', r"\textquotedbl{}")
+
+
+def title_page(book: Edition, title: str, author: str, cover: str = "") -> str:
+    """Return the LaTeX of the title page and the page behind it; ``cover`` is the LaTeX of a drawing."""
+    commit = rf"commit \texttt{{{escaped(book.commit)}}}"
+    imprint = r"\quad·\quad ".join([f"Edition {escaped(book.version)}", escaped(book.date), commit])
+    return rf"""
+\hypersetup{{pageanchor=false, pdftitle={{{escaped(title)}}}, pdfauthor={{{escaped(author)}}}}}
+\begin{{titlepage}}
+\sffamily\raggedright
+\vspace*{{12mm}}
+{{\color{{tinyaccent}}\fontsize{{34}}{{40}}\selectfont\bfseries {_broken(title)}\par}}
+\vspace{{7mm}}{{\large\color{{tinygrey}} {escaped(author)}\par}}
+\vfill
+{cover}
+\vfill
+{_hand_in_block(book)}
+{{\color{{tinyaccent}}\hrule height 1.2pt}}\vspace{{3mm}}
+{{\small\color{{tinygrey}} {imprint}\par}}
+\end{{titlepage}}
+\hypersetup{{pageanchor=true}}
+"""
+
+
+def _broken(title: str) -> str:
+    """Return a title in short lines."""
+    return r"\\".join(escaped(line) for line in textwrap.wrap(title, _TITLE_LINE, break_long_words=False))
+
+
+def _hand_in_block(book: Edition) -> str:
+    if not book.hand_in:
+        return ""
+    rows = [
+        rf"{{\small\color{{tinygrey}}{LABELS[name]}\par}}{{\verbatimsans\Large {escaped(text)}\par}}\vspace{{3mm}}"
+        for name, text in book.hand_in
+    ]
+    return "\n".join([*rows, r"\vspace{5mm}"])
+
+
+def cover(numbers: Path) -> str:
+    """Return the LaTeX that draws the last panel of a heat map from its CSV file (panel, row, column, share)."""
+    with numbers.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    cells = [(row[-3], row[-2], float(row[-1])) for row in rows if row[:-3] == rows[-1][:-3]]
+    down, across = (list(dict.fromkeys(cell[axis] for cell in cells)) for axis in (0, 1))
+    step = _COVER_WIDTH / max(len(across), len(down))
+    tiles = [
+        rf"\put({across.index(column) * step:.3f},{(len(down) - 1 - down.index(row)) * step:.3f})"
+        rf"{{\color[HTML]{{{_colour(share)}}}\rule{{{0.94 * step:.3f}mm}}{{{0.94 * step:.3f}mm}}}}"
+        for row, column, share in cells
+    ]
+    size = f"({len(across) * step:.3f},{len(down) * step:.3f})"
+    return "\n".join([r"{\setlength{\unitlength}{1mm}\noindent\begin{picture}" + size, *tiles, r"\end{picture}\par}"])
+
+
+def _colour(share: float) -> str:
+    return to_hex(colour_map("share")(share)).lstrip("#").upper()

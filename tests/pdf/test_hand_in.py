@@ -1,0 +1,148 @@
+"""Hand-ins and selections, typeset from a book of four small files."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.pdf.pages import Pdf, squeezed
+from tests.staging import ROOT, StagedBook
+from tests.test_print_edition import NASTY
+from tests.tools import missing
+from tinycircuits.sphinxext import typeset
+
+pytestmark = [pytest.mark.latex, pytest.mark.slow, pytest.mark.xdist_group("hand-in")]
+
+TOC = {
+    "format": "jb-book",
+    "root": "intro",
+    "parts": [
+        {"caption": "I. Numbers", "numbered": True, "chapters": [{"file": "one"}, {"file": "two"}]},
+        {"caption": "Back", "numbered": True, "chapters": [{"file": "sources"}]},
+    ],
+}
+REFERENCE = (
+    "@book{knuth,\n author = {Donald E. Knuth},\n title = {The TeXbook},\n publisher = {AW},\n year = {1984},\n}\n"
+)
+LINKS = """
+
+See [that chapter](one.md), {numref}`fig-one-values`, {numref}`tbl-one-table`, {eq}`eq-one` and {cite}`knuth`.
+"""
+
+
+@dataclass
+class Printed:
+    """How one run of the print command went."""
+
+    status: int
+    said: str
+    pdf: Pdf
+
+
+class Press:
+    """A staged book and its print command."""
+
+    def __init__(self, root: Path) -> None:
+        self.book = StagedBook(root, toc=TOC)
+        self.book.write("book/references.bib", REFERENCE)
+        self.book.write("book/sources.md", "# Bibliography\n\n```{bibliography}\n```\n")
+        self.book.write("book/two.md", self.book.read("book/two.md") + LINKS)
+
+    def run(self, **fields: str) -> Printed:
+        path = os.pathsep.join([str(self.book.root / "src"), str(ROOT / "src")])
+        env = {name: value for name, value in os.environ.items() if not name.startswith("BOOK_")}
+        env |= {"PYTHONPATH": path, "NO_COLOR": "1"} | {f"BOOK_{name}": value for name, value in fields.items()}
+        command = [sys.executable, "-m", "tinycircuits.sphinxext.typeset", "book", "-W", "-n", "--keep-going"]
+        done = subprocess.run(command, cwd=self.book.root, env=env, capture_output=True, text=True, check=False)
+        name = "hand-in" if any(fields.values()) else "from-zero-to-mechanistic-interpretability"
+        return Printed(
+            done.returncode, done.stdout + done.stderr, Pdf(self.book.root / f"book/_build/latex/{name}.pdf")
+        )
+
+
+@pytest.fixture(scope="module")
+def press(tmp_path_factory: pytest.TempPathFactory) -> Press:
+    try:
+        typeset.require_tex()
+    except typeset.CannotTypeset as error:
+        missing(str(error))
+    return Press(tmp_path_factory.mktemp("press"))
+
+
+@pytest.fixture(scope="module")
+def whole(press: Press) -> Printed:
+    done = press.run()
+    assert done.status == 0, done.said
+    return done
+
+
+@pytest.fixture(scope="module")
+def part(press: Press, whole: Printed) -> Printed:
+    return press.run(CHAPTERS="two")
+
+
+def test_an_unsigned_book_has_no_trace_of_a_hand_in(whole: Printed) -> None:
+    assert not re.search("Handed|Course|Tutor", whole.pdf.pages[0])
+
+
+def test_any_character_of_a_name_is_printed(press: Press, whole: Printed) -> None:
+    before = whole.pdf.path.read_bytes()
+    for number, (student, tutor) in enumerate(zip(list(NASTY.values())[::2], list(NASTY.values())[1::2], strict=False)):
+        done = press.run(STUDENT=student, TUTOR=tutor)
+        assert done.status == 0, done.said
+        title = squeezed(done.pdf.pages[0])
+        assert squeezed(student) in title
+        assert squeezed(tutor) in title
+        assert "Course" not in title
+        assert done.pdf.unembedded_fonts() == set()
+        if number == 0:
+            assert whole.pdf.path.read_bytes() == before, "the published file was overwritten"
+            assert "executed" not in done.said, "a hand-in costs no execution"
+
+
+def test_every_ascii_character_is_printed_as_typed(press: Press, whole: Printed) -> None:
+    typed = "".join(chr(code) for code in range(33, 127))
+    title = squeezed(press.run(COURSE=typed).pdf.pages[0])
+    assert typed in title
+
+
+def test_a_part_keeps_the_numbers_of_the_whole(whole: Printed, part: Printed) -> None:
+    assert part.status == 0, part.said
+    assert part.pdf.captions("Figure") == ["2.1"] == whole.pdf.captions("Figure")[1:]
+    assert part.pdf.captions("Table") == ["2.1"]
+    assert "What is one?" not in part.pdf.text
+    assert "What is this book?" not in part.pdf.text
+    assert [title for title in part.pdf.outline if "two" in title] == [t for t in whole.pdf.outline if "two" in t]
+
+
+def test_references_to_what_is_left_out_become_words(part: Printed) -> None:
+    text = squeezed(part.pdf.text)
+    assert squeezed("See that chapter, Figure 1.1, Table 1.1, (1.1) and [1]") in text
+    assert "??" not in part.pdf.text
+    inside, _ = part.pdf.links()
+    assert sorted(set(inside) - set(part.pdf.reader.named_destinations)) == []
+
+
+def test_the_bibliography_is_in_every_part(part: Printed) -> None:
+    assert "Donald E. Knuth" in part.pdf.text
+    assert part.pdf.text.count("Bibliography") <= 4, "one heading, its mark in the contents and in running heads"
+
+
+def test_with_an_address_references_to_what_is_left_out_lead_to_the_site(press: Press, whole: Printed) -> None:
+    with press.book.changed("book/_config.yml", "home_page_in_navbar: false", "baseurl: https://book.example/"):
+        done = press.run(CHAPTERS="2")
+    assert done.status == 0, done.said
+    _, outside = done.pdf.links()
+    assert "https://book.example/one.html" in outside
+    assert "https://book.example/one.html#fig-one-values" in outside
+
+
+def test_a_lost_glyph_fails_in_one_line(press: Press, whole: Printed) -> None:
+    with press.book.changed("book/intro.md", "Words", "Words \N{CJK UNIFIED IDEOGRAPH-674E}"):
+        done = press.run(CHAPTERS="intro")
+    assert done.status == 2
+    assert "make pdf: no glyph for '李' (U+674E)" in done.said.splitlines()[-1]
