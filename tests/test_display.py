@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 import re
+import zlib
 from collections.abc import Callable
 from html import unescape
 
@@ -271,13 +272,14 @@ def test_maps_keep_their_order_in_grey() -> None:
     assert signed[8:] == sorted(signed[8:], reverse=True)
 
 
-def test_the_explorer_holds_every_pairs_matrix_within_half_a_level_and_its_answer():
+def test_the_explorer_holds_every_pairs_matrix_in_hundredths_and_its_answer():
     described = drawn_by_plotly(FIGURES["pair explorer"]())
     explorer = described["explorer"]
-    cells = np.frombuffer(base64.b64decode(explorer["cells"]), dtype=np.uint8).reshape(TABLE.shape) / 255
-    assert np.abs(cells - TABLE).max() <= 0.5 / 255 + 1e-12
-    assert list(base64.b64decode(explorer["answers"])) == SUMS.flatten().tolist()
-    assert np.abs(np.array(described["data"][0]["z"]) - TABLE[1, 2]).max() <= 0.5 / 255 + 1e-5
+    cells, answers = (zlib.decompress(base64.b64decode(explorer[part])) for part in ("cells", "answers"))
+    hundredths = np.frombuffer(cells, dtype=np.uint8).reshape(SHARES.size, -1).T.reshape(TABLE.shape)
+    assert np.abs(hundredths / 100 - TABLE).max() <= 0.005 + 1e-12
+    assert list(answers) == SUMS.flatten().tolist()
+    assert np.abs(np.array(described["data"][0]["z"]) - TABLE[1, 2]).max() <= 0.005 + 1e-5
 
 
 def test_the_explorer_starts_with_its_first_pair_and_prints_all_of_them():

@@ -12,7 +12,7 @@ import pytest
 from sphinx.errors import ConfigError
 
 from tests.staging import Build, StagedBook
-from tinycircuits.sphinxext import inputs, mathml, notebooks
+from tinycircuits.sphinxext import inputs, kernels, mathml, notebooks
 from tinycircuits.sphinxext.chapters import stamped
 from tinycircuits.sphinxext.figures import mirror
 
@@ -87,6 +87,12 @@ def test_a_failing_cell_is_a_red_build_every_time_and_names_chapter_and_cell(
             assert "chapter two.md, code cell 1 of 3 (line 16)" in build.log
             assert "AssertionError" in build.log
     assert book.build().status == 0
+
+
+def test_a_chapter_that_is_executed_alone_does_not_complain_about_progress_bars() -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import tqdm.auto")])
+    kernels.execute(notebook, name="alone", cwd=".", timeout=60, zygote=None)
+    assert notebook.cells[0].outputs == []
 
 
 def test_a_warning_is_a_red_build_every_time(book: StagedBook, first_build: Build) -> None:

@@ -257,7 +257,7 @@ def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Brow
     table = pd.read_csv(site / "figures/heads/heads-three-sums.csv")
     expected = table[table.panel == "5 + 8"]["attention weight"].tolist()
     shown = seen.page.evaluate(cells)
-    assert shown == pytest.approx(expected, abs=0.5 / 255 + 1e-5) != at_first
+    assert shown == pytest.approx(expected, abs=0.005 + 1e-5) != at_first
     for wrong in ("113", "-1", "1.5", ""):
         a.fill(wrong)
         assert said.inner_text() == "a must be a whole number from 0 to 112"
@@ -271,4 +271,4 @@ def test_the_heads_of_all_sums_weigh_little(site: Path) -> None:
     figures = re.findall(r'<script type="application/json">(.*?)</script>', page, re.S)
     explorers = [figure for figure in figures if '"explorer"' in figure]
     assert len(explorers) == 2
-    assert sum(map(len, explorers)) < 1_500_000
+    assert sum(map(len, explorers)) < 700_000

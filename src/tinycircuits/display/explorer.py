@@ -1,6 +1,7 @@
 """A matrix for every pair of numbers: the reader of the page types the pair, print shows chosen ones."""
 
 import base64
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ from tinycircuits.display import checks
 from tinycircuits.display.figure import Explorer, Figure
 from tinycircuits.display.grids import heatmap, heatmaps
 
-_LEVELS = 255
+_LEVELS = 100
+"""A cell of the page says its share in hundredths."""
 _ROW = 30
 """Height of a row of cells on the page, CSS pixels."""
 
@@ -34,8 +36,8 @@ def pair_explorer(
     """Return the matrix of shares ``values[a, b]`` for a pair that the reader chooses, and what the model answers.
 
     ``values`` are shares ``[size size rows columns]``, ``answers`` whole numbers 0 .. 255 ``[size size]``. The page
-    starts with the first of ``pairs``; print and data show all of ``pairs``. Shares go to the page as bytes: what is
-    shown there lies within 1/510 of the value, print and data are exact.
+    starts with the first of ``pairs``; print and data show all of ``pairs``. Shares go to the page in
+    hundredths, as they are shown there; data are exact.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
@@ -66,11 +68,13 @@ def pair_explorer(
     page.update_traces(
         hovertext=None, customdata=cells, hovertemplate=f"%{{customdata}}: %{{z:.2f}} {unit}<extra></extra>"
     )
-    explorer = Explorer(names, pairs[0], size, _encoded(levels), _encoded(given.astype(np.uint8)))
+    explorer = Explorer(
+        names, pairs[0], size, _packed(levels.reshape(size * size, -1).T), _packed(given.astype(np.uint8))
+    )
     return Figure(
         name, caption, alt, page, printed.mpl_fig, printed.data, explorer=explorer, max_width=110 * len(x_labels) + 180
     )
 
 
-def _encoded(values: NDArray[np.uint8]) -> str:
-    return base64.b64encode(values.tobytes()).decode()
+def _packed(values: NDArray[np.uint8]) -> str:
+    return base64.b64encode(zlib.compress(values.tobytes(), level=9)).decode()

@@ -29,9 +29,10 @@ def checked_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Explorer:
-    """The matrices of all pairs of two ``names``d numbers 0 .. size-1, as base64: cells in 255ths, answers as they are.
+    """The matrices of all pairs of two ``names``d numbers 0 .. size-1, and the answer to each pair.
 
-    ``start`` is the pair that is shown at first.
+    Both are bytes, deflated, in base64. ``cells`` are hundredths: the first cell of every pair, then the second, ...,
+    because neighbours that are alike pack well. ``start`` is the pair that is shown at first.
     """
 
     names: tuple[str, str]

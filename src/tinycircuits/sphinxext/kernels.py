@@ -1,5 +1,6 @@
 """Execution of one chapter in a kernel of its own."""
 
+import os
 import time
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +15,10 @@ from tinycircuits.sphinxext.zygote import Zygote
 
 class ChapterError(Exception):
     """A chapter's cell failed; the message names the chapter and the cell and holds the traceback."""
+
+
+_QUIET = {"PYTHONWARNINGS": "ignore:IProgress not found"}
+"""Keeps an ordinary kernel from warning that a progress bar is no widget."""
 
 
 class _ForkProvisioner(LocalProvisioner):
@@ -57,7 +62,7 @@ def execute(notebook: NotebookNode, *, name: str, cwd: str, timeout: int | None,
     started = time.perf_counter()
     with TemporaryDirectory(prefix="tc-") as client.sockets:
         try:
-            client.execute()
+            client.execute(env=os.environ | _QUIET)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise ChapterError(f"{name}, {_place(notebook)}:\n{error}") from error
     return time.perf_counter() - started

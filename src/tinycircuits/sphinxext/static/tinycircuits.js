@@ -41,10 +41,16 @@
     return value < 0.005 ? "0" : value >= 0.995 ? "1" : value.toFixed(2).slice(1);
   }
 
+  /* The bytes that were deflated and written in base64. */
+  async function unpacked(text) {
+    const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Uint8Array(await new Response(plain).arrayBuffer());
+  }
+
   /* One matrix of many, chosen by two numbers; a number that is not there leaves the drawing and says what is allowed. */
-  function explore(holder, plot, { size, cells, answers }) {
-    const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const [shares, results] = [bytes(cells), bytes(answers)];
+  async function explore(holder, plot, { size, cells, answers }) {
+    const [shares, results] = await Promise.all([unpacked(cells), unpacked(answers)]);
     const [fields, said] = [[...holder.querySelectorAll("input")], holder.querySelector("output")];
     const columns = plot.data[0].z[0].length;
     function show() {
@@ -56,7 +62,7 @@
       const [a, b] = fields.map((field) => field.valueAsNumber);
       const pair = a * size + b;
       const each = shares.length / results.length;
-      const values = Array.from(shares.subarray(pair * each, (pair + 1) * each), (byte) => byte / 255);
+      const values = Array.from({ length: each }, (_, cell) => shares[cell * results.length + pair] / 100);
       const z = Array.from({ length: each / columns }, (_, row) => values.slice(row * columns, (row + 1) * columns));
       Plotly.restyle(plot, { z: [z], text: [z.map((row) => row.map(short))] }, [0]);
       said.textContent = `the model answers ${results[pair]}`;
@@ -72,8 +78,8 @@
     fitted(layout, plot);
     const menu = holder.querySelector("select");
     if (menu) menu.addEventListener("change", () => Plotly.restyle(plot, choices[menu.selectedIndex][1], [0]));
-    return Plotly.newPlot(plot, data, layout, config).then(() => {
-      if (explorer) explore(holder, plot, explorer);
+    return Plotly.newPlot(plot, data, layout, config).then(async () => {
+      if (explorer) await explore(holder, plot, explorer);
       holder.classList.add("tc-drawn");
     });
   }
