@@ -1,9 +1,12 @@
-"""Times the training step against the plain loop, and every exact analysis over all inputs. Prints ratios and seconds.
+"""Times the training step and the lanes against the plain loop, and every exact analysis over all inputs.
 
-Runs are interleaved (A B A B ...), so that a change of the machine's speed hits both sides; medians are printed.
+Prints ratios and seconds. Runs are interleaved (A B A B ...), so that a change of the machine's speed hits both sides;
+medians are printed. ``python benchmarks/run.py lanes`` measures the lanes only.
 """
 
+import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
@@ -12,9 +15,11 @@ from torch.nn.functional import cross_entropy
 
 from tinycircuits import interp, runs
 from tinycircuits.interp.probes import fit_probe
+from tinycircuits.lanes.training import _Lanes
 from tinycircuits.models import build
-from tinycircuits.studies import STUDIES, Study
-from tinycircuits.training import _Loop, one_thread, without_hooks
+from tinycircuits.studies import STUDIES, SWEEPS, Study
+from tinycircuits.sweeps import measure, train_block
+from tinycircuits.training import _Loop, generator_of, one_thread, without_hooks
 
 PAIRS, STEPS = 5, 60
 
@@ -73,6 +78,51 @@ def time_training() -> None:
         print(f"{study.name:16} {a:9.2f} {b:9.2f} {ratio:13.2f} {whole:7.0f}")
 
 
+def lane_steps(study: Study, lanes: int, steps: int) -> Callable[[], None]:
+    """``steps`` steps of a stack of models in single precision, as the plain loop has it, with drawing the batches."""
+    recipe = study.train.model_copy(update={"dtype": "float32"})
+    loop = _Lanes(study.task, study.model, recipe, range(lanes), torch.device("cpu"), compiled=True)
+
+    def run() -> None:
+        drawn = [recipe.batches.draw(len(loop.train), generator_of(seed, 0))[:steps] for seed in loop.seeds]
+        for step, batch in enumerate(zip(*drawn, strict=True)):
+            loop._step(step, torch.stack(batch))
+
+    return run
+
+
+def time_lanes() -> None:
+    """Print the model-steps a second of the lanes over those of the plain loop, which runs fastest on one thread."""
+    print(f"\nlanes on {torch.get_num_threads()} threads, median of {PAIRS} interleaved pairs")
+    print(f"{'study':16} {'lanes':>6} {'plain ms':>9} {'lane ms':>9} {'plain / lane':>13}")
+    for name, lanes, steps in (("reversal-4d-2l", 512, 100), ("reversal-8d-1l", 25, 10)):
+        plain, ours = one_thread()(plain_steps(STUDIES[name])), lane_steps(STUDIES[name], lanes, steps)
+        plain()
+        ours()
+        pairs = [(seconds(plain) / STEPS, seconds(ours) / steps / lanes) for _ in range(PAIRS)]
+        ratio = statistics.median(a / b for a, b in pairs)
+        a, b = (1000 * statistics.median(column) for column in zip(*pairs, strict=True))
+        print(f"{name:16} {lanes:6} {a:9.3f} {b:9.4f} {ratio:13.0f}", flush=True)
+
+
+def time_a_thousand_seeds() -> None:
+    """Print the seconds and the memory of a thousand seeds of article C: trained, and evaluated on all inputs."""
+    chosen = SWEEPS["seeds-c-ordered"]
+    started, solved = time.perf_counter(), 0
+    for block in chosen.blocks(range(1_000)):
+        tensors, _ = train_block(chosen, block)
+        solved += int((tensors["train_wrong_sequences"] + tensors["holdout_wrong_sequences"] == 0).sum())
+    print(
+        f"1,000 seeds of {chosen.name}: {time.perf_counter() - started:.0f} s, {solved} without a mistake", flush=True
+    )
+    one_step = chosen.train.model_copy(update={"batches": chosen.train.batches.model_copy(update={"steps": 100})})
+    weights = _Lanes(chosen.task, chosen.model, one_step, range(1_000), torch.device("cpu"), compiled=True)
+    weights.play_round()
+    measure(chosen, weights.weights.detach())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"peak memory of this process, 1,000 lanes at once included: {peak:.2f} GiB")
+
+
 def time_analyses(name: str) -> None:
     """Print the seconds of each exact analysis over all inputs of a study."""
     run = runs.load(name)
@@ -126,8 +176,11 @@ def report(name: str, n_inputs: int, jobs: dict[str, Callable[[], object]]) -> N
 
 
 if __name__ == "__main__":
-    time_training()
-    for study_name in ("reversal-8d-1l", "reversal-8d-2l"):
-        time_analyses(study_name)
-    for study_name in ("addition-113-3l", "addition-97-2l"):
-        time_addition(study_name)
+    if sys.argv[1:] != ["lanes"]:
+        time_training()
+        for study_name in ("reversal-8d-1l", "reversal-8d-2l"):
+            time_analyses(study_name)
+        for study_name in ("addition-113-3l", "addition-97-2l"):
+            time_addition(study_name)
+    time_lanes()
+    time_a_thousand_seeds()

@@ -1,6 +1,7 @@
 """Figures and tables: both faces show the same numbers, with the same bytes each time, and bad input is refused."""
 
 import base64
+import itertools
 import json
 import re
 import zlib
@@ -19,6 +20,7 @@ from tinycircuits.display import (
     architecture,
     bars,
     count,
+    dots,
     heatmap,
     heatmaps,
     line_panels,
@@ -77,6 +79,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "bars": lambda: bars(
         FRAME, low="low", high="high", control="random", reference=("chance", 0.25), y_range=(0, 1), **BARS, **PROSE
     ),
+    "dots": lambda: dots(FRAME, group="method", category="part", value="right", reference=("chance", 0.25),
+        x_title="removed", y_title="share right", y_range=(0, 1), **PROSE),
     "diagram": lambda: architecture(**SIZES, **PROSE),
 }  # fmt: skip
 
@@ -132,6 +136,27 @@ def test_bars_and_controls_hold_the_same_numbers_on_the_page_and_in_print() -> N
     ]
     ends = traces(figure, "bar")[0]["error_y"]
     np.testing.assert_allclose([ends["array"], ends["arrayminus"]], [[0.05, 0.1], [0.05, 0.1]])
+
+
+def test_every_row_is_a_dot_in_its_category_with_its_number_on_the_page_and_in_print() -> None:
+    figure = FIGURES["dots"]()
+    on_page = [(trace["x"], trace["y"]) for trace in traces(figure, "scatter") if trace["mode"] == "markers"]
+    in_print = [
+        (list(line.get_xdata()), list(line.get_ydata()))
+        for line in figure.mpl_fig.axes[0].lines
+        if line.get_marker() == "o" and len(line.get_xdata())
+    ]
+    assert on_page == in_print
+    assert [y for _, y in on_page] == [[0.1, 0.3], [0.2, 0.4]]
+    assert [[round(x) for x in xs] for xs, _ in on_page] == [[0, 1], [0, 1]]
+
+
+def test_dots_of_one_category_do_not_hide_each_other() -> None:
+    many = pd.DataFrame({"part": ["one"] * 500, "right": [0.5] * 500})
+    figure = dots(many, category="part", value="right", x_title="x", y_title="y", **PROSE)
+    xs = sorted(traces(figure, "scatter")[0]["x"])
+    assert min(b - a for a, b in itertools.pairwise(xs)) > 5e-4
+    assert -0.5 < xs[0] < xs[-1] < 0.5
 
 
 def test_a_choice_shows_the_numbers_of_its_matrix() -> None:
@@ -192,6 +217,10 @@ REFUSED: dict[str, Callable[[], object]] = {
     "frame: no column": lambda: bars(FRAME, control="missing", **BARS, **PROSE),
     "frame: exactly one": lambda: bars(FRAME[:3], **BARS, **PROSE),
     "frame['right']": lambda: bars(FRAME.assign(right=np.nan), **BARS, **PROSE),
+    "frame: no column 'seed'": lambda: dots(FRAME, category="seed", value="right", x_title="x", y_title="y", **PROSE),
+    "frame['low']": lambda: dots(
+        FRAME.assign(low=np.inf), category="part", value="low", x_title="x", y_title="y", **PROSE
+    ),
     "low, high": lambda: bars(FRAME, low="low", **BARS, **PROSE),
     "name": lambda: heatmap(SHARES, **AXES, **PROSE | {"name": "Not A Name"}),
     "caption": lambda: heatmap(SHARES, **AXES, **PROSE | {"caption": " "}),

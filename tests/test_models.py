@@ -13,6 +13,8 @@ SHAPES = {
     "two heads": ModelSpec(n_layers=1, d_model=6, n_heads=2, d_head=3, d_mlp=5),
     "attention only": ModelSpec(n_layers=2, d_model=4, n_heads=1, d_head=4, d_mlp=None),
     "no normalisation": ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4, layer_norm=False),
+    "MLP only": ModelSpec(n_layers=2, d_model=4, n_heads=1, d_head=2, d_mlp=4, attention=False),
+    "tied": ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4, tied=True),
     "gelu": ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4, act_fn="gelu"),
 }
 shapes = pytest.mark.parametrize("spec", SHAPES.values(), ids=SHAPES)

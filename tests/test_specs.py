@@ -22,6 +22,22 @@ def test_two_specs_with_equal_fields_have_different_keys():
     assert key(Cat().described()) != key(Dog().described())
 
 
+def test_a_later_field_enters_the_description_only_where_it_is_used():
+    plain = ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4)
+    assert set(plain.described()) == {
+        "type",
+        "n_layers",
+        "d_model",
+        "n_heads",
+        "d_head",
+        "d_mlp",
+        "act_fn",
+        "layer_norm",
+    }
+    assert plain.model_copy(update={"tied": True}).described()["tied"] is True
+    assert plain.model_copy(update={"attention": False}).described()["attention"] is False
+
+
 def test_a_description_names_the_class_of_every_nested_spec():
     described = STUDIES["reversal-4d-2l"].spec(0).described()
     assert described["type"] == "RunSpec"

@@ -5,7 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinycircuits.tasks import ModularAddition, OrderedSplit, ReverseIncrement, ShuffledSplit
+from tinycircuits.tasks import (
+    IncrementInPlace,
+    ModularAddition,
+    OrderedSplit,
+    ReverseAddNeighbour,
+    ReverseIncrement,
+    ShuffledSplit,
+)
 
 tasks = st.builds(
     ReverseIncrement,
@@ -200,3 +207,30 @@ def test_digits_of_another_length_are_refused():
 def test_a_task_that_makes_no_sense_is_refused(field):
     with pytest.raises(ValueError, match=r"^ReverseIncrement: \w+: .* greater than or equal to"):
         ReverseIncrement(**field)
+
+
+@given(task_and_digits())
+def test_increment_in_place_leaves_out_the_reversal_only(case):
+    task, digits = case
+    in_place = IncrementInPlace(n_digits=task.n_digits, modulus=task.modulus, increment=task.increment)
+    assert torch.equal(in_place.solve(digits), task.solve(digits).flip(-1))
+
+
+@given(task_and_digits())
+def test_reverse_add_neighbour_adds_two_neighbours_and_reverses(case):
+    task, digits = case
+    n, modulus = task.n_digits, task.modulus
+    expected = [[(row[j] + row[(j + 1) % n]) % modulus for j in reversed(range(n))] for row in digits.tolist()]
+    assert ReverseAddNeighbour(n_digits=n, modulus=modulus).solve(digits).tolist() == expected
+
+
+@given(modulus=st.integers(1, 8).map(lambda half: 2 * half), shift=st.integers(0, 15))
+def test_no_sum_of_one_score_for_each_digit_can_add_them(modulus, shift):
+    """With two digits 0 or m/2, twice the answer is s and twice s + m/2; all four scores together favour neither."""
+    half = modulus // 2
+    table = {(a, b): (a + b) % modulus for a in (0, half) for b in (0, half)}
+    assert table[0, 0] == table[half, half] != table[0, half] == table[half, 0]
+    generator = torch.Generator().manual_seed(shift)
+    f, g = torch.randn(2, modulus, modulus, generator=generator)  # f[digit, answer], g[digit, answer]
+    margins = [(f[a] + g[b])[answer] - (f[a] + g[b])[(answer + half) % modulus] for (a, b), answer in table.items()]
+    assert float(sum(margins)) == pytest.approx(0, abs=1e-4), "so at least one margin is not positive"

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinycircuits.evaluation import count, free_running, teacher_forced
+from tinycircuits.evaluation import count, free_running, share_interval, teacher_forced
 from tinycircuits.models import ModelSpec, build
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
 from tinycircuits.training import EpochBatches, IndependentBatches, TrainSpec, resolve_device, train
@@ -159,3 +159,13 @@ def test_an_unusable_device_is_refused_before_any_work(device, said, monkeypatch
 def test_auto_takes_the_cpu_where_there_is_no_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device("auto").type == "cpu"
+
+
+def test_the_interval_of_a_share_holds_it_and_is_exact_at_the_ends():
+    assert share_interval(0, 20)[0] == 0
+    assert share_interval(0, 20)[1] == pytest.approx(1 - 0.025 ** (1 / 20))
+    assert share_interval(20, 20) == pytest.approx((0.025 ** (1 / 20), 1))
+    low, high = share_interval(30, 100)
+    assert low < 0.3 < high
+    with pytest.raises(ValueError, match="k"):
+        share_interval(3, 2)

@@ -1,9 +1,9 @@
-"""The command line: ``tinycircuits list | train | retrain | fit | verify | new-task``. It parses and calls only."""
+"""The command line: ``tinycircuits list | train | sweep | fit | retrain | verify | new-task``; parses and calls only."""
 
 import itertools
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -30,10 +30,10 @@ UntilSolved = Annotated[bool, typer.Option(help="Train seeds 0, 1, 2, ... until 
 
 @app.command(name="list")
 def list_studies() -> None:
-    """Show every study: key, state, size and the errors of its published model."""
+    """Show every study: key, state, size and the errors of its published model; and every sweep over seeds."""
     from tinycircuits import reports
 
-    typer.echo(reports.table_of_studies())
+    typer.echo(f"{reports.table_of_studies()}\n\n{reports.table_of_sweeps()}")
 
 
 @app.command()
@@ -46,6 +46,29 @@ def train(name: Name, *, seed: Seed = None, device: DeviceName = "cpu", until_so
         typer.echo(reports.summary(result))
         if result.errors().wrong_digits == 0:
             break
+
+
+SweepName = Annotated[str, typer.Argument(help="Name of a sweep; `tinycircuits list` shows them.")]
+Seeds = Annotated[str | None, typer.Option(help="Seeds such as 0..999; those of the table when left out.")]
+BackendName = Annotated[Literal["local", "dask"], typer.Option(help="Train here, or on the workers of a Dask cluster.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")]
+
+
+@app.command()
+def sweep(
+    name: SweepName,
+    *,
+    seeds: Seeds = None,
+    backend: BackendName = "local",
+    scheduler: Scheduler = None,
+    device: DeviceName = "cpu",
+) -> None:
+    """Train many seeds at once and store them in blocks; goes on from the last checkpoint after a Ctrl-C or a kill."""
+    from tinycircuits import reports, sweeps
+
+    wanted = reports.seed_range(seeds) if seeds is not None else None
+    result = sweeps.run_sweep(name, wanted, device=device, backend=backend, scheduler=scheduler, progress=True)
+    typer.echo(reports.sweep_summary(result))
 
 
 @app.command()

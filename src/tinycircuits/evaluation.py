@@ -84,3 +84,14 @@ def free_running(model: Model, task: Task, sequences: Int[Tensor, "batch n_ctx"]
             tokens = torch.cat([tokens, guess[:, None]], dim=1)
         wrong.append((task.answers(tokens) != task.answers(part)).long())
     return torch.cat(wrong)
+
+
+def share_interval(part: int, whole: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact (Clopper-Pearson) interval of a share of which ``part`` of ``whole`` was seen, both ends in 0..1.
+
+    Raises ``ValueError`` unless ``0 <= part <= whole`` and ``whole`` is positive.
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(part, whole).proportion_ci(confidence_level=confidence, method="exact")
+    return float(found.low), float(found.high)

@@ -1,18 +1,23 @@
 """What the command line prints: the table of studies, one run in a line, and the check of all stored results."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from tinycircuits.fits import FITS, Fit, Fitted, load_fit, measure_sae
 from tinycircuits.fitting import SaeSpec
 from tinycircuits.runs import Run, checkpoint_round, load, measure, results, retrain, stored_seeds
 from tinycircuits.store import CorruptResult, MissingResult, StoreError, key
-from tinycircuits.studies import STUDIES, Study, study
+from tinycircuits.studies import STUDIES, SWEEPS, Study, Sweep, study
+from tinycircuits.sweeps import SweepResult, load_sweep, stored_blocks
+from tinycircuits.sweeps import measure as measure_block
 
 Metrics = Mapping[tuple[str, int], dict[str, Any]]
 """The metrics of runs, by study and seed."""
@@ -26,10 +31,30 @@ FIT_TOLERANCE = 1e-4
 def table_of_studies() -> str:
     """Every study with key, state, size, errors of the published model, and the seeds that are stored."""
     header = ("study", "seed", "key", "state", "size", "wrong digits", "free-running", "smaller seeds that failed")
-    rows = [header, *(_row(chosen) for chosen in STUDIES.values())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    return _aligned([header, *(_row(chosen) for chosen in STUDIES.values())])
+
+
+def table_of_sweeps() -> str:
+    """Every sweep with its stored seeds, their size, and how many of them make no mistake on any input."""
+    header = ("sweep", "of", "seeds stored", "size", "without a mistake")
+    return _aligned([header, *(_sweep_row(chosen) for chosen in SWEEPS.values())])
+
+
+def seed_range(text: str) -> range:
+    """The seeds that ``0..999`` or ``7`` names, the last one included; raises ``ValueError`` for anything else."""
+    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    seeds = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
+    if not seeds:
+        raise ValueError(f"seeds must look like 0..999 or 7, got {text!r}")
+    return seeds
+
+
+def sweep_summary(result: SweepResult) -> str:
+    """One sweep in one line: seeds without a mistake, and the range of the others' wrong digits."""
+    wrong = (1 - result.accuracy) * result.n_digits
+    return (
+        f"{result.sweep.name}: {_of(int(result.solved.sum()), len(result.seeds))} seeds make no mistake on any input; "
+        f"wrong digits of {result.n_digits:,}: median {wrong.median():.0f}, largest {wrong.max():.0f}"
     )
 
 
@@ -45,14 +70,15 @@ def summary(run: Run) -> str:
 
 
 def verification(names: list[str] | None, *, progress: bool) -> tuple[list[str], bool]:
-    """One line for each stored result, and whether all are sound.
+    """One line for each stored result, and whether all are sound; ``names`` are studies, sweeps and fits.
 
     A result is sound when its checksums match, it was made by the present recipe of its study, and its model,
     evaluated again, makes exactly the stored errors and the stored losses within ``LOSS_TOLERANCE``; of a fit, when its
     sparsity and loss come out again within ``FIT_TOLERANCE``.
     """
-    studies, fitted = _chosen(names)
+    studies, sweeps, fitted = _chosen(names)
     jobs = [partial(_verified, each, folder) for each in studies for folder in results().folders(each.name)]
+    jobs += [partial(_verified_block, each, folder) for each in sweeps for folder in results().folders(each.name)]
     jobs += [partial(_verified_fit, each, folder) for each in fitted for folder in results().folders(each.name)]
     lines = [job() for job in tqdm(jobs, desc="verify", disable=not progress)]
     stored: list[Study | Fit] = [*studies, *fitted]
@@ -74,11 +100,51 @@ def summary_of_fit(fitted: Fitted) -> str:
     return f"{label}: {found}; {fitted.provenance['seconds']:.0f} s"
 
 
-def _chosen(names: list[str] | None) -> tuple[list[Study], list[Fit]]:
-    """The studies and the fits of these names; all without names; raises ``ValueError`` for an unknown one."""
+def _chosen(names: list[str] | None) -> tuple[list[Study], list[Sweep], list[Fit]]:
+    """The studies, sweeps and fits of these names; all without names; raises ``ValueError`` for an unknown one."""
     if names is None:
-        return list(STUDIES.values()), [each for each in FITS.values() if each.study in STUDIES]
-    return [study(name) for name in names if name not in FITS], [FITS[name] for name in names if name in FITS]
+        return list(STUDIES.values()), list(SWEEPS.values()), [each for each in FITS.values() if each.study in STUDIES]
+    studies = [study(name) for name in names if name not in FITS and name not in SWEEPS]
+    return studies, [SWEEPS[n] for n in names if n in SWEEPS], [FITS[n] for n in names if n in FITS]
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _sweep_row(chosen: Sweep) -> tuple[str, ...]:
+    blocks = stored_blocks(chosen)
+    size = sum(results().size(chosen.name, chosen.spec(block).described()) for block in blocks)
+    try:
+        solved = sum(int(load_sweep(chosen.name, block).solved.sum()) for block in blocks)
+    except CorruptResult:
+        return (chosen.name, chosen.title, "damaged", f"{size / 1024:.0f} kB", "-")
+    stored = sum(map(len, blocks))
+    of = _of(solved, stored) if blocks else "-"
+    return (chosen.name, chosen.title, _of(stored, chosen.n_seeds), f"{size / 1024:.0f} kB", of)
+
+
+def _verified_block(chosen: Sweep, folder: Path) -> str:
+    try:
+        stored = results().read(folder, remedy=f"tinycircuits sweep {chosen.name}")
+        block = range(first := int(stored.spec["first_seed"]), first + int(stored.spec["lanes"]))
+        if results().folder(chosen.name, chosen.spec(block).described()) != folder:
+            return f"STALE   {folder}: made by another recipe; delete it"
+    except StoreError as error:
+        return f"DAMAGED {error}"
+    now = measure_block(chosen, stored.tensors["weights"])
+    if differences := [name for name, value in now.items() if not _same(value, stored.tensors[name])]:
+        return f"DIFFERS {folder}: {', '.join(differences)}"
+    return f"ok      {chosen.name} seeds {block[0]}..{block[-1]}: {stored.metrics['seeds_without_a_mistake']} solved"
+
+
+def _same(now: Tensor, stored: Tensor) -> bool:
+    if stored.is_floating_point():
+        return torch.allclose(now, stored, rtol=LOSS_TOLERANCE, atol=1e-12)
+    return torch.equal(now, stored)
 
 
 def retrained(names: list[str], *, device: str, progress: bool) -> str:

@@ -204,7 +204,7 @@ def _columns(history: tuple[Round, ...]) -> Columns:
 
 
 def provenance(device: str, seconds: float) -> dict[str, Any]:
-    """Where, when and with what something was made in ``seconds``."""
+    """When, where, with what and in how many seconds a result was made on ``device``."""
     where = resolve_device(device)
     return {
         "commit": git_commit(),

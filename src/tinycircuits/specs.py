@@ -1,6 +1,6 @@
 """Specifications: frozen, validated descriptions of everything that changes a number."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -9,9 +9,12 @@ class Spec(BaseModel):
     """A frozen description whose fields, with its class name, say all that a result depends on.
 
     Unknown fields, wrong types and non-finite numbers are refused. What does not change a number
-    (device, progress bar, folder) is never a field. Raises ``ValueError`` in one line that names the field, what is
-    allowed and what was given.
+    (device, progress bar, folder) is never a field. A field that came later than stored results is named in ``LATER``:
+    it is described only where it differs from its default, so that the results made without it keep their keys.
+    Raises ``ValueError`` in one line that names the field, what is allowed and what was given.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -31,7 +34,11 @@ class Spec(BaseModel):
 
         The class names keep two specs with equal fields apart, so that they cannot share a stored result.
         """
-        fields = {name: _plain(getattr(self, name)) for name in type(self).model_fields}
+        fields = {
+            name: _plain(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if name not in self.LATER or getattr(self, name) != field.default
+        }
         return {"type": type(self).__name__, **fields}
 
 

@@ -183,7 +183,7 @@ def train(
         disable=None if progress else True,
     ) as bar:
         for index in range(len(history) - 1, n_rounds):
-            step = loop.play_round(index, _generator(seed, index))
+            step = loop.play_round(index, generator_of(seed, index))
             history.append(loop.measure(step))
             if on_round is not None:
                 on_round(loop.checkpoint(history))
@@ -243,22 +243,26 @@ class _Loop:
     def checkpoint(self, history: list[Round]) -> Checkpoint:
         """A copy of the present state, on the CPU."""
         tensors = {}
-        for name, parameter in self.module.named_parameters():
+        for name, parameter in self._trained():
             tensors[f"parameter/{name}"] = parameter.detach().cpu().clone()
             for moment in MOMENTS:
                 tensors[f"{moment}/{name}"] = self.optimizer.state[parameter][moment].cpu().clone()
         return Checkpoint(tensors, tuple(history))
 
+    def _trained(self) -> list[tuple[str, nn.Parameter]]:
+        return [(name, p) for name, p in self.module.named_parameters() if p.requires_grad]
+
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to ``checkpoint``."""
         with torch.no_grad():
-            for name, parameter in self.module.named_parameters():
+            for name, parameter in self._trained():
                 parameter.copy_(checkpoint.tensors[f"parameter/{name}"])
                 self.optimizer.state[parameter] = {
                     moment: checkpoint.tensors[f"{moment}/{name}"].to(parameter.device) for moment in MOMENTS
                 }
 
 
-def _generator(seed: int, index: int) -> torch.Generator:
+def generator_of(seed: int, index: int) -> torch.Generator:
+    """The source of the batches of round ``index`` of the run with this seed."""
     state = np.random.SeedSequence((seed, index)).generate_state(1)
     return torch.Generator().manual_seed(int(state[0]))

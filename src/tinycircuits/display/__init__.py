@@ -3,6 +3,7 @@
 from tinycircuits.display.bars import bars
 from tinycircuits.display.curves import line_panels, lines
 from tinycircuits.display.diagram import architecture
+from tinycircuits.display.dots import dots
 from tinycircuits.display.explorer import pair_explorer
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap, heatmaps, matrix_picker
@@ -15,6 +16,7 @@ __all__ = [
     "architecture",
     "bars",
     "count",
+    "dots",
     "heatmap",
     "heatmaps",
     "line_panels",

@@ -5,11 +5,14 @@ from tinycircuits.tasks.digits import DigitTask
 from tinycircuits.tasks.modular_addition import ModularAddition
 from tinycircuits.tasks.reverse_increment import ReverseIncrement
 from tinycircuits.tasks.splits import OrderedSplit, ShuffledSplit, Split, SplitIndices
+from tinycircuits.tasks.variants import IncrementInPlace, ReverseAddNeighbour
 
 __all__ = [
     "DigitTask",
+    "IncrementInPlace",
     "ModularAddition",
     "OrderedSplit",
+    "ReverseAddNeighbour",
     "ReverseIncrement",
     "ShuffledSplit",
     "Split",

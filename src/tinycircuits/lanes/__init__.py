@@ -1,0 +1,21 @@
+"""Many tiny models of one shape in one program: their weights in one stack, their training in one loop."""
+
+from tinycircuits.lanes.gradient import Gradient
+from tinycircuits.lanes.layout import Layout, initial_weights, layout, model_of
+from tinycircuits.lanes.scores import LaneErrors, score, wrong_answers
+from tinycircuits.lanes.training import CURVE_INPUTS, LaneCheckpoint, LaneHistory, train_lanes
+
+__all__ = [
+    "CURVE_INPUTS",
+    "Gradient",
+    "LaneCheckpoint",
+    "LaneErrors",
+    "LaneHistory",
+    "Layout",
+    "initial_weights",
+    "layout",
+    "model_of",
+    "score",
+    "train_lanes",
+    "wrong_answers",
+]

@@ -1,0 +1,27 @@
+"""Relatives of reverse and increment in the same format: one leaves out the reversal, one needs two digits at once."""
+
+from jaxtyping import Int
+from pydantic import Field
+from torch import Tensor
+
+from tinycircuits.tasks.digits import DigitTask
+
+
+class IncrementInPlace(DigitTask):
+    """``y_i = (x_i + increment) mod modulus``: the increment without the reversal. Source: ours."""
+
+    increment: int = Field(default=1, ge=0)
+
+    def _answers_to(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch digit"]:
+        return (digits + self.increment) % self.modulus
+
+
+class ReverseAddNeighbour(DigitTask):
+    """``y_i = (x_j + x_{j+1}) mod modulus`` with ``j = n-1-i``, the neighbour of the last digit being the first.
+
+    The two digits must be combined: no sum of one score for ``x_j`` and one for ``x_{j+1}`` has its maximum at the
+    answer on all inputs, for any even modulus. Source: ours.
+    """
+
+    def _answers_to(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch digit"]:
+        return ((digits + digits.roll(-1, -1)) % self.modulus).flip(-1)
