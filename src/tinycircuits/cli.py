@@ -1,4 +1,4 @@
-"""The command line: ``tinycircuits list | train | sweep | fit | retrain | verify | new-task``; parses and calls only."""
+"""The command line: ``list | train | sweep | fit | retrain | verify | new-task``. It parses and calls, nothing else."""
 
 import itertools
 import os
