@@ -16,7 +16,7 @@ from tinycircuits.fitting import ProbeSpec, SaeSpec, fit_probe, fit_sae
 from tinycircuits.interp import activations, part_named, stages
 from tinycircuits.interp.sae import SparseAutoencoder, quality
 from tinycircuits.models import build
-from tinycircuits.runs import load, provenance, results
+from tinycircuits.runs import checkpoints, load, provenance, results
 from tinycircuits.specs import Spec
 from tinycircuits.store import Stored
 from tinycircuits.studies import RunSpec, study
@@ -130,7 +130,7 @@ def fit(name: str, seed: int, *, progress: bool = False) -> Fitted:
     chosen = fit_named(name)
     spec = chosen.spec(seed).described()
     if not results().holds(name, spec) and os.environ.get("TINYCIRCUITS_FROZEN") != "1":
-        with results().locked(name, spec):
+        with checkpoints().locked(name, spec):
             if not results().holds(name, spec):
                 started = time.monotonic()
                 tensors, metrics = _make(chosen, seed, progress=progress)
