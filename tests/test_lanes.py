@@ -206,18 +206,16 @@ def test_without_a_compiler_training_goes_on_uncompiled_and_says_so_in_one_line(
 
 
 def compiled_equals_plain(name: str) -> None:
-    """Compiled training gives the uncompiled weights, with the same bits on two threads and beside other neighbours."""
+    """Compiled training gives the uncompiled weights to rounding, on one thread and on two, beside other neighbours."""
     spec = SHAPES[name]
+    matters = ~unstable(spec)
     plain, _ = train_lanes(TASK, spec, EPOCHS, seeds=range(8), compiled=False)
-    compiled = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        compiled.append(train_lanes(TASK, spec, EPOCHS, seeds=range(8))[0])
-    assert torch.equal(*compiled)
-    matters = ~unstable(spec)
-    torch.testing.assert_close(compiled[0][:, matters], plain[:, matters], rtol=1e-6, atol=1e-7)
+        compiled, _ = train_lanes(TASK, spec, EPOCHS, seeds=range(8))
+        torch.testing.assert_close(compiled[:, matters], plain[:, matters], rtol=1e-6, atol=1e-9)
     shifted, _ = train_lanes(TASK, spec, EPOCHS, seeds=range(4, 12))
-    assert torch.equal(shifted[:4], compiled[0][4:])
+    torch.testing.assert_close(shifted[:4, matters], compiled[4:, matters], rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.slow

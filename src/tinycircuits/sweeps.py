@@ -109,7 +109,8 @@ def run_sweep(
     """Train and store the blocks that are not stored yet, and return all of them.
 
     ``local`` trains here, one block after another, and goes on from checkpoints after a kill; ``dask`` hands blocks to
-    the workers of the cluster at ``scheduler`` and stores each as it comes back. Raises as ``load_sweep`` does, and
+    the workers of the cluster at ``scheduler`` and stores each as it comes back: the same bits on the same kind of
+    processor and number of threads. Raises as ``load_sweep`` does, and
     ``ValueError`` for an unusable device or backend.
     """
     chosen = sweep(name)

@@ -66,6 +66,7 @@ def train_lanes(
 
     ``compiled`` asks for ``torch.compile``; without a C++ compiler the loop runs uncompiled and says so in one line.
     ``on_round`` receives a checkpoint after each round; ``resume`` goes on from one, to the same end.
+    The number of threads, and for some shapes compiled or not, may change the last bit, which long training amplifies.
     Raises ``ValueError`` for an unusable device and when there are no seeds.
     """
     if not seeds:
