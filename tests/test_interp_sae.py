@@ -13,6 +13,7 @@ from tinycircuits.interp import Component, activations, components
 from tinycircuits.interp.fourier import fourier_basis, frequency_shares
 from tinycircuits.interp.sae import (
     SparseAutoencoder,
+    _quantile,
     both_signs,
     fourier_directions,
     latent_effects,
@@ -308,3 +309,9 @@ def test_interp_does_not_need_the_fits():
     above = {"tinycircuits.fits", "tinycircuits.fitting", "tinycircuits.training"}
     code = f"import sys, tinycircuits.interp.sae; assert not {above} & {{*sys.modules}}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.937, 1.0])
+def test_the_quantile_of_each_column_is_that_of_torch(share: float) -> None:
+    values = torch.randn(1001, 7, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(_quantile(values, share), torch.quantile(values, share, dim=0))

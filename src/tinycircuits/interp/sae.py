@@ -6,6 +6,7 @@ The dictionaries come from ``tinycircuits.fits``; this module only looks at them
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -202,7 +203,7 @@ def random_dictionary(states: Float[Tensor, "batch d_in"], *, width: int, l0: fl
     generator = torch.Generator().manual_seed(seed)
     mean = states.mean(0)
     W_enc = unit_directions((width, states.shape[1]), generator=generator, dtype=states.dtype).T
-    b_enc = -torch.quantile((states - mean) @ W_enc, 1 - l0 / width, dim=0)
+    b_enc = -_quantile((states - mean) @ W_enc, 1 - l0 / width)
     latents = torch.relu((states - mean) @ W_enc + b_enc)
     gram = (latents.T @ latents).double()
     gram += 1e-6 * gram.trace() / width * torch.eye(width, dtype=torch.float64)
@@ -318,6 +319,19 @@ class _Site:
         return logits, cross_entropy(logits, self.answers[at], reduction="none")
 
 
+def _rising(values: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch latent"]:
+    """Each column in rising order; numpy takes a tenth of the time that torch takes for it."""
+    return torch.from_numpy(np.sort(values.T.contiguous().numpy(), axis=1)).T
+
+
+def _quantile(values: Float[Tensor, "batch latent"], share: float) -> Float[Tensor, " latent"]:
+    """``torch.quantile`` of each column, which sorts as slowly as torch does."""
+    ordered = _rising(values)
+    place = torch.tensor(share, dtype=values.dtype) * (len(values) - 1)
+    below = int(place)
+    return torch.lerp(ordered[below], ordered[min(below + 1, len(values) - 1)], place - below)
+
+
 def _by_number(values: Tensor, numbers: Int[Tensor, " batch"], modulus: int) -> Tensor:
     """Sums over the inputs of each number."""
     return values.new_zeros(modulus, values.shape[1]).index_add_(0, numbers, values)
@@ -332,7 +346,7 @@ def one_number_f1(
     F1 = 2 hits / (inputs where the latent fires + inputs of the number).
     """
     cases = numbers.bincount(minlength=modulus)[:, None]
-    ordered = activity.sort(dim=0, descending=True).values
+    ordered = _rising(activity).flip(0)
     places = [round(times * len(activity) / modulus) for times in _TIMES]
     thresholds = [torch.zeros_like(activity[0]), *(ordered[place] for place in places if place < len(activity))]
     every, residues = [], []
@@ -350,7 +364,7 @@ def information(
     activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " batch"], *, modulus: int
 ) -> Float[Tensor, " latent"]:
     """``bits`` of ``Meanings``: I(number; level), from the joint distribution over all inputs."""
-    ordered, active = activity.sort(dim=0, descending=True).values, (activity > 0).sum(0)
+    ordered, active = _rising(activity).flip(0), (activity > 0).sum(0)
     level = (activity > 0).long()
     for share in (0.25, 0.5, 0.75):
         place = (share * active).long()[None].clamp_max(len(activity) - 1)
