@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,13 +12,12 @@ from typing import Any
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from tinycircuits.checkout import REPOSITORY, git_commit
 from tinycircuits.evaluation import Errors, count, free_running, teacher_forced
 from tinycircuits.models import build, parameter_count
 from tinycircuits.store import CorruptResult, Store, key
 from tinycircuits.studies import Study, study
 from tinycircuits.training import Checkpoint, Round, resolve_device, train
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 Columns = dict[str, list[int] | list[float]]
 
@@ -224,12 +222,3 @@ def processor() -> str:
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.processor() or platform.machine()
     return f"{name} ({torch.backends.cpu.get_cpu_capability()})"
-
-
-def git_commit() -> str:
-    """The commit that this code is, 12 digits, with ``-dirty`` when files differ from it; ``unknown`` without git."""
-    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from tinycircuits.runs import REPOSITORY
+from tinycircuits.checkout import REPOSITORY
 
 PART = "Your own tasks"
 _BACK_MATTER = "  - caption: Back matter\n"

@@ -157,7 +157,7 @@ def export(app: Sphinx, error: Exception | None) -> None:
         return
     cache, (url, branch) = cache_of(app.env), _repository(app)
     launchable = Path(app.outdir).parent / "notebooks"
-    for docname in sorted(inputs_of(app.env)):
+    for docname in sorted(_written(app) & set(inputs_of(app.env))):
         _, notebook = cache.merge_match_into_notebook(read(app.env, docname))
         shown = readable(notebook, _resolver(app.env, docname))
         write(Path(app.outdir, "notebooks", f"{docname}.ipynb"), _bytes(shown))
@@ -172,10 +172,19 @@ def _bytes(notebook: NotebookNode) -> bytes:
     return f"{text}\n".encode()
 
 
+def _written(app: Sphinx) -> set[str]:
+    """The pages that this build has written."""
+    if not hasattr(app, "tinycircuits_written"):
+        app.tinycircuits_written = set()
+    pages: set[str] = app.tinycircuits_written
+    return pages
+
+
 def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Offer the notebook and the print view of a chapter and, if the repository has an address, places to run it."""
     if doctree is None:
         return
+    _written(app).add(pagename)
     chapter = pagename in inputs_of(app.env)
     downloads = [_button("Print or save this page as PDF", "Print", "fas fa-print", javascript="window.print()")]
     if chapter:

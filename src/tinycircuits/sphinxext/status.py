@@ -15,9 +15,8 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tinycircuits.runs import git_commit, load, processor, stored_seeds
+from tinycircuits.checkout import git_commit
 from tinycircuits.sphinxext.chapters import cache_of, executed, inputs_of, read
-from tinycircuits.studies import STUDIES
 
 DISTRIBUTIONS = (
     "tinycircuits", "torch", "transformer-lens", "numpy", "scikit-learn", "matplotlib", "plotly", "jupyter-book",
@@ -30,6 +29,8 @@ Rows = tuple[Row, list[Row]]
 
 def versions(env: Any) -> Rows:
     """With what the book was built."""
+    from tinycircuits.runs import processor  # heavy, and a build without a change does without
+
     rows: list[Row] = [("date", _now()), ("commit", git_commit()), ("Python", platform.python_version())]
     rows += [("system", f"{platform.system()} {platform.machine()}"), ("processor", processor())]
     rows += [("cores", str(os.cpu_count()))]
@@ -57,6 +58,9 @@ def chapters(env: Any) -> Rows:
 
 def studies(env: Any) -> Rows:
     """Which seeds are stored, and where and when the published model of each study was trained."""
+    from tinycircuits.runs import load, stored_seeds
+    from tinycircuits.studies import STUDIES
+
     rows: list[Row] = []
     for study in STUDIES.values():
         run, seeds = load(study.name), stored_seeds(study.name)
