@@ -139,7 +139,7 @@ def test_single_precision_is_measured_in_double(house, monkeypatch):
 
 
 def test_studies_are_found_by_their_task():
-    assert list(studies.studies_of(ModularAddition)) == ["addition-113-3l", "addition-97-2l"]
+    assert set(studies.studies_of(ModularAddition)) == {"addition-113-3l", "addition-97-2l"}
     assert set(studies.studies_of(Task)) == set(STUDIES)
 
 

@@ -128,7 +128,7 @@ class Figure:
     def _saved(self, fmt: str, background: str, metadata: dict[str, None]) -> bytes:
         buffer = io.BytesIO()
         with print_style(salt=self.name):
-            self.mpl_fig.savefig(buffer, format=fmt, facecolor=background, metadata=metadata)
+            self.mpl_fig.savefig(buffer, format=fmt, facecolor=background, metadata=metadata, dpi=300)
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -18,6 +18,8 @@ from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes
 from tinycircuits.display.theme import PAGE_WIDTH, colour_map, on_colour, plotly_layout, plotly_scale, print_style
 
 Scale = Literal["share", "signed"]
+_DRAWN = 2_000
+"""Cells that print draws as shapes; a matrix of more is a picture, a hundredth of the size."""
 _LARGEST_LABELLED = 64
 _CELL = 44.0
 _BAR = 100
@@ -269,7 +271,8 @@ def _cells(axes: Axes, grid: _Grid, values: Array) -> Any:
         "edgecolors": "white",
         "linewidth": 0.4,
     }
-    mesh = axes.pcolormesh(np.arange(-0.5, values.shape[1]), np.arange(-0.5, values.shape[0]), values, **style)
+    edges = np.arange(-0.5, values.shape[1]), np.arange(-0.5, values.shape[0])
+    mesh = axes.pcolormesh(*edges, values, rasterized=values.size > _DRAWN, **style)
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -64,7 +64,7 @@ class TablePlugin:
 def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) -> str:
     """Return LaTeX columns: as wide as their cells where all fit beside each other, else broken at a fair width.
 
-    Short cells are never broken; headings are, between words.
+    Short cells are broken only where nothing else helps; headings are, between words.
     """
     bodies = [[_shown_length(row[i]) for row in rows] for i in range(len(columns))]
     headings = [[_shown_length(word) for word in name.split()] for name in columns]
@@ -72,6 +72,9 @@ def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) 
     if sum(natural) + _GAP * len(columns) <= _LINE:
         return "".join("r" if right else "l" for right in numeric)
     least = [max([*words, *(n for n in body if n <= _SHORT)]) for body, words in zip(bodies, headings, strict=True)]
+    if sum(least) + _GAP * len(columns) > _LINE:  # then short cells are broken as well, between words
+        pieces = [[_shown_length(word) for row in rows for word in row[i].split(" ")] for i in range(len(columns))]
+        least = [max([*words, *each]) for each, words in zip(pieces, headings, strict=True)]
     wish = [max(few, *body) for few, body in zip(least, bodies, strict=True)]
     room = max(_LINE - _GAP * len(columns) - sum(least), 0)
     share = min(1.0, room / max(sum(wish) - sum(least), 1))
