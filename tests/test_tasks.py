@@ -10,6 +10,7 @@ from tinycircuits.tasks import (
     ModularAddition,
     OrderedSplit,
     ReverseAddNeighbour,
+    ShuffledAnswers,
     ReverseIncrement,
     ShuffledSplit,
 )
@@ -234,3 +235,12 @@ def test_no_sum_of_one_score_for_each_digit_can_add_them(modulus, shift):
     f, g = torch.randn(2, modulus, modulus, generator=generator)  # f[digit, answer], g[digit, answer]
     margins = [(f[a] + g[b])[answer] - (f[a] + g[b])[(answer + half) % modulus] for (a, b), answer in table.items()]
     assert float(sum(margins)) == pytest.approx(0, abs=1e-4), "so at least one margin is not positive"
+
+
+def test_shuffled_answers_are_the_answers_of_the_task_itself_at_other_inputs():
+    shuffled, plain = ShuffledAnswers(n_digits=4, seed=0), ReverseIncrement(n_digits=4)
+    answers = [task.answers(task.sequences()).tolist() for task in (shuffled, plain)]
+    assert sorted(answers[0]) == sorted(answers[1])
+    assert sum(map(list.__eq__, *answers)) <= 5
+    some = shuffled.sequences()[7:9]
+    assert shuffled.solve(some[:, 1:5]).tolist() == shuffled.answers(some).tolist()
