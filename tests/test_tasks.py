@@ -10,8 +10,8 @@ from tinycircuits.tasks import (
     ModularAddition,
     OrderedSplit,
     ReverseAddNeighbour,
-    ShuffledAnswers,
     ReverseIncrement,
+    ShuffledAnswers,
     ShuffledSplit,
 )
 
