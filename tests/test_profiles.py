@@ -38,14 +38,14 @@ def test_every_profile_is_stored_and_has_a_row_for_each_seed():
 def test_an_unknown_number_and_an_unknown_kind_are_named():
     with pytest.raises(KeyError, match=r"'attention.wieght' was not measured; there are .*attention.weight"):
         profile("C", "published")["attention.wieght"]
-    with pytest.raises(ValueError, match="kind must be one of trained, .* for article C, got 'best'"):
-        blocks("C", "best")
+    with pytest.raises(ValueError, match=r"kind must be one of trained, .* for article D, got 'shuffled answers'"):
+        blocks("D", "shuffled answers")
 
 
 def test_an_unknown_part_and_another_task_are_refused():
     run = load("reversal-4d-2l")
     split = run.study.train.split.indices(256)
-    with pytest.raises(ValueError, match="parts must be among errors, .*, got heads"):
+    with pytest.raises(ValueError, match=r"parts must be among errors, .*, got heads"):
         digit_profile(run.model, run.study.task, split, ("errors", "heads"))
     with pytest.raises(ValueError, match="task must be a ReverseIncrement, got ModularAddition"):
         digit_profile(run.model, ModularAddition(modulus=5, plus_sign=False), split)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from typing import Literal
 
@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.claims.digits import PARTS, digit_profile
-from tinycircuits.models import ModelSpec, build
+from tinycircuits.models import Dtype, ModelSpec, build
 from tinycircuits.runs import checkpoints, load, provenance, results
 from tinycircuits.specs import Spec
 from tinycircuits.studies import RunSpec, SweepSpec, study, sweep
@@ -29,7 +29,8 @@ Measure = Callable[[TransformerBridge, Task, SplitIndices, tuple[str, ...]], Num
 
 NAME = "profiles"
 """Under which profiles lie in the store."""
-N_UNTRAINED = 10
+N_CONTROLS = 5
+"""Models of each control."""
 
 
 class Untrained(Spec):
@@ -55,7 +56,8 @@ class ProfileSpec(Spec):
 class Source:
     """One row of the table: whose models speak for an article, and what is measured on them.
 
-    The trained seeds are the first ``n_seeds`` of a sweep, or all seeds of the study where there is none.
+    The trained seeds are the first ``n_seeds`` of a sweep, or all seeds of the study where there is none; of them and
+    of the controls only ``many_parts`` are measured, and in ``dtype``.
     """
 
     study: str
@@ -64,7 +66,8 @@ class Source:
     trained: str | None = None
     n_seeds: int = 0
     shuffled: str | None = None
-    trained_parts: tuple[str, ...] = field(default=())
+    many_parts: tuple[str, ...] = PARTS
+    dtype: Dtype = "float64"
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -80,7 +83,8 @@ SOURCES = {
         trained="seeds-a",
         n_seeds=100,
         shuffled="shuffled-a",
-        trained_parts=("errors", "attention", "cosines", "ablation"),
+        many_parts=("errors", "attention", "cosines", "ablation"),
+        dtype="float32",
     ),
     "B": Source(
         "reversal-8d-1l",
@@ -89,7 +93,8 @@ SOURCES = {
         trained="seeds-b",
         n_seeds=100,
         shuffled="shuffled-b",
-        trained_parts=("errors", "attention", "ablation", "read-out", "interchange"),
+        many_parts=("errors", "attention", "ablation", "read-out", "interchange"),
+        dtype="float32",
     ),
     "C": Source(
         "reversal-4d-2l",
@@ -98,10 +103,9 @@ SOURCES = {
         trained="seeds-c-ordered",
         n_seeds=1_000,
         shuffled="shuffled-c",
-        trained_parts=PARTS,
     ),
 }
-"""Article by article. Measuring a long task takes seconds a seed, so its many seeds get what a claim asks for."""
+"""By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""
 
 
 @dataclass(frozen=True)
@@ -189,10 +193,10 @@ def blocks(article: str, kind: Kind) -> list[Block]:
     label = f"article {article}, {kind}"
     chosen = study(source.study)
     if kind == "untrained":
-        of = Untrained(task=chosen.task, model=chosen.model, n_seeds=N_UNTRAINED)
-        spec = ProfileSpec(of=of, parts=source.parts)
-        fresh = partial(build, chosen.model, chosen.task, dtype=chosen.train.dtype)
-        return [Block(source, spec, range(N_UNTRAINED), label, lambda seed: fresh(seed=seed))]
+        of = Untrained(task=chosen.task, model=chosen.model, n_seeds=N_CONTROLS)
+        spec = ProfileSpec(of=of, parts=source.many_parts)
+        fresh = partial(build, chosen.model, chosen.task, dtype=source.dtype)
+        return [Block(source, spec, range(N_CONTROLS), label, lambda seed: fresh(seed=seed))]
     if kind == "published" or (kind == "trained" and source.trained is None):
         seeds = range(chosen.published_seed, chosen.published_seed + 1) if kind == "published" else chosen.seeds
         return [
@@ -205,16 +209,15 @@ def blocks(article: str, kind: Kind) -> list[Block]:
             )
             for seed in seeds
         ]
-    name, parts = (source.trained, source.trained_parts) if kind == "trained" else (source.shuffled, source.parts)
+    name, n_seeds = (source.trained, source.n_seeds) if kind == "trained" else (source.shuffled, N_CONTROLS)
     assert name is not None
-    n_seeds = source.n_seeds if kind == "trained" else sweep(name).n_seeds
     return [
         Block(
             source,
-            ProfileSpec(of=sweep(name).spec(block), parts=parts),
+            ProfileSpec(of=sweep(name).spec(block), parts=source.many_parts),
             block,
             f"{label} seeds {block[0]}..{block[-1]}",
-            lambda seed, block=block: _of_sweep(name, block).model(seed),  # type: ignore[misc]
+            lambda seed, block=block: _of_sweep(name, block).model(seed, source.dtype),  # type: ignore[misc]
         )
         for block in sweep(name).blocks(range(n_seeds))
     ]
