@@ -82,18 +82,12 @@ def fit(name: FitName, *, seed: FitSeed = None) -> None:
 
 ClaimId = Annotated[str | None, typer.Option("--id", help="One claim with its evidence; a wrong id lists them all.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The findings as JSON.")]
-Check = Annotated[
-    bool, typer.Option("--check", help="Exit 1 if a stored verdict no longer follows from the results.")
-]
-Measure = Annotated[
-    bool, typer.Option("--measure", help="First measure what is not stored; goes on where it stopped.")
-]
+Check = Annotated[bool, typer.Option("--check", help="Exit 1 if a stored verdict no longer follows from the results.")]
+Measure = Annotated[bool, typer.Option("--measure", help="First measure what is not stored; goes on where it stopped.")]
 
 
 @app.command()
-def claims(
-    *, name: ClaimId = None, as_json: AsJson = False, check: Check = False, measure: Measure = False
-) -> None:
+def claims(*, name: ClaimId = None, as_json: AsJson = False, check: Check = False, measure: Measure = False) -> None:
     """Show every statement with its verdict, or one with its evidence; nothing is trained."""
     from tinycircuits.claims import ledger, profiles, report
 

@@ -2,8 +2,10 @@
 
 from functools import cache
 
+import torch
+
 from tinycircuits.claims import own, reversal
-from tinycircuits.claims.measures import MEASURES, Measure
+from tinycircuits.claims.measures import MEASURES, Measure, register
 from tinycircuits.claims.statements import Claim, claim, claims
 from tinycircuits.claims.verdicts import Control, Finding, Observed, Spread, judge
 from tinycircuits.evaluation import share_interval
@@ -47,6 +49,11 @@ def findings(source: str | None = None) -> list[Finding]:
     return [finding(one.id) for one in claims().values() if source in (None, one.source)]
 
 
+def of_articles() -> list[Finding]:
+    """What was found about the articles' statements."""
+    return [found for found in findings() if found.claim.source != "book"]
+
+
 def contradicted(names: list[str] | None = None) -> list[str]:
     """One line for each claim, or each of these, whose stored verdict no longer follows from the results."""
     return [
@@ -68,3 +75,32 @@ def _controls(stated: Claim, measure: Measure) -> list[Control]:
         met = seen.met.tolist()
         found.append(Control(name, sum(met), len(met), _spreads(seen), judge(stated.judged, met)))
     return found
+
+
+def _standing() -> list[Finding]:
+    return [found for found in of_articles() if found.verdict == "holds"]
+
+
+def _fallen() -> list[Finding]:
+    return [found for found in of_articles() if found.verdict != "holds"]
+
+
+def _chapters_before() -> list[Finding]:
+    """Our own claims but for the two about the ledger itself."""
+    return [finding(one.id) for one in claims().values() if one.source == "book" and one.id not in ("held", "story")]
+
+
+def fewer_than_half_hold(of: list[Finding]) -> Observed:
+    """Fewer than half of the statements hold."""
+    share = sum(found.verdict == "holds" for found in of) / len(of)
+    return Observed(torch.tensor([share < 0.5]), {"share that holds": torch.tensor([share])})
+
+
+def every_one_is_caught(of: list[Finding]) -> Observed:
+    """The ledger names for each statement the kind of mistake whose check would have caught it."""
+    caught = sum(found.claim.kind is not None for found in of) / len(of)
+    return Observed(torch.tensor([caught == 1]), {"share with a check": torch.tensor([caught])})
+
+
+register("held", Measure(fewer_than_half_hold, of_articles, {"our own statements": _chapters_before}))
+register("story", Measure(every_one_is_caught, _fallen, {"statements that hold": _standing}))

@@ -3,6 +3,7 @@
 import json
 import math
 import textwrap
+from collections import defaultdict
 from typing import Any
 
 from tinycircuits.claims.ledger import finding, findings
@@ -39,6 +40,14 @@ def tally(chosen: list[Finding]) -> dict[str, int]:
     return {verdict: sum(found.verdict == verdict for found in chosen) for verdict in verdicts}
 
 
+def by_kind(chosen: list[Finding]) -> dict[str | None, list[Finding]]:
+    """These findings by the kind of mistake that the ledger names, in order; a kind that is not there is empty."""
+    kinds: dict[str | None, list[Finding]] = defaultdict(list)
+    for found in chosen:
+        kinds[found.claim.kind].append(found)
+    return kinds
+
+
 def seeds(found: Finding) -> str:
     """``12 of 97``: models that meet the rule, of those that are judged."""
     return f"{found.met:,} of {found.judged:,}"
@@ -66,6 +75,21 @@ def entry(name: str) -> str:
         lines += _wrapped("published", "meets the rule" if found.published_met else "does not meet the rule")
     lines += _wrapped("controls", controls(found)) + _wrapped("why", said.why)
     return "\n".join([*lines, "", *_numbers(found)])
+
+
+def evidence(found: Finding) -> str:
+    """What came out, in one sentence or two, for prose."""
+    name, spread = found.observed
+    low, high = found.interval
+    parts = [f"{seeds(found)} meet the rule" if found.judged > 1 else f"the rule is {'' if found.met else 'not '}met"]
+    if found.judged > 1:
+        parts.append(f" (95 % interval of the share: {low:.2f} to {high:.2f})")
+    middle = f"median {_short(spread.median)}, " if found.judged > 1 else f"{_short(spread.median)} "
+    parts.append(f"; {name}: {middle}")
+    parts.append(f"nine tenths between {_short(spread.low)} and {_short(spread.high)}" if found.judged > 1 else "")
+    shown = f", published model {_short(found.published[name])}" if found.published and found.judged > 1 else ""
+    held = "; ".join(f"{each.name} {_short(each.values[name].median)}" for each in found.controls)
+    return "".join(parts).rstrip() + f"{shown}. Control: {held}; the rule is met by {controls(found)}."
 
 
 def as_json(name: str | None = None) -> str:
