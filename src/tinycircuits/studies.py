@@ -246,7 +246,7 @@ def _controls() -> Iterator[Sweep]:
         task = ShuffledAnswers(n_digits=n_digits, seed=0)
         recipe = study_.train.model_copy(update={"dtype": "float32"})
         name = f"shuffled-{study_.article.lower()}"
-        yield Sweep(name, f"{study_.article}, answers shuffled", task, study_.model, recipe, 10, 10)
+        yield Sweep(name, f"{study_.article}, answers shuffled", task, study_.model, recipe, 5, 5)
 
 
 def _parts() -> Iterator[Sweep]:

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.lanes import CURVE_INPUTS, LaneCheckpoint, LaneHistory, model_of, score, train_lanes
+from tinycircuits.models import Dtype
 from tinycircuits.runs import checkpoints, provenance, results
 from tinycircuits.store import Store
 from tinycircuits.studies import Sweep, sweep
@@ -71,12 +72,12 @@ class SweepResult:
         wrong = self.history.train_wrong_digits if part == "train" else self.history.holdout_wrong_digits
         return 1 - wrong.double() / (looked_at * self.sweep.task.n_answers)
 
-    def model(self, seed: int) -> TransformerBridge:
-        """The TransformerLens model of one seed, in float64; raises ``ValueError`` for a seed that is not there."""
+    def model(self, seed: int, dtype: Dtype = "float64") -> TransformerBridge:
+        """The TransformerLens model of one seed; raises ``ValueError`` for a seed that is not there."""
         at = (self.seeds == seed).nonzero()
         if not len(at):
             raise ValueError(f"seed {seed} is not among the {len(self.seeds)} stored ones")
-        return model_of(self.sweep.model, self.sweep.task, self.weights[int(at[0])], dtype="float64")
+        return model_of(self.sweep.model, self.sweep.task, self.weights[int(at[0])], dtype=dtype)
 
 
 def load_sweep(name: str, seeds: range | None = None) -> SweepResult:

@@ -1,0 +1,67 @@
+"""The ledger: every claim with what was found about it."""
+
+from functools import cache
+
+from tinycircuits.claims import reversal as _reversal  # noqa: F401  (enters its measures)
+from tinycircuits.claims.measures import MEASURES, Measure
+from tinycircuits.claims.statements import Claim, claim, claims
+from tinycircuits.claims.verdicts import Control, Finding, Observed, Spread, judge
+from tinycircuits.evaluation import share_interval
+
+
+@cache
+def finding(name: str) -> Finding:
+    """Measure and judge one claim, from stored results; nothing is trained.
+
+    Raises ``ValueError`` that lists the known ids; ``MissingResult`` and ``CorruptResult`` name what mends them.
+    """
+    stated, measure = claim(name), MEASURES[name]
+    view = measure.models()
+    seen = measure.see(view)
+    n_seeds = len(seen.met)
+    if measure.counted is not None:
+        counted = measure.counted(view)
+        seen = Observed(seen.met[counted], {key: value[counted] for key, value in seen.values.items()})
+    met = seen.met.tolist()
+    shown = measure.see(measure.published()) if measure.published else None
+    return Finding(
+        claim=stated,
+        verdict=judge(stated.judged, met),
+        met=sum(met),
+        judged=len(met),
+        n_seeds=n_seeds,
+        interval=share_interval(sum(met), len(met)) if met else (0.0, 1.0),
+        values=_spreads(seen),
+        published={key: float(value[0]) for key, value in shown.values.items()} if shown else None,
+        published_met=bool(shown.met[0]) if shown else None,
+        controls=tuple(_controls(stated, measure)),
+        rows=seen,
+    )
+
+
+def findings(source: str | None = None) -> list[Finding]:
+    """What was found about every claim, or about those of one source, in the order of the file."""
+    return [finding(one.id) for one in claims().values() if source in (None, one.source)]
+
+
+def contradicted() -> list[str]:
+    """One line for each claim whose stored verdict no longer follows from the results."""
+    return [
+        f"{found.claim.id}: stored {found.claim.verdict!r}, measured {found.verdict!r} ({found.met} of {found.judged})"
+        for found in findings()
+        if found.verdict != found.claim.verdict
+    ]
+
+
+def _spreads(seen: Observed) -> dict[str, Spread]:
+    return {name: Spread.of(value) for name, value in seen.values.items()}
+
+
+def _controls(stated: Claim, measure: Measure) -> list[Control]:
+    """The same rule on each control; every model counts, none of them solves the task."""
+    found = []
+    for name, view in measure.controls.items():
+        seen = measure.see(view())
+        met = seen.met.tolist()
+        found.append(Control(name, sum(met), len(met), _spreads(seen), judge(stated.judged, met)))
+    return found
