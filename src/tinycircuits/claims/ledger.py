@@ -2,11 +2,14 @@
 
 from functools import cache
 
-from tinycircuits.claims import reversal as _reversal  # noqa: F401  (enters its measures)
+from tinycircuits.claims import addition, reversal
 from tinycircuits.claims.measures import MEASURES, Measure
 from tinycircuits.claims.statements import Claim, claim, claims
 from tinycircuits.claims.verdicts import Control, Finding, Observed, Spread, judge
 from tinycircuits.evaluation import share_interval
+
+ROOMS = (addition, reversal)
+"""The modules that enter the measuring functions."""
 
 
 @cache
