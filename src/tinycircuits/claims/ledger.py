@@ -2,13 +2,13 @@
 
 from functools import cache
 
-from tinycircuits.claims import addition, reversal
+from tinycircuits.claims import addition, own, reversal
 from tinycircuits.claims.measures import MEASURES, Measure
 from tinycircuits.claims.statements import Claim, claim, claims
 from tinycircuits.claims.verdicts import Control, Finding, Observed, Spread, judge
 from tinycircuits.evaluation import share_interval
 
-ROOMS = (addition, reversal)
+ROOMS = (reversal, addition, own)
 """The modules that enter the measuring functions."""
 
 
@@ -47,11 +47,11 @@ def findings(source: str | None = None) -> list[Finding]:
     return [finding(one.id) for one in claims().values() if source in (None, one.source)]
 
 
-def contradicted() -> list[str]:
-    """One line for each claim whose stored verdict no longer follows from the results."""
+def contradicted(names: list[str] | None = None) -> list[str]:
+    """One line for each claim, or each of these, whose stored verdict no longer follows from the results."""
     return [
         f"{found.claim.id}: stored {found.claim.verdict!r}, measured {found.verdict!r} ({found.met} of {found.judged})"
-        for found in findings()
+        for found in map(finding, names or claims())
         if found.verdict != found.claim.verdict
     ]
 

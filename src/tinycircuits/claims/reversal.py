@@ -22,6 +22,10 @@ def _within(values: Tensor, low: float, high: float) -> Bool[Tensor, " seed"]:
     return (values >= low) & (values <= high)
 
 
+def _share(of_seeds: Bool[Tensor, " seed"]) -> Tensor:
+    return of_seeds.double().mean()[None]
+
+
 @of_models("A1", "A", every_seed=True)
 @of_models("B1", "B", every_seed=True)
 def no_mistake_on_the_holdout(of: Profile) -> Observed:
@@ -106,7 +110,7 @@ ONE_PART_ONLY = (*(f"attention-{d}{raw}" for d in (4, 8, 16) for raw in ("", "-r
 def no_part_suffices_alone(of: Trials) -> Observed:
     """At least one wrong digit in every seed of every model that has only attention or only MLPs."""
     wrong = {name: of.wrong(name) for name in ONE_PART_ONLY}
-    solved = {f"{name}: 1 if solved": (each == 0).double() for name, each in wrong.items()}
+    solved = {f"share of seeds solved, {name}": _share(each == 0) for name, each in wrong.items()}
     together = torch.cat(list(wrong.values()))
     return Observed(together > 0, {"wrong digits": together, **solved})
 
@@ -220,8 +224,8 @@ def solved_in_many_runs(of: Trials) -> Observed:
     wrong = of.wrong("seeds-c-ordered")
     values = {
         "wrong digits": wrong,
-        "1 if faultless at any point": of.ever("seeds-c-ordered"),
-        "shuffled split: 1 if solved": (of.wrong("seeds-c-shuffled") == 0).double(),
+        "share of seeds faultless at any point": _share(of.ever("seeds-c-ordered")),
+        "share of seeds solved, shuffled split": _share(of.wrong("seeds-c-shuffled") == 0),
     }
     return Observed(wrong == 0, values)
 

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from tinycircuits.studies import study
 from tinycircuits.sweeps import SweepResult, load_sweep
 from tinycircuits.tasks import Split
+
+Part = Literal["train", "holdout"]
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,20 @@ class Trials:
         """Share of right digits over all inputs, 0 .. 1."""
         return 1 - self.wrong(name).double() / self.results[name].n_digits
 
+    def wrong_share(self, name: str, part: Part) -> Float[Tensor, " seed"]:
+        """Share of wrong digits on the training set or the holdout."""
+        return 1 - self.results[name].course(part)[:, -1 if self.trained else 0]
+
     def held_out(self, name: str, step: int) -> Float[Tensor, " seed"]:
         """Share of right held-out digits at the point of the course nearest to ``step``."""
         found = self.results[name]
         nearest = int((found.history.step - (step if self.trained else 0)).abs().argmin())
         return found.course("holdout")[:, nearest]
 
-    def ever(self, name: str) -> Float[Tensor, " seed"]:
-        """1 where a model makes no mistake at any point of its course, else 0."""
+    def ever(self, name: str) -> Bool[Tensor, " seed"]:
+        """Which models make no mistake at some point of their course."""
         points = self.results[name].faultless
-        return (points if self.trained else points[:, :1]).any(1).double()
+        return (points if self.trained else points[:, :1]).any(1)
 
 
 @cache
