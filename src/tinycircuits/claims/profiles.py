@@ -14,6 +14,10 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.claims.digits import PARTS, digit_profile
+from tinycircuits.claims.pairs import PARTS as PAIR_PARTS
+from tinycircuits.claims.pairs import latent_profile, pair_profile
+from tinycircuits.fits import FitSpec, fit_named, fitted_on, load_fit
+from tinycircuits.interp.sae import SparseAutoencoder, random_dictionary
 from tinycircuits.models import Dtype, ModelSpec, build
 from tinycircuits.runs import checkpoints, load, provenance, results
 from tinycircuits.specs import Spec
@@ -21,8 +25,8 @@ from tinycircuits.studies import RunSpec, SweepSpec, study, sweep
 from tinycircuits.sweeps import SweepResult, load_sweep
 from tinycircuits.tasks import SplitIndices, Task
 
-Kind = Literal["trained", "published", "untrained", "shuffled answers"]
-"""Whose numbers they are: those of many seeds, of the model that the book shows, of the two controls."""
+Kind = Literal["trained", "published", "untrained", "shuffled answers", "random encoder"]
+"""Whose numbers they are: those of many seeds, of the model that the book shows, of the controls."""
 
 Numbers = dict[str, Tensor]
 Measure = Callable[[TransformerBridge, Task, SplitIndices, tuple[str, ...]], Numbers]
@@ -41,13 +45,20 @@ class Untrained(Spec):
     n_seeds: int = Field(ge=1)
 
 
+class RandomEncoders(Spec):
+    """Dictionaries with a random encoder, as sparse as the fits of this description; seeds ``0 .. n_seeds - 1``."""
+
+    like: FitSpec
+    n_seeds: int = Field(ge=1)
+
+
 class ProfileSpec(Spec):
     """All that one stored profile depends on: the models, and what is measured on them.
 
     ``recipe`` is raised by hand whenever a change of the analyses changes a number.
     """
 
-    of: RunSpec | SweepSpec | Untrained
+    of: RunSpec | SweepSpec | Untrained | FitSpec | RandomEncoders
     parts: tuple[str, ...]
     recipe: int = 1
 
@@ -57,7 +68,8 @@ class Source:
     """One row of the table: whose models speak for an article, and what is measured on them.
 
     The trained seeds are the first ``n_seeds`` of a sweep, or all seeds of the study where there is none; of them and
-    of the controls only ``many_parts`` are measured, and in ``dtype``.
+    of the controls only ``many_parts`` are measured, and in ``dtype``. Where ``fit`` is named, dictionaries that are
+    fitted on the study's published model take the place of models.
     """
 
     study: str
@@ -68,10 +80,13 @@ class Source:
     shuffled: str | None = None
     many_parts: tuple[str, ...] = PARTS
     dtype: Dtype = "float64"
+    fit: str | None = None
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of models that there are."""
+        if self.fit is not None:
+            return ("trained", "random encoder")
         return ("trained", "published", "untrained", *(("shuffled answers",) if self.shuffled else ()))
 
 
@@ -104,6 +119,9 @@ SOURCES = {
         n_seeds=1_000,
         shuffled="shuffled-c",
     ),
+    "D": Source("addition-113-3l", pair_profile, PAIR_PARTS, many_parts=PAIR_PARTS, dtype="float32"),
+    "E": Source("addition-97-2l", pair_profile, PAIR_PARTS, many_parts=PAIR_PARTS, dtype="float32"),
+    "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""
 
@@ -132,11 +150,11 @@ class Profile:
 class Block:
     """Models whose profile is stored as one result."""
 
-    source: Source
     spec: ProfileSpec
     seeds: range
     label: str
-    model: Callable[[int], TransformerBridge]
+    row: Callable[[int], Numbers]
+    """Measures the model of one seed."""
 
     @property
     def stored(self) -> bool:
@@ -149,10 +167,8 @@ class Block:
 
     def measure(self, *, progress: bool = False) -> Numbers:
         """The numbers, measured on the models; nothing is stored."""
-        chosen = study(self.source.study)
-        split = chosen.train.split.indices(len(chosen.task.sequences()))
         seeds = tqdm(self.seeds, desc=self.label, unit="seed", disable=None if progress else True)
-        rows = [self.source.measure(self.model(seed), chosen.task, split, self.spec.parts) for seed in seeds]
+        rows = [self.row(seed) for seed in seeds]
         return {name: torch.stack([row[name] for row in rows]).contiguous() for name in rows[0]}
 
     def measure_and_store(self, *, progress: bool = False) -> None:
@@ -191,17 +207,25 @@ def blocks(article: str, kind: Kind) -> list[Block]:
     if kind not in source.kinds:
         raise ValueError(f"kind must be one of {', '.join(source.kinds)} for article {article}, got {kind!r}")
     label = f"article {article}, {kind}"
+    return _of_fits(source, kind, label) if source.fit is not None else _of_models(source, kind, label)
+
+
+def _of_models(source: Source, kind: Kind, label: str) -> list[Block]:
     chosen = study(source.study)
+
+    def block(spec: ProfileSpec, seeds: range, label: str, model: Callable[[int], TransformerBridge]) -> Block:
+        split = chosen.train.split.indices(len(chosen.task.sequences()))
+        return Block(spec, seeds, label, lambda seed: source.measure(model(seed), chosen.task, split, spec.parts))
+
     if kind == "untrained":
         of = Untrained(task=chosen.task, model=chosen.model, n_seeds=N_CONTROLS)
-        spec = ProfileSpec(of=of, parts=source.many_parts)
         fresh = partial(build, chosen.model, chosen.task, dtype=source.dtype)
-        return [Block(source, spec, range(N_CONTROLS), label, lambda seed: fresh(seed=seed))]
+        spec = ProfileSpec(of=of, parts=source.many_parts)
+        return [block(spec, range(N_CONTROLS), label, lambda seed: fresh(seed=seed))]
     if kind == "published" or (kind == "trained" and source.trained is None):
         seeds = range(chosen.published_seed, chosen.published_seed + 1) if kind == "published" else chosen.seeds
         return [
-            Block(
-                source,
+            block(
                 ProfileSpec(of=chosen.spec(seed), parts=source.parts),
                 range(seed, seed + 1),
                 f"{label} seed {seed}",
@@ -212,15 +236,52 @@ def blocks(article: str, kind: Kind) -> list[Block]:
     name, n_seeds = (source.trained, source.n_seeds) if kind == "trained" else (source.shuffled, N_CONTROLS)
     assert name is not None
     return [
-        Block(
-            source,
-            ProfileSpec(of=sweep(name).spec(block), parts=source.many_parts),
-            block,
-            f"{label} seeds {block[0]}..{block[-1]}",
-            lambda seed, block=block: _of_sweep(name, block).model(seed, source.dtype),  # type: ignore[misc]
+        block(
+            ProfileSpec(of=sweep(name).spec(part), parts=source.many_parts),
+            part,
+            f"{label} seeds {part[0]}..{part[-1]}",
+            lambda seed, part=part: _of_sweep(name, part).model(seed, source.dtype),  # type: ignore[misc]
         )
-        for block in sweep(name).blocks(range(n_seeds))
+        for part in sweep(name).blocks(range(n_seeds))
     ]
+
+
+def _of_fits(source: Source, kind: Kind, label: str) -> list[Block]:
+    assert source.fit is not None
+    fit, parts = fit_named(source.fit), source.parts
+
+    def measured(dictionary: SparseAutoencoder) -> Numbers:
+        states, sums = _fitted_on(fit.name)
+        return latent_profile(dictionary, states, sums, modulus=int(sums.max()) + 1)
+
+    if kind == "trained":
+        return [
+            Block(
+                ProfileSpec(of=fit.spec(seed), parts=parts),
+                range(seed, seed + 1),
+                f"{label} seed {seed}",
+                lambda seed: measured(load_fit(fit.name, seed).dictionary),
+            )
+            for seed in fit.seeds
+        ]
+    of = RandomEncoders(like=fit.spec(0), n_seeds=N_CONTROLS)
+    return [
+        Block(
+            ProfileSpec(of=of, parts=parts), range(N_CONTROLS), label, lambda seed: measured(_as_sparse(fit.name, seed))
+        )
+    ]
+
+
+@cache
+def _fitted_on(name: str) -> tuple[Tensor, Tensor]:
+    return fitted_on(fit_named(name))
+
+
+def _as_sparse(name: str, seed: int) -> SparseAutoencoder:
+    """A random encoder with as many active latents as the first fit."""
+    first = load_fit(name, 0)
+    width = first.dictionary.W_enc.shape[1]
+    return random_dictionary(_fitted_on(name)[0], width=width, l0=first.metrics["l0"], seed=seed)
 
 
 @cache
