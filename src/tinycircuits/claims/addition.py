@@ -1,15 +1,19 @@
 """The measuring functions of articles D and E: modular addition."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 
 import torch
 from torch import Tensor
 
 from tinycircuits.articles import PATCHING_RECOVERY
 from tinycircuits.claims.measures import Measure, of_models, register
-from tinycircuits.claims.profiles import Profile, profile
+from tinycircuits.claims.profiles import SOURCES, Kind, Profile, profile
 from tinycircuits.claims.verdicts import Observed
-from tinycircuits.interp import ROLE_SHARE
+from tinycircuits.interp import ROLE_SHARE, clock_shares
+from tinycircuits.models import build
+from tinycircuits.runs import load
+from tinycircuits.studies import study
 
 A, PLUS, B, EQUALS = 0, 1, 2, -1
 """Positions of article D's tokens; in article E, which writes no plus sign, b stands at 1."""
@@ -184,5 +188,107 @@ register(
         latents_stand_for_residues,
         partial(profile, "E, latents", "trained"),
         {"random encoder": partial(profile, "E, latents", "random encoder")},
+    ),
+)
+
+
+# What the chapters of this book claim about addition.
+
+Both = dict[str, Profile]
+"""Profiles of articles D and E."""
+
+
+def _both(kind: Kind) -> Both:
+    return {article: profile(article, kind) for article in "DE"}
+
+
+def _claimed(name: str, see: Callable[[Both], Observed]) -> None:
+    register(name, Measure(see, partial(_both, "trained"), {"untrained": partial(_both, "untrained")}))
+
+
+N_WAVES = 8
+"""The few waves: so many of the logits' frequencies."""
+
+
+@cache
+def _in_waves(article: str, *, trained: bool) -> float:
+    """Share of the logits' variance in the strongest waves of a + b - c, over all pairs, in the published model."""
+    chosen = study(SOURCES[article].study)
+    task, p = chosen.task, chosen.task.d_vocab - len(chosen.task.position_names) + 3
+    model = load(chosen.name).model if trained else build(chosen.model, task, seed=0)
+    with torch.no_grad():
+        parts = [model(part)[:, -1, :p] for part in torch.split(task.inputs(task.sequences()), 1024)]
+    return float(clock_shares(torch.cat(parts).reshape(p, p, p)).sort(descending=True).values[:N_WAVES].sum())
+
+
+def it_adds_on_a_clock(of: Both) -> Observed:
+    """The published models miss no pair, no seed misses more than a hundredth of the held-out pairs, and a few waves of
+    a + b - c hold at least half of the logits' variance."""
+    trained = {each.kind for each in of.values()} == {"trained"}
+    missed, shown, waves = [], [], []
+    for article, each in of.items():
+        chosen = study(SOURCES[article].study)
+        n = len(chosen.task.sequences()) - chosen.train.split.n_train
+        missed.append(float(each["wrong.holdout"].sum(1).max()) / n)
+        shown.append(int(each["wrong.all"].sum(1)[chosen.published_seed]))
+        waves.append(_in_waves(article, trained=trained))
+    met = max(missed) <= 0.01 and not any(shown) and min(waves) >= 0.5
+    values = {"largest share of held-out pairs missed": max(missed), "share of the logits in the waves": min(waves)}
+    return Observed(torch.tensor([met]), {name: torch.tensor([value]) for name, value in values.items()})
+
+
+def hardly_a_head_for_one_number(of: Both) -> Observed:
+    """Fewer than half of the seeds have a head for a and one for b, and the attention of article D's last layer follows
+    the sum more than both single numbers together, averaged over seeds."""
+    heads = torch.cat([(some_head_reads_a_and_some_b(of[key]) if key == "D" else _e_roles(of[key])).met for key in of])
+    follows = of["D"]["attention.follows"][:, -1].mean(0)
+    single, total = follows[:2].sum(), follows[2]
+    met = heads.double().mean() < 0.5 and total > single
+    values = {
+        "seeds with a head for a and one for b": heads.double().mean(),
+        "follows the sum": total,
+        "a or b": single,
+    }
+    return Observed(torch.tensor([bool(met)]), {name: value[None].double() for name, value in values.items()})
+
+
+def _e_roles(of: Profile) -> Observed:
+    shares = torch.stack([_largest(of, 0), _largest(of, 1)]).amin(0)
+    return Observed(shares >= ROLE_SHARE, {"smaller share": shares})
+
+
+def the_first_mlp_makes_the_sum_readable(of: Both) -> Observed:
+    """The read-out of the sum gains more across the MLPs than across the attentions, and most across the first MLP."""
+    met: list[Tensor] = []
+    values: dict[str, Tensor] = {}
+    for article, each in of.items():
+        gain = each["readout.sum"].mean(1).diff(dim=1)[each.solved | (each.kind != "trained")]
+        attention, mlp = gain[:, ::2].sum(1), gain[:, 1::2].sum(1)
+        met.append((mlp > attention) & (gain.argmax(1) == L0_MLP) & (mlp > 0.5))
+        values |= {f"gain across the MLPs, {article}": mlp, f"across the attentions, {article}": attention}
+    return Observed(torch.cat(met), values)
+
+
+def _latents(kind: Kind) -> tuple[Profile, Profile, Profile]:
+    return profile("E, latents", kind), profile("E, sparse latents", kind), profile("E, latents", "random encoder")
+
+
+def only_a_strong_penalty_finds_residues(of: tuple[Profile, Profile, Profile]) -> Observed:
+    """With the article's penalty no more latents stand for one residue than with a random encoder; with the strong one
+    at least half do."""
+    article, sparse, random = (each["latents.residues, above zero"] for each in of)
+    met = (article <= random.max()) & (sparse >= 0.5)
+    return Observed(met, {"article's penalty": article, "strong penalty": sparse, "random encoder": random})
+
+
+_claimed("clock", it_adds_on_a_clock)
+_claimed("heads", hardly_a_head_for_one_number)
+_claimed("compute", the_first_mlp_makes_the_sum_readable)
+register(
+    "features",
+    Measure(
+        only_a_strong_penalty_finds_residues,
+        partial(_latents, "trained"),
+        {"random encoder": partial(_latents, "random encoder")},
     ),
 )
