@@ -75,15 +75,16 @@ def verification(names: list[str] | None, *, progress: bool) -> tuple[list[str],
 
     A result is sound when its checksums match, it was made by the present recipe of its study, and its model,
     evaluated again, makes exactly the stored errors and the stored losses within ``LOSS_TOLERANCE``; of a fit, when its
-    sparsity and loss come out again within ``FIT_TOLERANCE``. A profile is read, and must belong to models of the ledger.
+    sparsity and loss come out again within ``FIT_TOLERANCE``. A profile must belong to models of the ledger.
     """
     studies, sweeps, fitted = _chosen(names)
     jobs = [partial(_verified, each, folder) for each in studies for folder in results().folders(each.name)]
     jobs += [partial(_verified_block, each, folder) for each in sweeps for folder in results().folders(each.name)]
     jobs += [partial(_verified_fit, each, folder) for each in fitted for folder in results().folders(each.name)]
-    if names is None or profiles.NAME in names:
+    measured = results().folders(profiles.NAME) if names is None or profiles.NAME in names else []
+    if measured:
         known = {results().folder(profiles.NAME, block.spec.described()): block for block in profiles.every_block()}
-        jobs += [partial(_verified_profile, folder, known.get(folder)) for folder in results().folders(profiles.NAME)]
+        jobs += [partial(_verified_profile, folder, known.get(folder)) for folder in measured]
     lines = [job() for job in tqdm(jobs, desc="verify", disable=not progress)]
     stored: list[Study | Fit] = [*studies, *fitted]
     for chosen in stored:
