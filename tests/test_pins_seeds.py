@@ -10,9 +10,12 @@ from tinycircuits.evaluation import best_from_own_token
 from tinycircuits.tasks import IncrementInPlace, ReverseAddNeighbour, ReverseIncrement
 
 
-@pytest.mark.parametrize("name", studies.SWEEPS)
+SHOWN = [name for name in studies.SWEEPS if name.split("-")[0] in ("seeds", "attention", "mlp", "tied", "neighbour")]
+
+
+@pytest.mark.parametrize("name", SHOWN)
 def test_faultless_seeds(name, data_regression):
-    result = sweeps.load_sweep(name)
+    result = sweeps.load_sweep(name, range(50) if name == "seeds-a" else None)
     failed = ~result.solved
     data_regression.check(
         {
