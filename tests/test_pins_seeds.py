@@ -9,7 +9,6 @@ from tinycircuits import interp, studies, sweeps
 from tinycircuits.evaluation import best_from_own_token
 from tinycircuits.tasks import IncrementInPlace, ReverseAddNeighbour, ReverseIncrement
 
-
 SHOWN = [name for name in studies.SWEEPS if name.split("-")[0] in ("seeds", "attention", "mlp", "tied", "neighbour")]
 
 
@@ -59,7 +58,7 @@ def test_fingerprints_and_families(num_regression, data_regression):
     data_regression.check(
         {
             "families": interp.families(vectors, apart=0.3).bincount().tolist(),
-            "layers that look": Counter(" ".join(interp.reading_layers(each.source_weight)) for each in found),
+            "layers that look": dict(Counter(" ".join(interp.reading_layers(each.source_weight)) for each in found)),
         }
     )
 
