@@ -4,13 +4,13 @@ from functools import cache
 
 import torch
 
-from tinycircuits.claims import addition, own, reversal
+from tinycircuits.claims import addition, own, own_seeds, reversal
 from tinycircuits.claims.measures import MEASURES, Measure, register
 from tinycircuits.claims.statements import Claim, claim, claims
 from tinycircuits.claims.verdicts import Control, Finding, Observed, Spread, judge
 from tinycircuits.evaluation import share_interval
 
-ROOMS = (reversal, addition, own)
+ROOMS = (reversal, addition, own, own_seeds)
 """The modules that enter the measuring functions."""
 
 
