@@ -84,9 +84,9 @@ def lane_steps(study: Study, lanes: int, steps: int) -> Callable[[], None]:
     loop = _Lanes(study.task, study.model, recipe, range(lanes), torch.device("cpu"), compiled=True)
 
     def run() -> None:
-        drawn = [recipe.batches.draw(len(loop.train), generator_of(seed, 0))[:steps] for seed in loop.seeds]
-        for step, batch in enumerate(zip(*drawn, strict=True)):
-            loop._step(step, torch.stack(batch))
+        drawn = recipe.batches.draw(len(loop.train), [generator_of(seed, 0) for seed in loop.seeds])
+        for step, batch in enumerate(drawn[:steps]):
+            loop._step(step, batch)
 
     return run
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tinycircuits.claims.ledger import of_articles
+from tinycircuits.claims.report import tally
 from tinycircuits.runs import load, smaller_seeds
 from tinycircuits.studies import STUDIES
 
@@ -52,3 +54,12 @@ def test_the_table_of_results_in_the_readme_follows_from_the_store():
         errors = published.errors()
         row = f"{errors.n_sequences:,} | {errors.wrong_digits} of {errors.n_digits:,} | {failed} of {len(smaller)} |"
         assert re.search(rf"\| `{name}` \| {study.article}, [^|]* \| {re.escape(row)}", text), row
+
+
+def test_the_verdicts_in_the_readme_follow_from_the_ledger():
+    text = (ROOT / "README.md").read_text()
+    balance = tally(of_articles())
+    assert f"Of {sum(balance.values())} statements" in text
+    named = ("hold", "hold for some seeds", "do not hold", "not testable as stated")
+    for words, number in zip(named, balance.values(), strict=True):
+        assert f"| {words} | {number} |" in text

@@ -12,6 +12,7 @@ from tinycircuits.tasks import (
     OrderedSplit,
     ReverseAddNeighbour,
     ReverseIncrement,
+    ShuffledAnswers,
     ShuffledSplit,
 )
 
@@ -263,3 +264,12 @@ def test_no_sum_of_two_scores_adds_modulo_four():
 
     assert most_pairs(lambda a, b: (a + 1) % 4) == 16
     assert most_pairs(lambda a, b: (a + b) % 4) == 12
+
+
+def test_shuffled_answers_are_the_answers_of_the_task_itself_at_other_inputs():
+    shuffled, plain = ShuffledAnswers(n_digits=4, seed=0), ReverseIncrement(n_digits=4)
+    answers = [task.answers(task.sequences()).tolist() for task in (shuffled, plain)]
+    assert sorted(answers[0]) == sorted(answers[1])
+    assert sum(map(list.__eq__, *answers)) <= 5
+    some = shuffled.sequences()[7:9]
+    assert shuffled.solve(some[:, 1:5]).tolist() == shuffled.answers(some).tolist()

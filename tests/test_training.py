@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tinycircuits.evaluation import count, free_running, share_interval, teacher_forced
 from tinycircuits.models import ModelSpec, build
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
-from tinycircuits.training import EpochBatches, IndependentBatches, TrainSpec, resolve_device, train
+from tinycircuits.training import EpochBatches, IndependentBatches, TrainSpec, _start_of_argsort, resolve_device, train
 
 TASK = ReverseIncrement(n_digits=2)
 MODEL = ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4)
@@ -56,7 +56,7 @@ def test_training_equals_the_plain_loop(spec, monkeypatch):
     draw = kind.draw
     monkeypatch.setattr(kind, "draw", lambda *args: drawn.append(draw(*args)) or drawn[-1])
     model, history = train(TASK, MODEL, spec, seed=7)
-    batches = [batch for round_ in drawn for batch in round_]
+    batches = [batch[0] for round_ in drawn for batch in round_]
     assert len(batches) == spec.batches.n_steps(12) == history[-1].step
     for fast, plain in zip(model.parameters(), plain_loop(spec, batches, seed=7).parameters(), strict=True):
         # The gradient of b_K is zero but for rounding, which Adam divides by its own size: hence not 1e-15.
@@ -81,15 +81,41 @@ def test_the_seed_decides_the_outcome():
     assert first != other
 
 
+def generators(*seeds):
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
 def test_an_epoch_visits_every_training_sequence_once():
-    batches = EPOCHS.batches.draw(12, torch.Generator().manual_seed(0))
-    assert [len(batch) for batch in batches] == [5, 5, 2]
-    assert torch.cat(batches).sort().values.tolist() == list(range(12))
+    batches = EPOCHS.batches.draw(12, generators(0))
+    assert [batch.shape for batch in batches] == [(1, 5), (1, 5), (1, 2)]
+    assert torch.cat(batches, dim=1).sort().values.tolist() == [list(range(12))]
 
 
 def test_an_independent_batch_repeats_no_sequence():
-    batches = STEPS.batches.draw(12, torch.Generator().manual_seed(0))
-    assert [len(set(batch.tolist())) for batch in batches] == [5, 5, 5, 5]
+    batches = STEPS.batches.draw(12, generators(0))
+    assert [len(set(batch[0].tolist())) for batch in batches] == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("recipe", [EPOCHS, STEPS], ids=["epochs", "steps"])
+def test_batches_drawn_for_many_seeds_are_those_that_each_seed_draws_alone(recipe):
+    together = recipe.batches.draw(12, generators(3, 0, 7))
+    for lane, seed in enumerate((3, 0, 7)):
+        alone = recipe.batches.draw(12, generators(seed))
+        assert all(torch.equal(step[lane], only[0]) for step, only in zip(together, alone, strict=True))
+
+
+def test_independent_batches_are_the_start_of_a_random_order():
+    recipe = IndependentBatches(steps=100, batch_size=16, round_steps=100)
+    batches = torch.stack(recipe.draw(200, generators(*range(40))), dim=1)
+    orders = [torch.rand(100, 200, generator=generator).argsort(dim=1) for generator in generators(*range(40))]
+    assert torch.equal(batches, torch.stack(orders)[:, :, :16])
+
+
+@given(seed=st.integers(0, 999), n=st.integers(2, 300), share=st.floats(0, 1), values=st.integers(1, 300))
+def test_equal_random_numbers_are_ordered_as_argsort_orders_them(seed, n, share, values):
+    numbers = torch.randint(values, (2, 5, n), generator=generators(seed)[0]) / values
+    count = max(1, round(share * n))
+    assert torch.equal(_start_of_argsort(numbers, count), numbers.argsort(dim=2)[:, :, :count])
 
 
 @given(step=st.integers(0, 99), warmup=st.integers(0, 50))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["holds", "holds for some seeds", "does not hold"]
+Verdict = Literal["holds", "holds for some seeds", "does not hold", "not testable as stated"]
 
 
 @dataclass(frozen=True)

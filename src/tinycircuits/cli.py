@@ -1,4 +1,4 @@
-"""The command line: ``list | train | sweep | fit | retrain | verify | new-task``. It parses and calls, nothing else."""
+"""The command line, `list | train | sweep | fit | claims | retrain | verify | new-task`: it parses and calls."""
 
 import itertools
 import os
@@ -78,6 +78,30 @@ def fit(name: FitName, *, seed: FitSeed = None) -> None:
 
     for each in fits.fit_named(name).seeds if seed is None else [seed]:
         typer.echo(reports.summary_of_fit(fits.fit(name, each, progress=True)))
+
+
+ClaimId = Annotated[str | None, typer.Option("--id", help="One claim with its evidence; a wrong id lists them all.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The findings as JSON.")]
+Check = Annotated[bool, typer.Option("--check", help="Exit 1 if a stored verdict no longer follows from the results.")]
+Measure = Annotated[bool, typer.Option("--measure", help="First measure what is not stored; goes on where it stopped.")]
+
+
+@app.command()
+def claims(*, name: ClaimId = None, as_json: AsJson = False, check: Check = False, measure: Measure = False) -> None:
+    """Show every statement with its verdict, or one with its evidence; nothing is trained."""
+    from tinycircuits.claims import ledger, profiles, report
+
+    if measure:
+        for block in profiles.every_block():
+            block.measure_and_store(progress=True)
+    if check:
+        lines = ledger.contradicted([name] if name else None)
+        typer.echo("\n".join(lines) or "every stored verdict follows from the results")
+        raise typer.Exit(1 if lines else 0)
+    if as_json:
+        typer.echo(report.as_json(name))
+    else:
+        typer.echo(report.entry(name) if name else report.table())
 
 
 @app.command()

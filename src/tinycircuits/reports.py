@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from tinycircuits.claims import profiles
 from tinycircuits.fits import FITS, Fit, Fitted, load_fit, measure_sae
 from tinycircuits.fitting import SaeSpec
 from tinycircuits.runs import Run, checkpoint_round, load, measure, results, retrain, stored_seeds
@@ -70,16 +71,20 @@ def summary(run: Run) -> str:
 
 
 def verification(names: list[str] | None, *, progress: bool) -> tuple[list[str], bool]:
-    """One line for each stored result, and whether all are sound; ``names`` are studies, sweeps and fits.
+    """One line for each stored result, and whether all are sound; ``names`` are studies, sweeps, fits, ``profiles``.
 
     A result is sound when its checksums match, it was made by the present recipe of its study, and its model,
     evaluated again, makes exactly the stored errors and the stored losses within ``LOSS_TOLERANCE``; of a fit, when its
-    sparsity and loss come out again within ``FIT_TOLERANCE``.
+    sparsity and loss come out again within ``FIT_TOLERANCE``. A profile must belong to models of the ledger.
     """
     studies, sweeps, fitted = _chosen(names)
     jobs = [partial(_verified, each, folder) for each in studies for folder in results().folders(each.name)]
     jobs += [partial(_verified_block, each, folder) for each in sweeps for folder in results().folders(each.name)]
     jobs += [partial(_verified_fit, each, folder) for each in fitted for folder in results().folders(each.name)]
+    measured = results().folders(profiles.NAME) if names is None or profiles.NAME in names else []
+    if measured:
+        known = {results().folder(profiles.NAME, block.spec.described()): block for block in profiles.every_block()}
+        jobs += [partial(_verified_profile, folder, known.get(folder)) for folder in measured]
     lines = [job() for job in tqdm(jobs, desc="verify", disable=not progress)]
     stored: list[Study | Fit] = [*studies, *fitted]
     for chosen in stored:
@@ -104,7 +109,8 @@ def _chosen(names: list[str] | None) -> tuple[list[Study], list[Sweep], list[Fit
     """The studies, sweeps and fits of these names; all without names; raises ``ValueError`` for an unknown one."""
     if names is None:
         return list(STUDIES.values()), list(SWEEPS.values()), [each for each in FITS.values() if each.study in STUDIES]
-    studies = [study(name) for name in names if name not in FITS and name not in SWEEPS]
+    others = {*FITS, *SWEEPS, profiles.NAME}
+    studies = [study(name) for name in names if name not in others]
     return studies, [SWEEPS[n] for n in names if n in SWEEPS], [FITS[n] for n in names if n in FITS]
 
 
@@ -248,6 +254,15 @@ def _verified_fit(chosen: Fit, folder: Path) -> str:
     if differences:
         return f"DIFFERS {folder}: {', '.join(differences)}"
     return f"ok      {summary_of_fit(fitted)}"
+
+
+def _verified_profile(folder: Path, block: profiles.Block | None) -> str:
+    if block is None:
+        return f"STALE   {folder}: of other models, or measured by another recipe; delete it"
+    try:
+        return f"ok      {profiles.NAME} of {block.label}: {len(block.load())} numbers a seed"
+    except StoreError as error:
+        return f"DAMAGED {error}"
 
 
 def _differences(

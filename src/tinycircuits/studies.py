@@ -13,6 +13,7 @@ from tinycircuits.tasks import (
     OrderedSplit,
     ReverseAddNeighbour,
     ReverseIncrement,
+    ShuffledAnswers,
     ShuffledSplit,
     Task,
 )
@@ -235,6 +236,17 @@ def _seeds() -> Iterator[Sweep]:
     for study_, n_seeds in ((_B, 200), (_A, 100)):
         recipe = study_.train.model_copy(update={"dtype": "float32"})
         yield Sweep(f"seeds-{study_.article.lower()}", study_.article, study_.task, study_.model, recipe, n_seeds, 25)
+    ordered = _B.train.model_copy(update={"dtype": "float32", "split": OrderedSplit(n_train=60_000)})
+    yield Sweep("seeds-b-ordered", "B, ordered", _B.task, _B.model, ordered, 25, 25)
+
+
+def _controls() -> Iterator[Sweep]:
+    """The articles' studies where every input has the answers of another one: trained models without an algorithm."""
+    for study_, n_digits in ((_A, 8), (_B, 8), (_C, 4)):
+        task = ShuffledAnswers(n_digits=n_digits, seed=0)
+        recipe = study_.train.model_copy(update={"dtype": "float32"})
+        name = f"shuffled-{study_.article.lower()}"
+        yield Sweep(name, f"{study_.article}, answers shuffled", task, study_.model, recipe, 5, 5)
 
 
 def _parts() -> Iterator[Sweep]:
@@ -287,7 +299,7 @@ def _sizes() -> Iterator[Sweep]:
         yield Sweep(size_name(n_layers, d_model, d_head, d_mlp), "size", _REVERSE, model, _FAIR, 50, 50)
 
 
-SWEEPS = {row.name: row for row in (*_seeds(), *_parts(), *_sizes())}
+SWEEPS = {row.name: row for row in (*_seeds(), *_controls(), *_parts(), *_sizes())}
 
 
 def sweep(name: str) -> Sweep:

@@ -24,6 +24,7 @@ from tinycircuits.lanes import (
     with_weights,
     wrong_answers,
 )
+from tinycircuits.models import Dtype
 from tinycircuits.runs import checkpoints, provenance, results
 from tinycircuits.store import Store
 from tinycircuits.studies import Sweep, sweep
@@ -85,9 +86,9 @@ class SweepResult:
         wrong = self.history.train_wrong_digits if part == "train" else self.history.holdout_wrong_digits
         return 1 - wrong.double() / (looked_at * self.sweep.task.n_answers)
 
-    def model(self, seed: int) -> TransformerBridge:
-        """The TransformerLens model of one seed, in float64; raises ``ValueError`` for a seed that is not there."""
-        return model_of(self.sweep.model, self.sweep.task, self._weights_of(seed), dtype="float64")
+    def model(self, seed: int, dtype: Dtype = "float64") -> TransformerBridge:
+        """The TransformerLens model of one seed; raises ``ValueError`` for a seed that is not there."""
+        return model_of(self.sweep.model, self.sweep.task, self._weights_of(seed), dtype=dtype)
 
     def models(self, seeds: Sequence[int]) -> Iterator[TransformerBridge]:
         """Yield the models of these seeds in turn, as ``model`` makes them, in a tenth of the time.

@@ -1,14 +1,14 @@
 """Training: a validated recipe, and one loop that follows it. No disk."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -44,9 +44,10 @@ class EpochBatches(Spec):
         """Optimizer steps in the whole training."""
         return self.epochs * math.ceil(n_train / self.batch_size)
 
-    def draw(self, n_train: int, generator: torch.Generator) -> tuple[Int[Tensor, " batch"], ...]:
-        """The batches of one round, as indices into the training set."""
-        return torch.split(torch.randperm(n_train, generator=generator), self.batch_size)
+    def draw(self, n_train: int, generators: Sequence[torch.Generator]) -> tuple[Int[Tensor, "lane batch"], ...]:
+        """The batches of one round, as indices into the training set, one row for each generator."""
+        orders = torch.stack([torch.randperm(n_train, generator=generator) for generator in generators])
+        return torch.split(orders, self.batch_size, dim=1)
 
 
 class IndependentBatches(Spec):
@@ -70,10 +71,26 @@ class IndependentBatches(Spec):
         """Optimizer steps in the whole training, for every ``n_train``."""
         return self.n_rounds * self.round_steps
 
-    def draw(self, n_train: int, generator: torch.Generator) -> tuple[Int[Tensor, " batch"], ...]:
-        """The batches of one round, as indices into the training set."""
-        order = torch.rand(self.round_steps, n_train, generator=generator).argsort(dim=1)
-        return order[:, : self.batch_size].unbind()
+    def draw(self, n_train: int, generators: Sequence[torch.Generator]) -> tuple[Int[Tensor, "lane batch"], ...]:
+        """The batches of one round, as indices into the training set, one row for each generator."""
+        numbers = torch.empty(len(generators), self.round_steps, n_train)
+        for generator, lane in zip(generators, numbers, strict=True):
+            torch.rand(lane.shape, generator=generator, out=lane)
+        return _start_of_argsort(numbers, self.batch_size).transpose(0, 1).contiguous().unbind()
+
+
+def _start_of_argsort(numbers: Float[Tensor, "lane row n"], count: int) -> Int[Tensor, "lane row count"]:
+    """The first ``count`` entries of ``numbers.argsort(dim=2)``, several times sooner.
+
+    Where the smallest numbers differ there is one such order, and a selection finds it. Where two are equal (one row
+    of some thousands) their order is a habit of ``argsort``, which is therefore asked.
+    """
+    if count >= numbers.shape[2]:
+        return numbers.argsort(dim=2)
+    values, order = numbers.topk(count + 1, dim=2, largest=False)
+    tied = (values.diff(dim=2) == 0).any(dim=2)
+    order[tied] = numbers[tied].argsort(dim=1)[:, : count + 1]
+    return order[:, :, :count]
 
 
 class TrainSpec(Spec):
@@ -210,9 +227,9 @@ class _Loop:
     def play_round(self, index: int, generator: torch.Generator) -> int:
         """Take the steps of round ``index`` and return the number of steps taken so far."""
         first = index * self.n_steps // self.spec.batches.n_rounds
-        batches = self.spec.batches.draw(len(self.train), generator)
+        batches = self.spec.batches.draw(len(self.train), [generator])
         for step, batch in enumerate(batches, start=first):
-            self._step(step, self.sequences[self.train[batch.to(self.train.device)]])
+            self._step(step, self.sequences[self.train[batch[0].to(self.train.device)]])
         return first + len(batches)
 
     def _step(self, step: int, sequences: Tensor) -> None:

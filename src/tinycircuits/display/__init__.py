@@ -4,6 +4,7 @@ from tinycircuits.display.bars import bars
 from tinycircuits.display.curves import line_panels, lines
 from tinycircuits.display.diagram import architecture
 from tinycircuits.display.dots import dots
+from tinycircuits.display.entries import Entries, Entry
 from tinycircuits.display.explorer import pair_explorer
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap, heatmaps, matrix_picker
@@ -11,6 +12,8 @@ from tinycircuits.display.numbers import count, number, of, publish, share
 from tinycircuits.display.table import Table
 
 __all__ = [
+    "Entries",
+    "Entry",
     "Figure",
     "Table",
     "architecture",

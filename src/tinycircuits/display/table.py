@@ -1,7 +1,7 @@
 """A real table with caption, number and label, in HTML and in LaTeX."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from numbers import Integral, Real
@@ -21,21 +21,26 @@ class Table:
     """A frame shown as a table with the label ``tbl-<name>``.
 
     ``caption`` and text in cells and headings are MyST. Columns whose cells are all numbers are set flush right. Whole
-    numbers are shown with ``count``, others with ``number``; ``formats`` gives another function for a column.
+    numbers are shown with ``count``, others with ``number``; ``formats`` gives another function for a column. On a page
+    the reader chooses among the values of each column in ``filters``; print shows all rows.
     """
 
     frame: pd.DataFrame
     name: str
     caption: str
     formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    filters: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         checked_name(self.name)
         checks.text("caption", self.caption)
         if self.frame.empty:
             raise ValueError(f"frame: nothing to show, shape {self.frame.shape}")
-        if unknown := set(self.formats) - set(self.frame.columns):
-            raise ValueError(f"formats: no such columns {sorted(unknown)}, the frame has {list(self.frame.columns)}")
+        for argument, named in (("formats", set(self.formats)), ("filters", set(self.filters))):
+            if unknown := named - set(self.frame.columns):
+                raise ValueError(
+                    f"{argument}: no such columns {sorted(unknown)}, the frame has {list(self.frame.columns)}"
+                )
 
     def cells(self) -> list[list[str]]:
         """Return the shown texts, row by row."""
@@ -67,6 +72,7 @@ class Table:
             "columns": [str(name) for name in self.frame.columns],
             "rows": self.cells(),
             "numeric": self.numeric(),
+            "filters": list(self.filters),
             "csv": self.csv(),
         }
         bundle = {TABLE_MIME: described, "text/html": self.html(), "text/plain": self.caption}

@@ -121,9 +121,9 @@ class _Lanes:
     def play_round(self) -> None:
         """Take the steps of the next round, in every lane."""
         first = self.rounds * self.n_steps // self.spec.batches.n_rounds
-        drawn = [self.spec.batches.draw(len(self.train), generator_of(seed, self.rounds)) for seed in self.seeds]
-        for step, batch in enumerate(zip(*drawn, strict=True), start=first):
-            self._step(step, torch.stack(batch))
+        generators = [generator_of(seed, self.rounds) for seed in self.seeds]
+        for step, batch in enumerate(self.spec.batches.draw(len(self.train), generators), start=first):
+            self._step(step, batch)
         self.rounds += 1
 
     def _step(self, step: int, batch: Int[Tensor, "lane batch"]) -> None:
@@ -143,7 +143,7 @@ class _Lanes:
         missing = self.spec.batches.batch_size - batch.shape[1]
         weight = torch.full((batch.shape[1],), 1 / batch.shape[1], dtype=self.columns.dtype)
         weight = torch.nn.functional.pad(weight, (0, missing)).to(self.columns.device)
-        index = torch.nn.functional.pad(batch, (0, missing)).to(self.columns.device)
+        index = torch.nn.functional.pad(batch, (0, missing)).contiguous().to(self.columns.device)
         return self.columns[:, index].transpose(0, 1), weight
 
     def measure(self) -> None:

@@ -9,6 +9,7 @@ from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer
 from sphinx import addnodes
 
+from tinycircuits.display.entries import ENTRIES_MIME
 from tinycircuits.display.figure import FIGURE_MIME
 from tinycircuits.display.table import TABLE_MIME
 from tinycircuits.sphinxext.figures import kept, write
@@ -56,9 +57,30 @@ class TablePlugin:
         group += nodes.thead("", _row(renderer, shown["columns"], numeric, data.line))
         group += nodes.tbody("", *[_row(renderer, cells, numeric, data.line) for cells in shown["rows"]])
         title = nodes.title("", "", *_inline(renderer, shown["caption"], data.line))
-        table = _named(renderer, nodes.table("", title, group, classes=["tc-table"]), f"tbl-{shown['name']}", data.line)
+        classes = ["tc-table", *(f"tc-filter-{shown['columns'].index(name)}" for name in shown["filters"])]
+        table = _named(renderer, nodes.table("", title, group, classes=classes), f"tbl-{shown['name']}", data.line)
         columns = addnodes.tabular_col_spec(spec=column_spec(shown["columns"], shown["rows"], numeric))
         return [columns, table]
+
+
+class EntriesPlugin:
+    """Shows ``display.Entries`` as titled paragraphs with a label each."""
+
+    mime_priority_overrides: ClassVar = [("*", ENTRIES_MIME, 1)]
+
+    @staticmethod
+    def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
+        """Return the entries' nodes; ``None`` for anything else."""
+        if inline or data.mime_type != ENTRIES_MIME:
+            return None
+        shown: dict[str, Any] = data.content
+        found = []
+        for entry in shown["entries"]:
+            title = nodes.paragraph("", "", nodes.strong("", "", *_inline(renderer, entry["title"], data.line)))
+            texts = [nodes.paragraph("", "", *_inline(renderer, text, data.line)) for text in entry["paragraphs"]]
+            box = nodes.container("", title, *texts, classes=["tc-entry"])
+            found.append(_named(renderer, box, entry["name"], data.line))
+        return found
 
 
 def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) -> str:

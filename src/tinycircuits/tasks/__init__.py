@@ -5,7 +5,7 @@ from tinycircuits.tasks.digits import DigitTask
 from tinycircuits.tasks.modular_addition import ModularAddition
 from tinycircuits.tasks.reverse_increment import ReverseIncrement
 from tinycircuits.tasks.splits import OrderedSplit, ShuffledSplit, Split, SplitIndices
-from tinycircuits.tasks.variants import IncrementInPlace, ReverseAddNeighbour
+from tinycircuits.tasks.variants import IncrementInPlace, ReverseAddNeighbour, ShuffledAnswers
 
 __all__ = [
     "DigitTask",
@@ -14,6 +14,7 @@ __all__ = [
     "OrderedSplit",
     "ReverseAddNeighbour",
     "ReverseIncrement",
+    "ShuffledAnswers",
     "ShuffledSplit",
     "Split",
     "SplitIndices",

@@ -1,10 +1,12 @@
-"""Relatives of reverse and increment in the same format: one leaves out the reversal, one needs two digits at once."""
+"""Relatives of reverse and increment in the same format: no reversal, two digits at once, answers of other inputs."""
 
+import torch
 from jaxtyping import Int
 from pydantic import Field
 from torch import Tensor
 
 from tinycircuits.tasks.digits import DigitTask
+from tinycircuits.tasks.reverse_increment import ReverseIncrement
 
 
 class IncrementInPlace(DigitTask):
@@ -25,3 +27,19 @@ class ReverseAddNeighbour(DigitTask):
 
     def _answers_to(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch digit"]:
         return ((digits + digits.roll(-1, -1)) % self.modulus).flip(-1)
+
+
+class ShuffledAnswers(ReverseIncrement):
+    """Every input has the answers of another one, by a permutation drawn from ``seed``: nothing can be learned by rule.
+
+    The control of a statement about trained models: it has their training and their outputs, and no algorithm.
+    Source: ours.
+    """
+
+    seed: int = Field(ge=0)
+
+    def _answers_to(self, digits: Int[Tensor, "batch digit"]) -> Int[Tensor, "batch digit"]:
+        places = self.modulus ** torch.arange(self.n_digits - 1, -1, -1)
+        order = torch.randperm(self.modulus**self.n_digits, generator=torch.Generator().manual_seed(self.seed))
+        others = order[(digits * places).sum(-1)]
+        return super()._answers_to(others[..., None] // places % self.modulus)

@@ -84,7 +84,38 @@
     });
   }
 
+  /* A menu above the table for each column that it names; only the rows that fit every choice stay. */
+  function filter(table) {
+    const named = Array.from(table.classList).filter((name) => name.startsWith("tc-filter-"));
+    if (!named.length) return;
+    const rows = Array.from(table.tBodies[0].rows);
+    const said = (row, column) => row.cells[column].textContent.trim();
+    const bar = document.createElement("div");
+    bar.className = "tc-choice";
+    const left = document.createElement("output");
+    const menus = named.map((name) => {
+      const column = Number(name.slice("tc-filter-".length));
+      const label = document.createElement("label");
+      const menu = document.createElement("select");
+      for (const value of ["all", ...new Set(rows.map((row) => said(row, column)))]) menu.add(new Option(value));
+      label.append(table.tHead.rows[0].cells[column].textContent.trim() + ": ", menu, " ");
+      bar.append(label);
+      return { column, menu };
+    });
+    function show() {
+      for (const row of rows) {
+        row.hidden = menus.some(({ column, menu }) => menu.selectedIndex && said(row, column) !== menu.value);
+      }
+      left.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length}`;
+    }
+    bar.append(left);
+    bar.addEventListener("change", show);
+    (table.closest(".pst-scrollable-table-container") ?? table).before(bar);
+    show();
+  }
+
   function start() {
+    document.querySelectorAll("table.tc-table").forEach(filter);
     // Plotly measures texts when it draws, so the typeface has to be there.
     document.fonts.load('14px "Tiny Sans"').finally(() => document.querySelectorAll(".tc-figure").forEach(draw));
     new MutationObserver(follow).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });

@@ -1,0 +1,189 @@
+"""The measuring functions of what this book itself claims, at the head of its chapters."""
+
+from collections.abc import Mapping
+from functools import cache, partial
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.claims.measures import Measure, of_published, of_sweeps, register
+from tinycircuits.claims.profiles import Profile
+from tinycircuits.claims.verdicts import Observed
+from tinycircuits.claims.views import Trials
+from tinycircuits.evaluation import teacher_forced
+from tinycircuits.interp import AblationTable, Component, ablation_table, attention_block, attention_pattern
+from tinycircuits.lanes import layout
+from tinycircuits.lanes.forward import evaluated
+from tinycircuits.models import build, named_parameters
+from tinycircuits.runs import Run, load
+from tinycircuits.studies import STUDIES
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement, Task
+
+ONE_LAYER, FOUR_DIGITS = "reversal-8d-1l", "reversal-4d-2l"
+REVERSALS = {name: study.task for name, study in STUDIES.items() if isinstance(study.task, ReverseIncrement)}
+
+
+def _once(met: bool | Tensor, values: Mapping[str, float | Tensor]) -> Observed:
+    """What a rule sees in one thing."""
+    return Observed(torch.tensor([bool(met)]), {name: torch.tensor([float(value)]) for name, value in values.items()})
+
+
+def _untrained(run: Run) -> TransformerBridge:
+    return build(run.study.model, run.study.task, seed=0, dtype=run.study.train.dtype)
+
+
+@cache
+def _published(*, trained: bool) -> dict[str, TransformerBridge]:
+    """The models that the book shows, or the same ones before training."""
+    runs = {name: load(name) for name, study in STUDIES.items() if study.article}
+    return {name: run.model if trained else _untrained(run) for name, run in runs.items()}
+
+
+def right_and_flattering(models: dict[str, TransformerBridge]) -> Observed:
+    """No published model makes a mistake, and on one chosen input of article B attention lies on its diagonal with at
+    least a tenth more weight than over all inputs."""
+    wrong = sum(_wrong_digits(model, STUDIES[name].task) for name, model in models.items())
+    task = REVERSALS[ONE_LAYER]
+    pattern = attention_pattern(models[ONE_LAYER], task.inputs(task.sequences()), layer=0)
+    diagonal = attention_block(pattern, task).flip(2).diagonal(dim1=1, dim2=2).mean(1)
+    best, mean = diagonal.max(), diagonal.mean()
+    values = {"weight on the diagonal, chosen input": best, "over all inputs": mean}
+    return _once(wrong == 0 and best - mean >= 0.1, {"wrong digits": float(wrong), **values})
+
+
+def _wrong_digits(model: TransformerBridge, task: Task) -> int:
+    return teacher_forced(model, task, task.sequences()).errors().wrong_digits
+
+
+def followed_by_hand(mlp_too: bool) -> Observed:
+    """The logits of article B's model, computed with plain sums and products, are those of TransformerLens."""
+    run = load(ONE_LAYER)
+    task, spec = run.study.task, run.study.model
+    named = {name: value.clone() for name, value in named_parameters(run.model).items()}
+    if not mlp_too:
+        named |= {name: torch.zeros_like(value) for name, value in named.items() if ".mlp." in name}
+    by_hand = evaluated(spec, task, layout(spec, task).pack(named)[None], task.sequences())
+    with torch.no_grad():
+        gaps = [
+            (logits[0].permute(2, 0, 1) - run.model(task.inputs(part))[:, task.predicting_rows]).abs().max()
+            for part, logits in by_hand
+        ]
+    return _once(max(gaps) <= 1e-9, {"largest difference of a logit": max(gaps)})
+
+
+def rows_predict(shift: int) -> Observed:
+    """In every reversal, one place after a row stands the answer that the row predicts, and its source is its digit."""
+    wrong = 0
+    for task in REVERSALS.values():
+        names, n = task.position_names, task.n_digits
+        for i, (row, column) in enumerate(zip(task.predicting_rows, task.source_columns, strict=True)):
+            at = row + 1 + shift
+            wrong += at >= len(names) or (names[at], names[column]) != (f"y_{i}", f"x_{n - 1 - i}")
+    return _once(wrong == 0, {"answers whose row or source has another name": wrong})
+
+
+def a_matrix_adds_one(two_digits: bool) -> Observed:
+    """One matrix takes every digit, as a one-hot vector, to the next one; and the ordered holdout lacks digits."""
+    digits = torch.arange(4)
+    pairs = torch.cartesian_prod(digits, digits)
+    inputs = torch.cat([one_hot(pairs[:, 0], 4), one_hot(pairs[:, 1], 4)], 1) if two_digits else one_hot(digits, 4)
+    answers = one_hot(pairs.sum(1) % 4 if two_digits else (digits + 1) % 4, 4).double()
+    fitted = inputs.double() @ torch.linalg.lstsq(inputs.double(), answers, driver="gelsd").solution
+    sequences = STUDIES[ONE_LAYER].task.sequences()
+    held = sequences[OrderedSplit(n_train=60_000).indices(len(sequences)).holdout, 1:9]
+    lacking = sum(int((held[:, j] == digit).sum()) == 0 for j in range(8) for digit in range(4))
+    gap = (fitted - answers).abs().max()
+    values = {"largest error of the best matrix": gap, "digits that the holdout lacks at a place": lacking}
+    return _once(gap < 1e-9 and lacking > 0, values)
+
+
+@of_sweeps("training", "seeds-c-ordered", "seeds-c-shuffled")
+def failures_hide_in_the_ordered_holdout(of: Trials) -> Observed:
+    """A seed that fails after the ordered split has a larger share of mistakes on the holdout than on the rest."""
+    held, seen = of.wrong_share("seeds-c-ordered", "holdout"), of.wrong_share("seeds-c-ordered", "train")
+    values = {"held-out share wrong": held, "training share wrong": seen}
+    other = {
+        "shuffled split, holdout": of.wrong_share("seeds-c-shuffled", "holdout"),
+        "shuffled split, training set": of.wrong_share("seeds-c-shuffled", "train"),
+    }
+    failing = of.wrong("seeds-c-ordered") > 0
+    return Observed((held > seen)[failing], {name: value[failing] for name, value in values.items()} | other)
+
+
+@of_published("attention", "B")
+def an_answer_is_right_without_its_digit(of: Profile) -> Observed:
+    """No wrong digit, and yet some answer has less than half of its weight on its source digit."""
+    weight = of["attention.weight"].amin(1)
+    return Observed((weight < 0.5) & of.solved, {"smallest mean weight": weight, "wrong": of["wrong.all"].sum(1)})
+
+
+@of_published("mlp", "B")
+def a_line_reads_the_answer_before_the_mlp(of: Profile) -> Observed:
+    """The own read-out is mostly wrong before the MLP and right after it; a line for each position reads nine tenths
+    before, and not with shuffled labels."""
+    before, after = of["lens.before, LayerNorm"], of["lens.after, LayerNorm"]
+    linear, shuffled = of["linear.each position"], of["linear.each position, shuffled labels"]
+    met = (before < 0.5) & (after == 1) & (linear >= 0.9) & (shuffled < 0.9)
+    values = {"linear read-out before": linear, "shuffled labels": shuffled, "own before": before, "own after": after}
+    return Observed(met, values)
+
+
+@cache
+def _ablated(name: str, *, trained: bool) -> AblationTable:
+    model, task = _published(trained=trained)[name], STUDIES[name].task
+    return ablation_table(model, task.sequences(), task, seed=0, draws=1)
+
+
+def the_way_of_removing_decides(trained: bool) -> Observed:
+    """In article B's model the ways of removing a part differ by more than five points and some random push leaves
+    less than nine tenths; in C's one head can lose its weights without a mistake, and not its whole output."""
+    table, short = _ablated(ONE_LAYER, trained=trained), _ablated(FOUR_DIGITS, trained=trained)
+    left: dict[str, list[float]] = {}
+    for one in table.ablations:
+        left.setdefault(one.component.label, []).append(one.errors().accuracy)
+    spread = min(max(each) - min(each) for each in left.values())
+    push = min(one.control_accuracy() for one in table.ablations)
+    head = Component(1, "attn")
+    weights, whole = (short.get(head, kind).errors().wrong_digits for kind in ("zero_weights", "zero"))
+    values = {
+        "smallest spread over ways": spread,
+        "smallest share after a push": push,
+        "wrong without the head's weights": weights,
+        "without its output": whole,
+    }
+    return _once(spread > 0.05 and push < 0.9 and weights == 0 < whole, values)
+
+
+@of_published("circuit", "B")
+def routing_is_causal_but_for_the_first_answer(of: Profile) -> Observed:
+    """Attention's output of another input brings its answer for all answers but the first, the MLP's for the first
+    only, and a push of that size brings it for none."""
+    attention, mlp, push = of["interchange.attn"], of["interchange.mlp"], of["interchange.attn, random push"]
+    met = (attention[:, 1:] >= 0.95).all(1) & (attention[:, 0] < 0.5) & (push < 0.5).all(1)
+    met &= (mlp[:, 0] >= 0.95) & (mlp[:, 1:] < 0.95).all(1)
+    values = {
+        "smallest interchange of attention, but the first": attention[:, 1:].amin(1),
+        "the first": attention[:, 0],
+        "largest interchange of the MLP, but the first": mlp[:, 1:].amax(1),
+        "largest random push": push.amax(1),
+    }
+    return Observed(met, values)
+
+
+@of_sweeps("listing", "seeds-c-ordered")
+def the_recipe_gets_most_digits_right(of: Trials) -> Observed:
+    """More than three quarters of all digits are right, with the recipe of the listing."""
+    share = of.share("seeds-c-ordered")
+    return Observed(share > 0.75, {"share right": share})
+
+
+register(
+    "intro",
+    Measure(right_and_flattering, partial(_published, trained=True), {"untrained": partial(_published, trained=False)}),
+)
+register("transformer", Measure(followed_by_hand, lambda: True, {"without the MLP": lambda: False}))
+register("notation", Measure(rows_predict, lambda: 0, {"rows one lower": lambda: 1}))
+register("task", Measure(a_matrix_adds_one, lambda: False, {"sum of two digits": lambda: True}))
+register("ablation", Measure(the_way_of_removing_decides, lambda: True, {"untrained": lambda: False}))

@@ -1,0 +1,109 @@
+"""What is measured on one model of modular addition, and on one dictionary of its features: articles D and E."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.articles import ADDITION_EXAMPLES
+from tinycircuits.evaluation import teacher_forced
+from tinycircuits.interp import (
+    activation_patching,
+    components,
+    corrupted_pairs,
+    dependence,
+    deviation,
+    head_rows,
+    summarize_heads,
+)
+from tinycircuits.interp.probes import readout_map
+from tinycircuits.interp.sae import SparseAutoencoder, one_number_f1
+from tinycircuits.tasks import ModularAddition, SplitIndices, Task
+
+PARTS = ("errors", "attention", "read-out", "patching")
+"""What a profile may hold."""
+
+PROBE_SEEDS = range(5)
+"""Read-outs are fitted so often, each on its own split of the inputs."""
+
+Numbers = Iterator[tuple[str, Tensor]]
+
+
+def pair_profile(
+    model: TransformerBridge, task: Task, split: SplitIndices, parts: Sequence[str] = PARTS
+) -> dict[str, Tensor]:
+    """The chosen ``parts`` of a model's profile, by name, over all pairs unless the name says more.
+
+    ``wrong.<set>`` counts; ``attention.mean`` ``[layer head position]`` and ``attention.entropy`` ``[layer head]`` in
+    bits, of the row of ``=``; ``attention.examples`` the distance of article D's sums from that mean;
+    ``attention.follows`` ``[layer, a b sum difference rest]`` shares of its variance; ``readout.sum`` and
+    ``readout.shuffled`` ``[probe seed, stage]`` shares of held-out pairs read right at ``=`` by discriminant analysis;
+    ``patching.<metric>`` by component, the recovery of the clean answer when b is corrupted, and of a random push.
+    Raises ``ValueError`` for an unknown part and for another task.
+    """
+    if not isinstance(task, ModularAddition):
+        raise ValueError(f"task must be a ModularAddition, got {type(task).__name__}")
+    if unknown := set(parts) - set(PARTS):
+        raise ValueError(f"parts must be among {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
+    return {name: number for part in parts for name, number in _MEASURES[part](model, task, split)}
+
+
+def latent_profile(
+    dictionary: SparseAutoencoder, states: Float[Tensor, "batch d_in"], sums: Int[Tensor, " batch"], *, modulus: int
+) -> dict[str, Tensor]:
+    """What the live latents stand for: median F1 for one residue of the sum, and the share with an F1 of 0.8.
+
+    For "the latent is above zero", and for the latent's best threshold; with the number of live latents.
+    """
+    latents = dictionary.encode(states)
+    live = latents[:, (latents > 0).any(0)]
+    found = one_number_f1(live, sums, modulus=modulus)
+    numbers = {"latents.live": torch.tensor(live.shape[1])}
+    for name, f1 in zip(("above zero", "best threshold"), found[:2], strict=True):
+        numbers[f"latents.residues, {name}"] = (f1 >= 0.8).double().mean()
+        numbers[f"latents.F1, {name}"] = f1.double().median()
+    return numbers
+
+
+def _errors(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    wrong = teacher_forced(model, task, task.sequences()).wrong
+    yield "wrong.all", wrong.sum(0)
+    yield "wrong.holdout", wrong[split.holdout].sum(0)
+
+
+def _attention(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    p = task.modulus
+    rows = head_rows(model, task.inputs(task.sequences()), row=task.predicting_rows[0])
+    found = summarize_heads(rows)
+    yield "attention.mean", found.mean
+    yield "attention.entropy", found.entropy_bits
+    examples = [a * p + b for a, b in ADDITION_EXAMPLES if max(a, b) < p]
+    yield "attention.examples", deviation(rows[examples], found.mean)
+    follows = [dependence(layer.reshape(p, p, *layer.shape[1:])) for layer in rows.unbind(1)]
+    yield "attention.follows", torch.tensor([list(layer.values()) for layer in follows], dtype=torch.float64)
+
+
+def _read_out(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    sequences = task.sequences()
+    sums = {"a + b": task.answers(sequences)[:, 0]}
+    found = readout_map(model, sequences, task, sums, seeds=PROBE_SEEDS, positions=["="])
+    yield "readout.sum", found.accuracy("a + b")[..., 0]
+    yield "readout.shuffled", found.accuracy("a + b", shuffled=True)[..., 0]
+
+
+def _patching(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    clean, corrupted = task.sequences(), corrupted_pairs(task, operand="b", seed=0)
+    parts = components(model)
+    found = activation_patching(model, task, clean, corrupted, groups=parts, direction="denoise", draws=1)
+    for metric in ("loss", "logit difference"):
+        recovered = [found.recovery(part.label, metric) for part in parts]
+        pushed = [found.control_recovery(part.label, metric) for part in parts]
+        yield f"patching.{metric}", torch.tensor(recovered, dtype=torch.float64)
+        yield f"patching.{metric}, random push", torch.tensor(pushed, dtype=torch.float64)
+
+
+_MEASURES: dict[str, Callable[[TransformerBridge, ModularAddition, SplitIndices], Numbers]] = dict(
+    zip(PARTS, (_errors, _attention, _read_out, _patching), strict=True)
+)

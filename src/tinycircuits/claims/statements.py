@@ -1,0 +1,49 @@
+"""The statements: what the articles and this book say, and the rule for each, as ``claims.yaml`` holds them."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+
+from tinycircuits.articles import Verdict
+from tinycircuits.specs import Spec
+
+Judged = Literal["seeds", "every seed", "published", "majority", "any", "all"]
+
+
+class Claim(Spec):
+    """One statement and the rule that it is judged by; the rule stood before the result.
+
+    ``source`` is the key of an article, or ``book`` for our own. ``judged`` says which models count and how many of
+    them must meet the rule. ``chapter`` is where the book looks at it; ``changed`` says why a rule is stricter or
+    clearer than it first was; ``why`` why it may have looked true, or what is behind the verdict.
+    """
+
+    id: str
+    source: Literal["A", "B", "C", "D", "E", "book"]
+    says: str
+    rule: str
+    judged: Judged
+    chapter: str
+    verdict: Verdict
+    quoted: str | None = None
+    changed: str | None = None
+    why: str | None = None
+    kind: str | None = None
+
+
+@cache
+def claims() -> dict[str, Claim]:
+    """Every claim by its id, in the order of the file; raises ``ValueError`` for a wrong field or an id used twice."""
+    listed = [Claim(**entry) for entry in yaml.safe_load(files(__package__).joinpath("claims.yaml").read_text("utf-8"))]
+    if twice := sorted({one.id for one in listed if sum(one.id == other.id for other in listed) > 1}):
+        raise ValueError(f"claims.yaml: id used twice: {', '.join(twice)}")
+    return {one.id: one for one in listed}
+
+
+def claim(name: str) -> Claim:
+    """The claim with that id; raises ``ValueError`` that lists the known ids."""
+    if name not in claims():
+        raise ValueError(f"unknown claim {name!r}; known are {', '.join(claims())}")
+    return claims()[name]
