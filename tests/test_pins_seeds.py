@@ -14,7 +14,7 @@ SHOWN = [name for name in studies.SWEEPS if name.split("-")[0] in ("seeds", "att
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_faultless_seeds(name, data_regression):
-    result = sweeps.load_sweep(name, range(50) if name == "seeds-a" else None)
+    result = sweeps.load_sweep(name)
     failed = ~result.solved
     data_regression.check(
         {
