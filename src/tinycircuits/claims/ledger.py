@@ -51,7 +51,7 @@ def findings(source: str | None = None) -> list[Finding]:
 
 def of_articles() -> list[Finding]:
     """What was found about the articles' statements."""
-    return [found for found in findings() if found.claim.source != "book"]
+    return [finding(one.id) for one in claims().values() if one.source != "book"]
 
 
 def contradicted(names: list[str] | None = None) -> list[str]:
