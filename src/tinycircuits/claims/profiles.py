@@ -122,6 +122,7 @@ SOURCES = {
     "D": Source("addition-113-3l", pair_profile, PAIR_PARTS, many_parts=PAIR_PARTS, dtype="float32"),
     "E": Source("addition-97-2l", pair_profile, PAIR_PARTS, many_parts=PAIR_PARTS, dtype="float32"),
     "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
+    "E, converged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-converged"),
     "E, sparse latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-sparse"),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""
