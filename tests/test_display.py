@@ -15,6 +15,8 @@ from matplotlib.collections import QuadMesh
 from PIL import ImageColor
 
 from tinycircuits.display import (
+    Entries,
+    Entry,
     Figure,
     Table,
     architecture,
@@ -33,6 +35,7 @@ from tinycircuits.display import (
     share,
     theme,
 )
+from tinycircuits.display.entries import ENTRIES_MIME
 from tinycircuits.display.figure import FIGURE_MIME
 from tinycircuits.display.table import TABLE_MIME
 
@@ -302,3 +305,27 @@ def test_the_explorer_starts_with_its_first_pair_and_prints_all_of_them():
 def test_the_explorer_refuses_what_it_cannot_show(change, said):
     with pytest.raises(ValueError, match=said):
         pair_explorer(**{"values": TABLE, "answers": SUMS, "pairs": [(0, 0)], **AXES, **PROSE, **change})
+
+
+def test_a_table_names_the_columns_that_a_reader_filters():
+    frame = pd.DataFrame({"article": ["A", "B"], "wrong": [0, 1]})
+    bundle, _ = Table(frame, "filtered", "Two rows.", filters=["article"])._repr_mimebundle_()
+    assert bundle[TABLE_MIME]["filters"] == ["article"]
+    with pytest.raises(ValueError, match=r"filters: no such columns \['verdict'\]"):
+        Table(frame, "filtered", "Two rows.", filters=["verdict"])
+
+
+def test_entries_keep_their_order_and_their_words():
+    entries = Entries([Entry("one", "First", ("*a*", "b < c")), Entry("two", "Second", ())])
+    bundle, _ = entries._repr_mimebundle_()
+    shown = bundle[ENTRIES_MIME]["entries"]
+    assert [each["name"] for each in shown] == ["one", "two"]
+    assert shown[0]["paragraphs"] == ["*a*", "b < c"]
+    assert "b &lt; c" in bundle["text/html"]
+
+
+def test_entries_refuse_nothing_and_empty_words():
+    with pytest.raises(ValueError, match="entries: at least one"):
+        Entries([])
+    with pytest.raises(ValueError, match="paragraph"):
+        Entry("one", "First", ("",))

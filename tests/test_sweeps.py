@@ -17,6 +17,7 @@ from tests.test_cli import call
 from tinycircuits import runs, studies, sweeps
 from tinycircuits.evaluation import teacher_forced
 from tinycircuits.models import ModelSpec
+from tinycircuits.seeds import OUTCOMES, seed_table, share_table
 from tinycircuits.store import CorruptResult, MissingResult, key
 from tinycircuits.studies import SWEEPS, Sweep
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
@@ -251,3 +252,42 @@ def test_the_first_key_has_not_changed_by_accident():
 def test_all_stored_sweeps_take_at_most_forty_megabytes():
     folders = [runs.results().root / name for name in SWEEPS]
     assert sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file()) <= 40e6
+
+
+def test_models_in_turn_are_the_models_one_by_one(house):
+    result = sweeps.run_sweep(TINY.name)
+    tokens = TINY.task.inputs(TINY.task.sequences())
+    asked = [4, 0, 4]
+    for seed, model in zip(asked, result.models(asked), strict=True):
+        assert torch.equal(model(tokens), result.model(seed)(tokens))
+    with pytest.raises(ValueError, match="seed 6 is not among the 6 stored ones"):
+        list(result.models([6]))
+
+
+def test_wrong_answers_add_up_to_the_stored_counts(house):
+    result = sweeps.run_sweep(TINY.name)
+    chosen = torch.tensor([True, False, True, True, False, False])
+    wrong = result.wrong(chosen)
+    assert wrong.shape == (3, 16, 2)
+    assert wrong.sum((1, 2)).tolist() == result.wrong_digits[chosen].tolist()
+    held = TINY.train.split.indices(16).holdout
+    assert torch.equal(wrong[:, held].sum(1), result.holdout_wrong_digits[chosen])
+
+
+def test_tables_count_what_the_sweep_holds(house):
+    result = sweeps.run_sweep(TINY.name)
+    fooled = replace(
+        result,
+        train_wrong_digits=torch.tensor([[0, 0], [1, 0], [0, 0], [0, 0], [2, 2], [0, 0]]),
+        holdout_wrong_digits=torch.tensor([[0, 0], [0, 0], [0, 0], [0, 3], [0, 0], [0, 0]]),
+        train_wrong_sequences=torch.tensor([0, 1, 0, 0, 2, 0]),
+        holdout_wrong_sequences=torch.tensor([0, 0, 0, 3, 0, 0]),
+    )
+    row = share_table({"one": fooled, "two": result}, "recipe").iloc[0]
+    assert (row.recipe, row.seeds, row.faultless, row.share) == ("one", 6, 3, 0.5)
+    assert row.low < 0.5 < row.high
+    assert row["best accuracy"] == 1
+    seeds = seed_table({"one": fooled}, "recipe")
+    assert seeds.outcome.tolist() == [OUTCOMES[0]] * 3 + [OUTCOMES[1]] * 3
+    assert seeds.set_index("seed")["wrong digits"].to_dict() == {0: 0, 2: 0, 5: 0, 1: 1, 3: 3, 4: 4}
+    assert seeds.set_index("seed").accuracy[3] == pytest.approx(1 - 3 / 32)

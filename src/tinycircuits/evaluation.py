@@ -86,6 +86,21 @@ def free_running(model: Model, task: Task, sequences: Int[Tensor, "batch n_ctx"]
     return torch.cat(wrong)
 
 
+def best_from_own_token(task: Task) -> float:
+    """Share of right answers of the best possible model that sees, at each row, only the token there, in 0..1.
+
+    At each predicting row it says the most frequent answer to the token that stands there. No model without attention
+    can do better.
+    """
+    sequences = task.sequences()
+    answers, read = task.answers(sequences), task.inputs(sequences)[:, task.predicting_rows]
+    right = 0
+    for tokens, said in zip(read.T, answers.T, strict=True):
+        pairs = torch.bincount(tokens * task.d_vocab + said, minlength=task.d_vocab**2)
+        right += int(pairs.view(task.d_vocab, task.d_vocab).max(1).values.sum())
+    return right / answers.numel()
+
+
 def share_interval(part: int, whole: int, confidence: float = 0.95) -> tuple[float, float]:
     """The exact (Clopper-Pearson) interval of a share of which ``part`` of ``whole`` was seen, both ends in 0..1.
 

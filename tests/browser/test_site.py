@@ -271,3 +271,19 @@ def test_the_heads_of_all_sums_weigh_little(site: Path) -> None:
     figures = re.findall(r'<script type="application/json">(.*?)</script>', page, re.S)
     explorers = [figure for figure in figures if '"explorer"' in figure]
     assert [len(explorer) < 500_000 for explorer in explorers] == [True]
+
+
+def test_a_reader_sees_the_statements_of_one_article_and_one_verdict(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "held.html")
+    rows = seen.page.locator("table.tc-filter-0 tbody tr")
+    everything = rows.count()
+    seen.page.get_by_label("article:").focus()
+    seen.page.keyboard.type("C")
+    left = rows.filter(visible=True)
+    assert 0 < left.count() < everything
+    assert {row.split()[0] for row in left.all_inner_texts()} == {"C"}
+    seen.page.get_by_label("verdict:").select_option("holds")
+    assert {row.split()[-1] for row in left.all_inner_texts()} == {"holds"}
+    assert f"{left.count()} of {everything}" in seen.page.locator(".tc-choice output").inner_text()
+    left.first.get_by_role("link").first.click()
+    assert seen.page.locator(".tc-entry:target").is_visible()

@@ -4,13 +4,13 @@ from functools import cache
 
 import torch
 
-from tinycircuits.claims import addition, own, reversal
+from tinycircuits.claims import addition, own, own_seeds, reversal
 from tinycircuits.claims.measures import MEASURES, Measure, register
 from tinycircuits.claims.statements import Claim, claim, claims
 from tinycircuits.claims.verdicts import Control, Finding, Observed, Spread, judge
 from tinycircuits.evaluation import share_interval
 
-ROOMS = (reversal, addition, own)
+ROOMS = (reversal, addition, own, own_seeds)
 """The modules that enter the measuring functions."""
 
 
@@ -51,7 +51,7 @@ def findings(source: str | None = None) -> list[Finding]:
 
 def of_articles() -> list[Finding]:
     """What was found about the articles' statements."""
-    return [found for found in findings() if found.claim.source != "book"]
+    return [finding(one.id) for one in claims().values() if one.source != "book"]
 
 
 def contradicted(names: list[str] | None = None) -> list[str]:

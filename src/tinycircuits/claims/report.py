@@ -6,7 +6,7 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
-from tinycircuits.claims.ledger import finding, findings
+from tinycircuits.claims.ledger import finding, findings, of_articles
 from tinycircuits.claims.verdicts import Finding, Spread
 
 WIDTH = 100
@@ -26,7 +26,7 @@ def table() -> str:
 def counts() -> str:
     """How many of the articles' statements, and of our own, have which verdict."""
     lines = []
-    for name, chosen in (("articles", [f for f in findings() if f.claim.source != "book"]), ("book", findings("book"))):
+    for name, chosen in (("articles", of_articles()), ("book", findings("book"))):
         numbers = tally(chosen)
         lines.append(
             f"{name}: {len(chosen)} statements, " + ", ".join(f"{n} {verdict}" for verdict, n in numbers.items())

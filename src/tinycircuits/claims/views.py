@@ -26,7 +26,7 @@ class Trials:
         """Wrong digits over all inputs of each model of one sweep."""
         found = self.results[name]
         if self.trained:
-            return found.train_wrong_digits.sum(1) + found.holdout_wrong_digits.sum(1)
+            return found.wrong_digits
         return found.history.train_wrong_digits[:, 0] + found.history.holdout_wrong_digits[:, 0]
 
     def share(self, name: str) -> Float[Tensor, " seed"]:

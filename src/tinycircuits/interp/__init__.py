@@ -22,6 +22,16 @@ from tinycircuits.interp.activations import (
     part_named,
     stages,
 )
+from tinycircuits.interp.agreement import (
+    Fingerprint,
+    families,
+    fingerprint,
+    middle_of,
+    nearest,
+    pairwise_distance,
+    reading_layers,
+    shuffled_features,
+)
 from tinycircuits.interp.attention import (
     AttentionSummary,
     attention_block,
@@ -65,6 +75,7 @@ from tinycircuits.interp.mlp import (
     mlp_weights,
     neuron_activity,
 )
+from tinycircuits.interp.ov import digit_writing, shift
 from tinycircuits.interp.patching import (
     DIRECTIONS,
     OPERANDS,
@@ -87,6 +98,7 @@ __all__ = [
     "Component",
     "CosineReadout",
     "DigitContributions",
+    "Fingerprint",
     "Head",
     "HeadSummary",
     "Interchange",
@@ -116,6 +128,9 @@ __all__ = [
     "dependence",
     "deviation",
     "digit_contributions",
+    "digit_writing",
+    "families",
+    "fingerprint",
     "fourier_basis",
     "frequency_shares",
     "head_roles",
@@ -126,12 +141,18 @@ __all__ = [
     "logit_contributions",
     "logit_lens",
     "logits_after",
+    "middle_of",
     "mlp_outputs",
     "mlp_weights",
+    "nearest",
     "neuron_activity",
+    "pairwise_distance",
     "part_named",
     "project",
+    "reading_layers",
     "sample_readout",
+    "shift",
+    "shuffled_features",
     "stages",
     "summarize_attention",
     "summarize_heads",

@@ -1,7 +1,7 @@
 """Many tiny models of one shape in one program: their weights in one stack, their training in one loop."""
 
 from tinycircuits.lanes.gradient import Gradient
-from tinycircuits.lanes.layout import Layout, initial_weights, layout, model_of
+from tinycircuits.lanes.layout import Layout, initial_weights, layout, model_of, with_weights
 from tinycircuits.lanes.scores import LaneErrors, score, wrong_answers
 from tinycircuits.lanes.training import CURVE_INPUTS, LaneCheckpoint, LaneHistory, train_lanes
 
@@ -17,5 +17,6 @@ __all__ = [
     "model_of",
     "score",
     "train_lanes",
+    "with_weights",
     "wrong_answers",
 ]

@@ -56,7 +56,11 @@ def initial_weights(spec: ModelSpec, task: Task, seeds: Sequence[int], dtype: Dt
 
 def model_of(spec: ModelSpec, task: Task, weights: Float[Tensor, " parameter"], *, dtype: Dtype) -> TransformerBridge:
     """The TransformerLens model with the weights of one lane, in evaluation mode, on the CPU."""
-    model, where = build(spec, task, seed=0, dtype=dtype), layout(spec, task)
+    return with_weights(build(spec, task, seed=0, dtype=dtype), layout(spec, task), weights)
+
+
+def with_weights(model: TransformerBridge, where: Layout, weights: Float[Tensor, " parameter"]) -> TransformerBridge:
+    """The same model, its trained parameters overwritten with the weights of one lane."""
     named = named_parameters(model)
     with torch.no_grad():
         for name, value in zip(where.shapes, torch.split(weights, where.sizes), strict=True):
