@@ -84,6 +84,10 @@ def evidence(found: Finding) -> str:
     parts = [f"{seeds(found)} meet the rule" if found.judged > 1 else f"the rule is {'' if found.met else 'not '}met"]
     if found.judged > 1:
         parts.append(f" (95 % interval of the share: {low:.2f} to {high:.2f})")
+    if found.judged < found.n_seeds:
+        parts.append(
+            f"; {found.n_seeds - found.judged:,} more were trained and make mistakes, so that they do not count"
+        )
     middle = f"median {_short(spread.median)}, " if found.judged > 1 else f"{_short(spread.median)} "
     parts.append(f"; {name}: {middle}")
     parts.append(f"nine tenths between {_short(spread.low)} and {_short(spread.high)}" if found.judged > 1 else "")
@@ -117,7 +121,12 @@ def _numbers(found: Finding) -> list[str]:
 
 
 def _short(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
+    """Three digits; what is smaller than a ten-thousandth is named so."""
+    if math.isnan(value):
+        return "-"
+    if 0 < abs(value) < 1e-4:
+        return "below 0.0001" if value > 0 else "above -0.0001"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
 
 
 def _plain(found: Finding) -> dict[str, Any]:
