@@ -1,27 +1,28 @@
 """The measuring functions of what this book itself claims, at the head of its chapters."""
 
 from collections.abc import Mapping
-from functools import cache, partial
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 from transformer_lens.model_bridge import TransformerBridge
 
+from tinycircuits.articles import ARTICLES
 from tinycircuits.claims.measures import Measure, of_published, of_sweeps, register
-from tinycircuits.claims.profiles import Profile
+from tinycircuits.claims.profiles import Kind, Profile, profile
+from tinycircuits.claims.reversal import ALL, PUSH
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.claims.views import Trials
-from tinycircuits.evaluation import teacher_forced
-from tinycircuits.interp import AblationTable, Component, ablation_table, attention_block, attention_pattern
+from tinycircuits.interp import KINDS, Component, ablation_table, attention_block, attention_pattern
 from tinycircuits.lanes import layout
 from tinycircuits.lanes.forward import evaluated
 from tinycircuits.models import build, named_parameters
-from tinycircuits.runs import Run, load
+from tinycircuits.runs import load
 from tinycircuits.studies import STUDIES
-from tinycircuits.tasks import OrderedSplit, ReverseIncrement, Task
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement
 
 ONE_LAYER, FOUR_DIGITS = "reversal-8d-1l", "reversal-4d-2l"
+B_PARTS = ("L0 attn", "L0 mlp")
 REVERSALS = {name: study.task for name, study in STUDIES.items() if isinstance(study.task, ReverseIncrement)}
 
 
@@ -30,31 +31,23 @@ def _once(met: bool | Tensor, values: Mapping[str, float | Tensor]) -> Observed:
     return Observed(torch.tensor([bool(met)]), {name: torch.tensor([float(value)]) for name, value in values.items()})
 
 
-def _untrained(run: Run) -> TransformerBridge:
-    return build(run.study.model, run.study.task, seed=0, dtype=run.study.train.dtype)
+def _model(name: str, *, trained: bool) -> TransformerBridge:
+    """The published model of a study, or the same one before training."""
+    run = load(name)
+    return run.model if trained else build(run.study.model, run.study.task, seed=0, dtype=run.study.train.dtype)
 
 
-@cache
-def _published(*, trained: bool) -> dict[str, TransformerBridge]:
-    """The models that the book shows, or the same ones before training."""
-    runs = {name: load(name) for name, study in STUDIES.items() if study.article}
-    return {name: run.model if trained else _untrained(run) for name, run in runs.items()}
-
-
-def right_and_flattering(models: dict[str, TransformerBridge]) -> Observed:
+def right_and_flattering(trained: bool) -> Observed:
     """No published model makes a mistake, and on one chosen input of article B attention lies on its diagonal with at
     least a tenth more weight than over all inputs."""
-    wrong = sum(_wrong_digits(model, STUDIES[name].task) for name, model in models.items())
+    kind: Kind = "published" if trained else "untrained"
+    wrong = sum(int(profile(article, kind)["wrong.all"][0].sum()) for article in ARTICLES)
     task = REVERSALS[ONE_LAYER]
-    pattern = attention_pattern(models[ONE_LAYER], task.inputs(task.sequences()), layer=0)
+    pattern = attention_pattern(_model(ONE_LAYER, trained=trained), task.inputs(task.sequences()), layer=0)
     diagonal = attention_block(pattern, task).flip(2).diagonal(dim1=1, dim2=2).mean(1)
     best, mean = diagonal.max(), diagonal.mean()
     values = {"weight on the diagonal, chosen input": best, "over all inputs": mean}
-    return _once(wrong == 0 and best - mean >= 0.1, {"wrong digits": float(wrong), **values})
-
-
-def _wrong_digits(model: TransformerBridge, task: Task) -> int:
-    return teacher_forced(model, task, task.sequences()).errors().wrong_digits
+    return _once(wrong == 0 and best - mean >= 0.1, {"wrong answers": float(wrong), **values})
 
 
 def followed_by_hand(mlp_too: bool) -> Observed:
@@ -130,22 +123,15 @@ def a_line_reads_the_answer_before_the_mlp(of: Profile) -> Observed:
     return Observed(met, values)
 
 
-@cache
-def _ablated(name: str, *, trained: bool) -> AblationTable:
-    model, task = _published(trained=trained)[name], STUDIES[name].task
-    return ablation_table(model, task.sequences(), task, seed=0, draws=1)
-
-
 def the_way_of_removing_decides(trained: bool) -> Observed:
     """In article B's model the ways of removing a part differ by more than five points and some random push leaves
     less than nine tenths; in C's one head can lose its weights without a mistake, and not its whole output."""
-    table, short = _ablated(ONE_LAYER, trained=trained), _ablated(FOUR_DIGITS, trained=trained)
-    left: dict[str, list[float]] = {}
-    for one in table.ablations:
-        left.setdefault(one.component.label, []).append(one.errors().accuracy)
-    spread = min(max(each) - min(each) for each in left.values())
-    push = min(one.control_accuracy() for one in table.ablations)
-    head = Component(1, "attn")
+    found = profile("B", "published" if trained else "untrained")
+    shares = {part: torch.stack([found[f"ablated.{part}.{kind}"][0] for kind in KINDS]) for part in B_PARTS}
+    task, head = REVERSALS[FOUR_DIGITS], Component(1, "attn")
+    short = ablation_table(_model(FOUR_DIGITS, trained=trained), task.sequences(), task, only=[head], seed=0, draws=0)
+    spread = min(float(each[:, ALL].max() - each[:, ALL].min()) for each in shares.values())
+    push = min(float(each[:, PUSH].min()) for each in shares.values())
     weights, whole = (short.get(head, kind).errors().wrong_digits for kind in ("zero_weights", "zero"))
     values = {
         "smallest spread over ways": spread,
@@ -181,7 +167,7 @@ def the_recipe_gets_most_digits_right(of: Trials) -> Observed:
 
 register(
     "intro",
-    Measure(right_and_flattering, partial(_published, trained=True), {"untrained": partial(_published, trained=False)}),
+    Measure(right_and_flattering, lambda: True, {"untrained": lambda: False}),
 )
 register("transformer", Measure(followed_by_hand, lambda: True, {"without the MLP": lambda: False}))
 register("notation", Measure(rows_predict, lambda: 0, {"rows one lower": lambda: 1}))

@@ -6,6 +6,7 @@ import torch
 
 from tinycircuits.circuits import hand_built
 from tinycircuits.claims.measures import Measure, of_sweeps, register
+from tinycircuits.claims.profiles import N_CONTROLS
 from tinycircuits.claims.reversal import ONE_PART_ONLY
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.claims.views import Trials
@@ -63,11 +64,11 @@ N_COMPARED = 100
 
 @cache
 def _prints(*, trained: bool) -> tuple[Fingerprint, ...]:
-    """Fingerprints of the first faultless models of article C, or of as many before training."""
+    """Fingerprints of the first faultless models of article C, or of some before training."""
     found = load_sweep("seeds-c-shuffled")
     task = found.sweep.task
     assert isinstance(task, ReverseIncrement)
-    seeds = found.seeds[found.solved].tolist()[:N_COMPARED]
+    seeds = found.seeds[found.solved].tolist()[: N_COMPARED if trained else N_CONTROLS]
     fresh = (build(found.sweep.model, task, seed=seed, dtype="float64") for seed in seeds)
     return tuple(fingerprint(m, task.sequences(), task, seed=0) for m in (found.models(seeds) if trained else fresh))
 
