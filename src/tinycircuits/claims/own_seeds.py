@@ -13,7 +13,7 @@ from tinycircuits.claims.views import Trials
 from tinycircuits.evaluation import share_interval, teacher_forced
 from tinycircuits.interp import Fingerprint, fingerprint
 from tinycircuits.models import build
-from tinycircuits.studies import sweep
+from tinycircuits.studies import SIZES, size_name, sweep
 from tinycircuits.sweeps import load_sweep
 from tinycircuits.tasks import ReverseIncrement
 
@@ -60,6 +60,8 @@ def attention_alone_is_enough(of: Trials) -> Observed:
 
 
 N_COMPARED = 100
+HEAD = 2
+"""Dimensions of the head at which widths are compared."""
 
 
 @cache
@@ -100,3 +102,27 @@ register(
         {"untrained": partial(_prints, trained=False)},
     ),
 )
+
+
+@of_sweeps("sizes", *(size_name(*size) for size in SIZES))
+def width_decides(of: Trials) -> Observed:
+    """Some model with fewer parameters than article C's has a faultless seed; at one width, neurons and layers change
+    the share of faultless seeds by at most a quarter; and from width three to width four it leaps by at least half."""
+    shares = {name: k / n for name, (k, n) in _solved(of).items()}
+    by_width: dict[int, list[float]] = {}
+    for size in SIZES:
+        if size[2] == HEAD:
+            by_width.setdefault(size[1], []).append(shares[size_name(*size)])
+    parameters = {name: found.weights.shape[1] for name, found in of.results.items()}
+    articles = load_sweep("seeds-c-ordered", range(1)).weights.shape[1]
+    smaller = [parameters[name] for name, share in shares.items() if share > 0 and parameters[name] < articles]
+    change = max(max(each) - min(each) for each in by_width.values())
+    leap = min(by_width[4]) - max(by_width[3])
+    values = {
+        "leap from width three to four": leap,
+        "largest change by neurons and layers": change,
+        "fewest parameters with a faultless seed": float(min(smaller, default=0)),
+        "parameters of article C's model": float(articles),
+    }
+    met = bool(smaller) and change <= 0.25 and leap >= 0.5
+    return Observed(torch.tensor([met]), {name: torch.tensor([value]) for name, value in values.items()})
