@@ -10,6 +10,8 @@ from tinycircuits.display.theme import FONTS
 from tinycircuits.sphinxext.figures import write
 
 _STATIC = Path(__file__).parent / "static"
+_UNREAD = ("*.map", "scripts/fontawesome.js")
+"""What the theme brings and no page loads, a seventh of the site: source maps, a script for icons that a font draws."""
 
 
 def copy(app: Sphinx) -> None:
@@ -24,6 +26,15 @@ def copy(app: Sphinx) -> None:
         write(target / path.name, path.read_bytes())
 
 
+def prune(app: Sphinx, exception: Exception | None) -> None:
+    """Take out of the site what no page loads."""
+    if app.builder.format != "html" or exception is not None:
+        return
+    for pattern in _UNREAD:
+        for path in Path(app.outdir, "_static").rglob(pattern):
+            path.unlink()
+
+
 def per_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Load plotly where there is something to draw, and drop what no page of this book uses."""
     context["script_files"][:] = [file for file in context["script_files"] if "thebe" not in str(file)]
@@ -34,6 +45,7 @@ def per_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to the build."""
     app.connect("builder-inited", copy)
+    app.connect("build-finished", prune)
     app.connect("html-page-context", per_page)
     app.add_css_file("tinycircuits.css", priority=900)
     app.add_js_file("tinycircuits.js", loading_method="defer", priority=900)
