@@ -141,6 +141,32 @@ def test_bars_and_controls_hold_the_same_numbers_on_the_page_and_in_print() -> N
     np.testing.assert_allclose([ends["array"], ends["arrayminus"]], [[0.05, 0.1], [0.05, 0.1]])
 
 
+def test_a_bar_may_end_where_its_interval_ends() -> None:
+    third = FRAME.assign(right=1 / 3, low=1 / 3, high=1 / 3)
+    figure = bars(third, low="low", high="high", **BARS, **PROSE)
+    assert traces(figure, "bar")[0]["error_y"]["arrayminus"] == [0, 0]
+
+
+def test_a_long_label_of_a_bar_stands_on_several_lines() -> None:
+    frame = pd.DataFrame({"part": ["own figures of it", *"bcdefgh"], "right": 0.5})
+    figure = bars(frame, category="part", value="right", x_title="x", y_title="y", **PROSE)
+    assert drawn_by_plotly(figure)["layout"]["xaxis"]["ticktext"][0] == "own<br>figures<br>of it"
+    assert figure.mpl_fig.axes[0].get_xticklabels()[0].get_text() == "own\nfigures\nof it"
+
+
+def test_of_many_labels_some_are_set_and_all_are_there_on_hover() -> None:
+    names = [f"seed {i}" for i in range(97)]
+    words = {"x_labels": names, "y_labels": ["A", "A"], "x_title": "model", "y_title": "part", "unit": "share"}
+    figure = heatmap(np.zeros((2, 97)), **words, **PROSE)
+    (trace,), layout = traces(figure, "heatmap"), drawn_by_plotly(figure)["layout"]
+    assert trace["x"] == names
+    assert layout["xaxis"]["tickvals"] == names[::16]
+    assert layout["yaxis"]["ticktext"] == ["A", "A"]
+    axes = figure.mpl_fig.axes[0]
+    in_print = zip(axes.get_xticks(), (label.get_text() for label in axes.get_xticklabels()), strict=True)
+    assert list(in_print) == [(i, names[i]) for i in range(0, 97, 16)]
+
+
 def test_every_row_is_a_dot_in_its_category_with_its_number_on_the_page_and_in_print() -> None:
     figure = FIGURES["dots"]()
     on_page = [(trace["x"], trace["y"]) for trace in traces(figure, "scatter") if trace["mode"] == "markers"]
@@ -211,6 +237,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     "values: 2 dimensions": lambda: heatmap(np.zeros(3), **AXES, **PROSE),
     "values: shares": lambda: heatmap(SHARES * 2, **AXES, **PROSE),
     "x_labels": lambda: heatmap(SHARES.T, **AXES, **PROSE),
+    "x_labels: more than 32": lambda: heatmap(np.zeros((2, 40)), **AXES | {"x_labels": ["a"] * 40}, **PROSE),
     "panels": lambda: heatmaps({}, **AXES, **PROSE),
     "panels: matrices": lambda: heatmaps({"a": SHARES, "b": SHARES[:1]}, **AXES, **PROSE),
     "series": lambda: lines({}, x_title="x", y_title="y", **PROSE),
@@ -255,6 +282,7 @@ def test_numbers_read_as_the_book_writes_them() -> None:
     assert share(0.1767) == "17.7\N{NO-BREAK SPACE}%"
     assert of(0, 65536) == "0 of 65,536"
     assert number(-0.00123456) == "\N{MINUS SIGN}0.00123"
+    assert [number(x) for x in (999.4, 1000, 11173.6)] == ["999", "1,000", "11,174"]
 
 
 def test_an_unformatted_fraction_is_not_published() -> None:

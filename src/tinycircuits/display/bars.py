@@ -1,6 +1,7 @@
 """Grouped bars, each with its interval and its control beside it."""
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from tinycircuits.display.theme import (
     plotly_legend,
     print_style,
 )
+
+_LETTERS = 72
+"""So many letters of labels stand side by side."""
 
 
 class _Bars:
@@ -97,6 +101,11 @@ def _offsets(table: _Bars) -> tuple[float, list[float]]:
     return width * 0.92, [(index - (len(table.groups) - 1) / 2) * width for index in range(len(table.groups))]
 
 
+def _wrapped(categories: Sequence[str]) -> list[list[str]]:
+    """Return the lines of each category's label: broken between words where a bar has no room for all of it."""
+    return [textwrap.wrap(each, max(8, _LETTERS // len(categories)), break_long_words=False) for each in categories]
+
+
 def _page_face(
     table: _Bars,
     colours: dict[str, str],
@@ -113,14 +122,16 @@ def _page_face(
             shown = not any(trace["type"] == "scatter" for trace in traces)
             traces.append(_control_trace(table, group, at, words["control"], shown))
     traces += _reference_traces(table, reference)
-    ticks = {"tickvals": list(range(len(table.categories))), "ticktext": [labels.page(c) for c in table.categories]}
+    names = [[labels.page(line) for line in lines] for lines in _wrapped(table.categories)]
+    ticks = {"tickvals": list(range(len(names))), "ticktext": ["<br>".join(lines) for lines in names], "tickangle": 0}
+    below = 54 + 17 * (max(map(len, names)) - 1)
     x = plotly_axis(title=axis_title(words["x"]), showgrid=False, ticks="", **ticks)
     y = plotly_axis(title=axis_title(words["y"]), range=list(y_range) if y_range else None, rangemode="tozero")
     entries = [trace["name"] for trace in traces if trace.get("showlegend", True)]
     place, above = plotly_legend(entries) if len(entries) > 1 else ({}, 0)
     layout = plotly_layout(
-        310 + above,
-        margin={"l": 70, "r": 12, "t": 10 + above, "b": 54, "pad": 0},
+        256 + below + above,
+        margin={"l": 70, "r": 12, "t": 10 + above, "b": below, "pad": 0},
         showlegend=len(entries) > 1,
         legend=place,
         xaxis=x | {"range": [-0.5, len(table.categories) - 0.5]},
@@ -205,7 +216,8 @@ def _print_face(
             axes.plot([], [], "D", ms=4.5, mfc="white", mec=INK, mew=0.9, label=labels.print_(words["control"]))
         if reference:
             axes.axhline(reference[1], color=GREY, linestyle="--", lw=0.9, label=labels.print_(reference[0]))
-        axes.set_xticks(range(len(table.categories)), [labels.print_(c) for c in table.categories])
+        names = ["\n".join(map(labels.print_, lines)) for lines in _wrapped(table.categories)]
+        axes.set_xticks(range(len(names)), names)
         axes.tick_params(axis="x", length=0)
         axes.set(xlabel=labels.print_(words["x"]), ylabel=labels.print_(words["y"]), ylim=y_range)
         axes.grid(axis="y", color=FAINT)
@@ -216,11 +228,12 @@ def _print_face(
 
 
 def _print_group(axes: Axes, table: _Bars, group: str, at: checks.Array, look: tuple[float, str]) -> None:
-    values = np.array(checks.rounded(table.column(table.value, group)))
+    exact = table.column(table.value, group)
+    values = np.array(checks.rounded(exact))
     axes.bar(at, values, width=look[0], color=look[1], label=labels.print_(group), zorder=2)
     if "low" in table.extras:
         ends = table.column(table.extras["low"], group), table.column(table.extras["high"], group)
-        errors = np.array(checks.rounded(np.array([values - ends[0], ends[1] - values])))
+        errors = np.array(checks.rounded(np.array([exact - ends[0], ends[1] - exact])))
         axes.errorbar(at, values, yerr=errors, fmt="none", ecolor=GREY, elinewidth=1, capsize=2, zorder=3)
     if "control" in table.extras:
         control = checks.rounded(table.column(table.extras["control"], group))

@@ -64,10 +64,6 @@ def pair_explorer(
     assert page is not None
     margin = page.layout.margin
     page.layout.height = margin.t + margin.b + _ROW * table.shape[2]
-    cells = [[f"{y}, {x}" for x in x_labels] for y in y_labels]
-    page.update_traces(
-        hovertext=None, customdata=cells, hovertemplate=f"%{{customdata}}: %{{z:.2f}} {unit}<extra></extra>"
-    )
     explorer = Explorer(
         names, pairs[0], size, _packed(levels.reshape(size * size, -1).T), _packed(given.astype(np.uint8))
     )

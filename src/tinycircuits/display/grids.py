@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as PrintFigure
 from numpy.typing import ArrayLike
@@ -21,7 +22,11 @@ Scale = Literal["share", "signed"]
 _DRAWN = 2_000
 """Cells that print draws as shapes; a matrix of more is a picture, a hundredth of the size."""
 _LARGEST_LABELLED = 64
+_MOST_TICKS = 32
+"""Of more labels only some are set; the page says the others on hover."""
 _CELL = 44.0
+_TITLE = 7.0
+"""Room for a letter of a panel's title, CSS pixels."""
 _BAR = 100
 """Room for the colour bar with its labels and title, CSS pixels."""
 
@@ -49,14 +54,11 @@ class _Grid:
         self.scale = scale
         self.x_labels = checks.labelled("x_labels", x_labels, self.shape[1])
         self.y_labels = checks.labelled("y_labels", y_labels, self.shape[0])
+        for name, texts in (("x_labels", self.x_labels), ("y_labels", self.y_labels)):
+            if _apart(texts) > 1 and len(set(texts)) < len(texts):
+                raise ValueError(f"{name}: more than {_MOST_TICKS} labels must differ from one another")
         largest = max(float(np.abs(values).max()) for values in self.values) or 1.0
         self.limits = (0.0, 1.0) if scale == "share" else (-largest, largest)
-
-    def cell_texts(self, values: Array) -> list[list[str]]:
-        """Return what stands in the cells: the value when there are few cells, else nothing."""
-        if values.size > _LARGEST_LABELLED:
-            return [[""] * values.shape[1] for _ in values]
-        return [[_short(value) for value in row] for row in values]
 
     def frame(self, x_title: str, y_title: str, unit: str) -> pd.DataFrame:
         """Return the drawn numbers, one row per cell."""
@@ -84,10 +86,12 @@ def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = Fal
     room = PAGE_WIDTH - left - _BAR
     most = min(count, columns or max(1, int(room // max(150, 13 * grid.shape[1]))))
     columns = -(-count // -(-count // most))  # as many rows as needed, then equally long ones
-    cell = min(_CELL, (room - 18 * (columns - 1)) / columns / grid.shape[1])
+    share = (room - 18 * (columns - 1)) / columns
+    cell = min(_CELL, share / grid.shape[1])
+    width = max(cell * grid.shape[1], min(share, _TITLE * max(map(len, grid.names)) if title_rows else 0))
     # Long thin matrices would be slivers with square cells.
     height = max(cell * grid.shape[0], min(90.0, 22.0 * grid.shape[0]))
-    return Panels(count, columns, cell * grid.shape[1], height, left, _BAR, 26 if title_rows else 10, 50)
+    return Panels(count, columns, width, height, left, _BAR, 26 if title_rows else 10, 50)
 
 
 def heatmap(
@@ -159,7 +163,7 @@ def matrix_picker(
     shown.limits = grid.limits
     print_fig = _print_face(shown, _layout(shown, None, True), words)
     choices = tuple(
-        (choice, {key: [trace[key]] for key in ("z", "text", "hovertext")})
+        (choice, {key: [trace[key]] for key in trace if key in ("z", "text")})
         for index, choice in enumerate(grid.names)
         for trace in [_trace(grid, index, words)]
     )
@@ -175,26 +179,23 @@ def _figure(grid: _Grid, panels: Panels, words: tuple[str, str, str], prose: tup
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:
     """Return the plotly heat map of matrix ``index``."""
     x_title, y_title, unit = (labels.page(word) for word in words)
-    values = checks.rounded(grid.values[index])
-    hover = [
-        [
-            f"{y_title}: {y}<br>{x_title}: {x}<br><b>{v:.4g}</b> {unit}"
-            for x, v in zip(_pages(grid.x_labels), row, strict=True)
-        ]
-        for y, row in zip(_pages(grid.y_labels), values, strict=True)
-    ]
-    return {
+    trace = {
         "type": "heatmap",
-        "z": values,
-        "text": grid.cell_texts(grid.values[index]),
-        "texttemplate": "%{text}",
-        "textfont": {"size": 12},
-        "hovertext": hover,
-        "hovertemplate": "%{hovertext}<extra></extra>",
+        "z": checks.rounded(grid.values[index]),
+        "hovertemplate": f"{y_title}: %{{y}}<br>{x_title}: %{{x}}<br><b>%{{z:.4g}}</b> {unit}<extra></extra>",
         "coloraxis": "coloraxis",
-        "xgap": 1,
-        "ygap": 1,
     }
+    if grid.values[index].size <= _LARGEST_LABELLED:
+        cells = [[_short(value) for value in row] for row in grid.values[index]]
+        trace |= {"text": cells, "texttemplate": "%{text}", "textfont": {"size": 12}}
+    for axis, texts in (("x", grid.x_labels), ("y", grid.y_labels)):
+        trace |= {axis: _pages(texts)} if _apart(texts) > 1 else {f"{axis}gap": 1}  # tiny cells would be all gap
+    return trace
+
+
+def _apart(texts: Sequence[str]) -> int:
+    """How far apart labels are set: each, or a power of two."""
+    return 1 if len(texts) <= _MOST_TICKS else 1 << (len(texts) // 8 - 1).bit_length()
 
 
 def _pages(texts: Sequence[str]) -> list[str]:
@@ -219,9 +220,11 @@ def _page_face(grid: _Grid, panels: Panels, words: tuple[str, str, str], titled:
 
 
 def _ticks(texts: Sequence[str]) -> dict[str, Any]:
+    style = {"tickmode": "array", "showline": False, "ticks": "", "showgrid": False, "ticklabelstandoff": 4}
+    if (apart := _apart(texts)) > 1:
+        return {**style, "type": "category", "tickvals": _pages(texts[::apart])}
     # Labels repeat within a sequence of tokens, so they name positions and are no categories.
-    shown = {"tickmode": "array", "tickvals": list(range(len(texts))), "ticktext": _pages(texts)}
-    return {**shown, "showline": False, "ticks": "", "showgrid": False, "ticklabelstandoff": 4}
+    return {**style, "tickvals": list(range(len(texts))), "ticktext": _pages(texts)}
 
 
 def _colour_bar(grid: _Grid, unit: str, panels: Panels) -> dict[str, Any]:
@@ -248,8 +251,8 @@ def _print_face(grid: _Grid, panels: Panels, words: tuple[str, str, str]) -> Pri
         for index, axes in enumerate(all_axes):
             mesh = _cells(axes, grid, np.array(checks.rounded(grid.values[index])))
             axes.set_title(labels.print_(grid.names[index]))
-            axes.set_xticks(range(grid.shape[1]), _prints(grid.x_labels) if panels.is_bottom(index) else [])
-            axes.set_yticks(range(grid.shape[0]), _prints(grid.y_labels) if panels.is_left(index) else [])
+            _set_ticks(axes.xaxis, grid.x_labels, labelled=panels.is_bottom(index))
+            _set_ticks(axes.yaxis, grid.y_labels, labelled=panels.is_left(index))
             axes.set_xlabel(labels.print_(x_title) if panels.is_bottom(index) else "")
             axes.set_ylabel(labels.print_(y_title) if panels.is_left(index) else "")
         bar = figure.colorbar(mesh, ax=all_axes, label=labels.print_(unit), fraction=0.04, pad=0.015, aspect=25)
@@ -257,8 +260,9 @@ def _print_face(grid: _Grid, panels: Panels, words: tuple[str, str, str]) -> Pri
     return figure
 
 
-def _prints(texts: Sequence[str]) -> list[str]:
-    return [labels.print_(text) for text in texts]
+def _set_ticks(axis: Axis, texts: Sequence[str], *, labelled: bool) -> None:
+    apart = _apart(texts)
+    axis.set_ticks(range(0, len(texts), apart), [labels.print_(text) for text in texts[::apart]] if labelled else [])
 
 
 def _cells(axes: Axes, grid: _Grid, values: Array) -> Any:
@@ -277,8 +281,7 @@ def _cells(axes: Axes, grid: _Grid, values: Array) -> Any:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
-        shown = grid.cell_texts(values)[row][column] if values.size <= _LARGEST_LABELLED else ""
-        if shown:
+        if values.size <= _LARGEST_LABELLED:
             background = to_hex(colour_map(grid.scale)((value - low) / (high - low)))
-            axes.text(column, row, shown, ha="center", va="center", size=7.5, color=on_colour(background))
+            axes.text(column, row, _short(value), ha="center", va="center", size=7.5, color=on_colour(background))
     return mesh

@@ -38,5 +38,5 @@ def of(part: int, whole: int) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return ``value`` with ``digits`` significant digits, powers of ten only where needed: ``0.0213``, ``1.2e-05``."""
-    return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
+    """Return ``value`` with ``digits`` significant digits, or all of a longer whole part: ``0.0213``, ``11,174``."""
+    return f"{value:{',.0f' if abs(value) >= 10**digits else f'.{digits}g'}}".replace("-", "\N{MINUS SIGN}")

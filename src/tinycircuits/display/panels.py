@@ -118,7 +118,8 @@ def titles(panels: Panels, names: Sequence[str]) -> list[dict[str, Any]]:
     out = []
     for index, name in enumerate(names):
         across, up = panels.domains(index)
-        place = {"x": sum(across) / 2, "y": up[1], "xref": "paper", "yref": "paper", "yanchor": "bottom", "yshift": 3}
+        place = {"x": sum(across) / 2, "y": up[1], "xref": "paper", "yref": "paper"}
+        place |= {"xanchor": "center", "yanchor": "bottom", "yshift": 3}
         if name:
             out.append({**place, "text": labels.page(name), "showarrow": False, "font": {"size": 14}})
     return out
