@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
@@ -52,10 +53,14 @@ class Visit:
     @property
     def weight(self) -> int:
         """Bytes of all that was loaded, each file compressed as a server sends it."""
-        files = {Path(unquote(urlsplit(url).path)) for url in self.loaded if url.startswith("file:")}
-        packed = (path.suffix in {".woff2", ".png"} for path in sorted(files))
-        contents = (path.read_bytes() for path in sorted(files))
-        return sum(len(data if done else gzip.compress(data)) for data, done in zip(contents, packed, strict=True))
+        return sum(map(sent, {Path(unquote(urlsplit(url).path)) for url in self.loaded if url.startswith("file:")}))
+
+
+@cache
+def sent(path: Path) -> int:
+    """Bytes of a file as a server sends it."""
+    data = path.read_bytes()
+    return len(data if path.suffix in {".woff2", ".png"} else gzip.compress(data))
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +103,17 @@ def test_there_is_a_book_to_look_at(site: Path) -> None:
     assert PAGES
 
 
+LIKE_OTHERS = """() => {
+    const seen = new Set();
+    for (const block of document.querySelectorAll(".highlight")) {
+        const kinds = [...block.querySelectorAll("span")].map((token) => token.className);
+        if (kinds.every((kind) => seen.has(kind))) block.classList.add("like-others");
+        kinds.forEach((kind) => seen.add(kind));
+    }
+}"""
+"""Marks listings that hold no kind of token that an earlier one did not; axe would spend half of its time on them."""
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_whole_and_accessible_without_a_network(
@@ -111,8 +127,10 @@ def test_a_page_is_whole_and_accessible_without_a_network(
         assert seen.page.evaluate(offenders) == [], what
     assert seen.page.evaluate("document.documentElement.dataset.theme") == theme
     assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
+    seen.page.evaluate(LIKE_OTHERS)
     # No preload: from the file system axe may not read the style sheets, and needs none of what they would tell.
-    found = Axe().run(seen.page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    options = {"resultTypes": ["violations"], "preload": False}
+    found = Axe().run(seen.page, context={"exclude": [[".like-others"]]}, options=options).response["violations"]
     grave = [
         (v["id"], [node["target"] for node in v["nodes"]]) for v in found if v["impact"] in {"serious", "critical"}
     ]
@@ -202,14 +220,13 @@ def test_paper_is_white_whatever_the_screen_is(browser: Browser, site: Path) -> 
     seen.page.context.close()
 
 
-def test_every_page_leads_on(browser: Browser, site: Path) -> None:
-    seen = visit(browser, site / "intro.html")
+def test_every_page_leads_on(site: Path) -> None:
+    onward = re.compile(r'<a class="right-next"\s+href="([^"]+)"')
     visited = ["intro.html"]
-    while seen.page.locator("a.right-next").count():
-        seen.page.goto((site / str(seen.page.locator("a.right-next").get_attribute("href"))).as_uri())
-        visited.append(seen.page.url.rpartition("/")[2])
+    while found := onward.search((site / visited[-1]).read_text(encoding="utf-8")):
+        assert found[1] not in visited
+        visited.append(found[1])
     assert sorted(visited) == sorted(set(PAGES) - {"genindex.html", "search.html"})
-    seen.page.context.close()
 
 
 def test_every_local_link_leads_to_something(site: Path) -> None:
@@ -270,7 +287,7 @@ def test_the_heads_of_all_sums_weigh_little(site: Path) -> None:
     page = (site / "heads.html").read_text(encoding="utf-8")
     figures = re.findall(r'<script type="application/json">(.*?)</script>', page, re.S)
     explorers = [figure for figure in figures if '"explorer"' in figure]
-    assert [len(explorer) < 500_000 for explorer in explorers] == [True]
+    assert [len(explorer) < 500_000 for explorer in explorers] == [True, True]
 
 
 def test_a_reader_sees_the_statements_of_one_article_and_one_verdict(browser: Browser, site: Path) -> None:
