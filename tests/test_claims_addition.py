@@ -5,9 +5,10 @@ import torch
 
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.measures import MEASURES
-from tinycircuits.claims.pairs import latent_profile, pair_profile
+from tinycircuits.claims.pairs import REMOVALS, latent_profile, pair_profile
 from tinycircuits.claims.profiles import Profile, profile
-from tinycircuits.interp import head_rows, summarize_heads
+from tinycircuits.interp import ablation_table, components, head_rows, summarize_heads
+from tinycircuits.interp.probes import readout_map
 from tinycircuits.interp.sae import SparseAutoencoder
 from tinycircuits.models import build
 from tinycircuits.runs import load
@@ -29,8 +30,10 @@ def bits(*by_layer):
 
 
 def read(*by_stage):
-    stages = torch.tensor([by_stage] * 5, dtype=torch.float64)
-    return {"readout.sum": stages, "readout.shuffled": torch.zeros_like(stages)}
+    at_equals = torch.tensor([by_stage] * 5, dtype=torch.float64)
+    elsewhere = torch.zeros(*at_equals.shape, 2)
+    read = torch.cat([elsewhere, at_equals[..., None]], dim=-1)
+    return {"read-out.a + b": read, "read-out.a + b, shuffled": torch.zeros_like(read)}
 
 
 def patched(*by_part):
@@ -118,6 +121,18 @@ def test_the_attention_of_a_profile_is_that_of_the_published_model():
     assert stored["wrong.all"][0].sum() == run.errors(on="all").wrong_digits
 
 
+def test_the_ablations_and_read_outs_of_a_profile_are_those_of_the_published_model():
+    run = load("addition-97-2l")
+    task, stored = run.study.task, profile("E", "published")
+    sequences = task.sequences()
+    last = [components(run.model)[-1]]
+    (removed,) = ablation_table(run.model, sequences, task, kinds=["zero"], only=last, seed=0, draws=0).ablations
+    assert stored["ablation.components"][0, -1, REMOVALS.index("zero")] == pytest.approx(removed.errors().accuracy)
+    sums = {"a + b": task.answers(sequences)[:, 0]}
+    found = readout_map(run.model, sequences, task, sums, seeds=[0], positions=["="])
+    torch.testing.assert_close(stored["read-out.a + b"][0, 0, :, -1], found.accuracy("a + b")[0, :, 0])
+
+
 def test_a_small_model_has_every_number_of_a_profile():
     task = ModularAddition(modulus=7, plus_sign=False)
     chosen = study("addition-97-2l")
@@ -126,9 +141,11 @@ def test_a_small_model_has_every_number_of_a_profile():
     found = pair_profile(model, task, split)
     assert found["attention.mean"].shape == (2, 4, 3)
     assert found["attention.examples"].shape == (0,)
-    assert found["readout.sum"].shape == found["readout.shuffled"].shape == (5, 5)
+    assert found["read-out.a + b"].shape == found["read-out.b, shuffled"].shape == (5, 5, 3)
+    assert found["ablation.components"].shape == found["ablation.components, random push"].shape == (4, 3)
+    assert found["ablation.heads"].shape == (8, 3)
     assert found["patching.loss"].shape == found["patching.loss, random push"].shape == (4,)
-    with pytest.raises(ValueError, match="parts must be among errors, attention, read-out, patching, got shift"):
+    with pytest.raises(ValueError, match="among errors, attention, read-outs, patching, ablation, got shift"):
         pair_profile(model, task, split, ("shift",))
     with pytest.raises(ValueError, match="task must be a ModularAddition, got ReverseIncrement"):
         pair_profile(model, ReverseIncrement(n_digits=2), split)

@@ -10,7 +10,9 @@ from transformer_lens.model_bridge import TransformerBridge
 from tinycircuits.articles import ADDITION_EXAMPLES
 from tinycircuits.evaluation import teacher_forced
 from tinycircuits.interp import (
+    ablation_table,
     activation_patching,
+    attention_heads,
     components,
     corrupted_pairs,
     dependence,
@@ -18,12 +20,16 @@ from tinycircuits.interp import (
     head_rows,
     summarize_heads,
 )
+from tinycircuits.interp.ablation import AblationKind
 from tinycircuits.interp.probes import readout_map
 from tinycircuits.interp.sae import SparseAutoencoder, one_number_f1
 from tinycircuits.tasks import ModularAddition, SplitIndices, Task
 
-PARTS = ("errors", "attention", "read-out", "patching")
+PARTS = ("errors", "attention", "read-outs", "patching", "ablation")
 """What a profile may hold."""
+
+REMOVALS: tuple[AblationKind, ...] = ("zero", "mean", "resample")
+"""The kinds of ablation in a profile."""
 
 PROBE_SEEDS = range(5)
 """Read-outs are fitted so often, each on its own split of the inputs."""
@@ -38,9 +44,11 @@ def pair_profile(
 
     ``wrong.<set>`` counts; ``attention.mean`` ``[layer head position]`` and ``attention.entropy`` ``[layer head]`` in
     bits, of the row of ``=``; ``attention.examples`` the distance of article D's sums from that mean;
-    ``attention.follows`` ``[layer, a b sum difference rest]`` shares of its variance; ``readout.sum`` and
-    ``readout.shuffled`` ``[probe seed, stage]`` shares of held-out pairs read right at ``=`` by discriminant analysis;
-    ``patching.<metric>`` by component, the recovery of the clean answer when b is corrupted, and of a random push.
+    ``attention.follows`` ``[layer, a b sum difference rest]`` shares of its variance; ``read-out.<a + b, a or b>``, and
+    the same with shuffled labels, ``[probe seed, stage, position]`` shares of held-out pairs in which discriminant
+    analysis reads that number, the last position being ``=``;
+    ``patching.<metric>`` by component, the recovery of the clean answer when b is corrupted, and of a random push;
+    ``ablation.<components or heads>`` ``[part, removal]`` shares of right answers without it, and after a random push.
     Raises ``ValueError`` for an unknown part and for another task.
     """
     if not isinstance(task, ModularAddition):
@@ -85,12 +93,14 @@ def _attention(model: TransformerBridge, task: ModularAddition, split: SplitIndi
     yield "attention.follows", torch.tensor([list(layer.values()) for layer in follows], dtype=torch.float64)
 
 
-def _read_out(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+def _read_outs(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
     sequences = task.sequences()
-    sums = {"a + b": task.answers(sequences)[:, 0]}
-    found = readout_map(model, sequences, task, sums, seeds=PROBE_SEEDS, positions=["="])
-    yield "readout.sum", found.accuracy("a + b")[..., 0]
-    yield "readout.shuffled", found.accuracy("a + b", shuffled=True)[..., 0]
+    a, b = (sequences[:, column] for column in task.operand_columns)
+    numbers = {"a + b": task.answers(sequences)[:, 0], "a": a, "b": b}
+    found = readout_map(model, sequences, task, numbers, seeds=PROBE_SEEDS)
+    for name in numbers:
+        yield f"read-out.{name}", found.accuracy(name)
+        yield f"read-out.{name}, shuffled", found.accuracy(name, shuffled=True)
 
 
 def _patching(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
@@ -104,6 +114,15 @@ def _patching(model: TransformerBridge, task: ModularAddition, split: SplitIndic
         yield f"patching.{metric}, random push", torch.tensor(pushed, dtype=torch.float64)
 
 
+def _ablation(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    for name, parts in (("components", components(model)), ("heads", attention_heads(model))):
+        found = ablation_table(model, task.sequences(), task, kinds=REMOVALS, only=parts, seed=0, draws=1).ablations
+        right, pushed = [each.errors().accuracy for each in found], [each.control_accuracy() for each in found]
+        shape = (len(parts), len(REMOVALS))
+        yield f"ablation.{name}", torch.tensor(right, dtype=torch.float64).reshape(shape)
+        yield f"ablation.{name}, random push", torch.tensor(pushed, dtype=torch.float64).reshape(shape)
+
+
 _MEASURES: dict[str, Callable[[TransformerBridge, ModularAddition, SplitIndices], Numbers]] = dict(
-    zip(PARTS, (_errors, _attention, _read_out, _patching), strict=True)
+    zip(PARTS, (_errors, _attention, _read_outs, _patching, _ablation), strict=True)
 )

@@ -90,6 +90,9 @@ class Source:
         return ("trained", "published", "untrained", *(("shuffled answers",) if self.shuffled else ()))
 
 
+_UNTRAINED_PARTS = tuple(part for part in PAIR_PARTS if part != "ablation")
+"""A model that answers nothing right has nothing to lose."""
+
 SOURCES = {
     "A": Source(
         "reversal-8d-2l",
@@ -119,8 +122,8 @@ SOURCES = {
         n_seeds=1_000,
         shuffled="shuffled-c",
     ),
-    "D": Source("addition-113-3l", pair_profile, PAIR_PARTS, many_parts=PAIR_PARTS, dtype="float32"),
-    "E": Source("addition-97-2l", pair_profile, PAIR_PARTS, many_parts=PAIR_PARTS, dtype="float32"),
+    "D": Source("addition-113-3l", pair_profile, PAIR_PARTS, many_parts=_UNTRAINED_PARTS, dtype="float32"),
+    "E": Source("addition-97-2l", pair_profile, PAIR_PARTS, many_parts=_UNTRAINED_PARTS, dtype="float32"),
     "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
     "E, converged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-converged"),
     "E, sparse latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-sparse"),
