@@ -93,7 +93,7 @@ _FITS = (
         "addition-97-2l",
         "the same penalty, to convergence",
         "L1 mlp",
-        SaeSpec(width=512, l1=1e-3, lr=3e-3, epochs=150, batch_size=512, decay="cosine"),
+        SaeSpec(width=512, l1=1e-3, lr=3e-3, epochs=1200, batch_size=512, decay="cosine"),
     ),
     Fit(
         "addition-97-2l-sae-sparse",

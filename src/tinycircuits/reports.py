@@ -98,7 +98,7 @@ def summary_of_fit(fitted: Fitted) -> str:
     """One fit in one line: what it found, and how long it took."""
     metrics, label = fitted.metrics, f"{fitted.fit.name} seed {fitted.seed}"
     if isinstance(fitted.fit.recipe, SaeSpec):
-        found = f"l0 {metrics['l0']:.1f}, fvu {metrics['fvu']:.4f}, {metrics['dead']} of {fitted.fit.recipe.width} dead"
+        found = f"l0 {metrics['l0']:.1f}, fvu {metrics['fvu']:.2g}, {metrics['dead']} of {fitted.fit.recipe.width} dead"
     else:
         right = (f"{stage} {each['held out']:,}" for stage, each in metrics["stages"].items())
         found = f"of {metrics['n_holdout']:,} held out read right: {', '.join(right)}"
