@@ -103,6 +103,13 @@ def test_there_is_a_book_to_look_at(site: Path) -> None:
     assert PAGES
 
 
+INKS = """[...new Set(
+    [...document.querySelectorAll(".tc-plot .xtick text, .tc-plot .ytick text")].map((text) => getComputedStyle(text).fill)
+)]"""
+"""The colours of the numbers at the axes, which axe does not judge."""
+INK = {"light": "rgb(36, 41, 47)", "dark": "rgb(227, 231, 236)"}
+
+
 LIKE_OTHERS = """() => {
     const seen = new Set();
     for (const block of document.querySelectorAll(".highlight")) {
@@ -126,10 +133,12 @@ def test_a_page_is_whole_and_accessible_without_a_network(
     for what, offenders in OFFENDERS.items():
         assert seen.page.evaluate(offenders) == [], what
     assert seen.page.evaluate("document.documentElement.dataset.theme") == theme
+    assert seen.page.evaluate(INKS) in ([], [INK[theme]])
     assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
     seen.page.evaluate(LIKE_OTHERS)
     # No preload: from the file system axe may not read the style sheets, and needs none of what they would tell.
     options = {"resultTypes": ["violations"], "preload": False}
+    options |= {"runOnly": ["color-contrast", "link-in-text-block"]} if theme == "dark" else {}  # the theme is colours
     found = Axe().run(seen.page, context={"exclude": [[".like-others"]]}, options=options).response["violations"]
     grave = [
         (v["id"], [node["target"] for node in v["nodes"]]) for v in found if v["impact"] in {"serious", "critical"}

@@ -78,8 +78,10 @@
     fitted(layout, plot);
     const menu = holder.querySelector("select");
     if (menu) menu.addEventListener("change", () => Plotly.restyle(plot, choices[menu.selectedIndex][1], [0]));
+    const theme = document.documentElement.dataset.theme;
     return Plotly.newPlot(plot, data, layout, config).then(async () => {
       if (explorer) await explore(holder, plot, explorer);
+      if (document.documentElement.dataset.theme !== theme) await Plotly.relayout(plot, themed(plot.layout));
       holder.classList.add("tc-drawn");
     });
   }
