@@ -103,9 +103,10 @@ def test_there_is_a_book_to_look_at(site: Path) -> None:
     assert PAGES
 
 
-INKS = """[...new Set(
-    [...document.querySelectorAll(".tc-plot .xtick text, .tc-plot .ytick text")].map((text) => getComputedStyle(text).fill)
-)]"""
+INKS = """(() => {
+    const numbers = document.querySelectorAll(".tc-plot .xtick text, .tc-plot .ytick text");
+    return [...new Set([...numbers].map((text) => getComputedStyle(text).fill))];
+})()"""
 """The colours of the numbers at the axes, which axe does not judge."""
 INK = {"light": "rgb(36, 41, 47)", "dark": "rgb(227, 231, 236)"}
 
