@@ -9,12 +9,15 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from tinycircuits import interp, runs
-from tinycircuits.interp.probes import fit_probe
+from tinycircuits.fits import fit_named, fitted_on, load_fit
+from tinycircuits.interp import sae
+from tinycircuits.interp.probes import fit_probe, readout_map
 from tinycircuits.lanes.training import _Lanes
 from tinycircuits.models import build
 from tinycircuits.studies import STUDIES, SWEEPS, Study
@@ -148,14 +151,34 @@ def time_analyses(name: str) -> None:
     report(name, len(sequences), jobs)
 
 
+def time_latents(name: str) -> None:
+    """Print the seconds of what is asked about the latents of a stored dictionary, over all its states."""
+    chosen = fit_named(name)
+    (states, sums), dictionary, run = fitted_on(chosen), load_fit(name, 0).dictionary, runs.load(chosen.study)
+    task, site, p = run.study.task, interp.part_named(run.model, chosen.site), int(sums.max()) + 1
+    live = sae.quality(dictionary, states).live.nonzero().flatten().tolist()[:100]
+    residue = dict.fromkeys(live, 0)
+    effects = partial(sae.latent_effects, run.model, task.sequences(), task, site, dictionary, residue=residue, seed=0)
+    jobs: dict[str, Callable[[], object]] = {
+        "what latents stand for": lambda: sae.meanings(dictionary.encode(states), sums, modulus=p),
+        "a random encoder": lambda: sae.random_dictionary(states, width=len(dictionary.b_enc), l0=10, seed=0),
+        "effects of 100 latents": lambda: effects(latents=live),
+    }
+    report(name, len(states), jobs)
+
+
 def time_addition(name: str) -> None:
     """Print the seconds of each exact analysis over all pairs of a study of modular addition."""
     run = runs.load(name)
     model, task = run.model, run.study.task
     tokens, (row,), p = task.inputs(task.sequences()), task.predicting_rows, task.modulus
     rows = interp.head_rows(model, tokens, row=row)
+    sequences, parts, heads = task.sequences(), interp.components(model), interp.attention_heads(model)
+    other, sums = interp.corrupted_pairs(task, operand="b", seed=0), {"a + b": task.answers(task.sequences())[:, 0]}
     with torch.no_grad():
         logits = torch.cat([model(part)[:, row, :p] for part in tokens.split(1024)]).reshape(p, p, p)
+    patch = partial(interp.activation_patching, model, task, sequences, other, direction="denoise", draws=1)
+    ablate = partial(interp.ablation_table, model, sequences, task, seed=0, draws=1)
     report(
         name,
         len(tokens),
@@ -164,6 +187,11 @@ def time_addition(name: str) -> None:
             "mean, spread, entropy": lambda: interp.summarize_heads(rows),
             "what attention follows": lambda: interp.dependence(rows.reshape(p, p, -1)),
             "waves of the logits": lambda: interp.clock_shares(logits),
+            "patching, all components": lambda: patch(groups=parts),
+            "patching, all heads": lambda: patch(groups=heads),
+            "ablation, all components": lambda: ablate(only=parts, kinds=["zero", "mean", "resample"]),
+            "ablation, all heads, mean": lambda: ablate(only=heads, kinds=["mean"]),
+            "read-outs everywhere": lambda: readout_map(model, sequences, task, sums, seeds=[0]),
         },
     )
 
@@ -182,5 +210,6 @@ if __name__ == "__main__":
             time_analyses(study_name)
         for study_name in ("addition-113-3l", "addition-97-2l"):
             time_addition(study_name)
+        time_latents("addition-97-2l-sae-article")
     time_lanes()
     time_a_thousand_seeds()

@@ -101,8 +101,16 @@ def test_the_stored_verdict_is_what_the_results_say(name):
     found = finding(name)
     assert found.verdict == found.claim.verdict
     assert found.n_seeds == 5
-    assert [control.n for control in found.controls] == [5]
+    kinds = ["random encoder"] if name == "E6" else ["untrained", "shuffled answers"]
+    assert [(control.name, control.n) for control in found.controls] == [(kind, 5) for kind in kinds]
     assert found.published is None or found.published.keys() == found.values.keys()
+
+
+@pytest.mark.parametrize(("article", "n"), [("D", 113**2), ("E", 97**2)])
+def test_models_with_shuffled_answers_know_them_by_heart_and_cannot_add(article, n):
+    of = profile(article, "shuffled answers")
+    assert (of["wrong.train, own answers"] < 0.05 * n).all()
+    assert (of["wrong.all"].sum(1) > 0.97 * n).all()
 
 
 def test_seeds_that_miss_a_pair_are_judged_only_on_their_mistakes():

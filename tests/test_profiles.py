@@ -38,8 +38,8 @@ def test_every_profile_is_stored_and_has_a_row_for_each_seed():
 def test_an_unknown_number_and_an_unknown_kind_are_named():
     with pytest.raises(KeyError, match=r"'attention.wieght' was not measured; there are .*attention.weight"):
         profile("C", "published")["attention.wieght"]
-    with pytest.raises(ValueError, match=r"kind must be one of trained, .* for article D, got 'shuffled answers'"):
-        blocks("D", "shuffled answers")
+    with pytest.raises(ValueError, match=r"kind must be one of trained, .* for article D, got 'random encoder'"):
+        blocks("D", "random encoder")
 
 
 def test_an_unknown_part_and_another_task_are_refused():

@@ -14,6 +14,7 @@ from tinycircuits.tasks import (
     ReverseIncrement,
     ShuffledAnswers,
     ShuffledSplit,
+    ShuffledSums,
 )
 
 tasks = st.builds(
@@ -245,6 +246,19 @@ def test_shuffled_answers_are_the_answers_of_the_task_itself_at_other_inputs():
     assert sum(map(list.__eq__, *answers)) <= 5
     some = shuffled.sequences()[7:9]
     assert shuffled.solve(some[:, 1:5]).tolist() == shuffled.answers(some).tolist()
+
+
+@pytest.mark.parametrize("plus_sign", [True, False])
+def test_shuffled_sums_are_the_sums_of_other_pairs(plus_sign):
+    shuffled = ShuffledSums(modulus=31, plus_sign=plus_sign, seed=0)
+    plain = ModularAddition(modulus=31, plus_sign=plus_sign)
+    answers = [task.answers(task.sequences())[:, 0] for task in (shuffled, plain)]
+    assert torch.equal(*(each.sort().values for each in answers))
+    assert int((answers[0] == answers[1]).sum()) < 3 * 31, "one in 31 agrees by chance"
+    pairs = shuffled.sequences()[40:44][:, list(shuffled.operand_columns)]
+    assert torch.equal(shuffled.solve(pairs)[:, 0], answers[0][40:44])
+    with pytest.raises(ValueError, match=r"b must lie in 0\.\.30, got 31"):
+        shuffled.solve(torch.tensor([[0, 31]]))
 
 
 def test_no_sum_of_two_scores_adds_modulo_four():

@@ -202,8 +202,8 @@ def _both(kind: Kind) -> Both:
     return {article: profile(article, kind) for article in "DE"}
 
 
-def _claimed(name: str, see: Callable[[Both], Observed]) -> None:
-    register(name, Measure(see, partial(_both, "trained"), {"untrained": partial(_both, "untrained")}))
+def _claimed(name: str, see: Callable[[Both], Observed], *controls: Kind) -> None:
+    register(name, Measure(see, partial(_both, "trained"), {kind: partial(_both, kind) for kind in controls}))
 
 
 N_WAVES = 8
@@ -286,9 +286,9 @@ def only_a_strong_penalty_finds_residues(of: tuple[Profile, Profile, Profile]) -
     return Observed(met, {"article's penalty": article, "strong penalty": sparse, "random encoder": random})
 
 
-_claimed("clock", it_adds_on_a_clock)
-_claimed("heads", hardly_a_head_for_one_number)
-_claimed("compute", the_first_mlp_makes_the_sum_readable)
+_claimed("clock", it_adds_on_a_clock, "untrained")  # looks at logits, and of shuffled answers only profiles are kept
+_claimed("heads", hardly_a_head_for_one_number, "untrained", "shuffled answers")
+_claimed("compute", the_first_mlp_makes_the_sum_readable, "untrained", "shuffled answers")
 register(
     "features",
     Measure(

@@ -23,7 +23,8 @@ from tinycircuits.runs import checkpoints, load, provenance, results
 from tinycircuits.specs import Spec
 from tinycircuits.studies import RunSpec, SweepSpec, study, sweep
 from tinycircuits.sweeps import SweepResult, load_sweep
-from tinycircuits.tasks import SplitIndices, Task
+from tinycircuits.tasks import ShuffledSums, SplitIndices, Task
+from tinycircuits.training import train
 
 Kind = Literal["trained", "published", "untrained", "shuffled answers", "random encoder"]
 """Whose numbers they are: those of many seeds, of the model that the book shows, of the controls."""
@@ -68,8 +69,10 @@ class Source:
     """One row of the table: whose models speak for an article, and what is measured on them.
 
     The trained seeds are the first ``n_seeds`` of a sweep, or all seeds of the study where there is none; of them and
-    of the controls only ``many_parts`` are measured, and in ``dtype``. Where ``fit`` is named, dictionaries that are
-    fitted on the study's published model take the place of models.
+    of the controls only ``many_parts`` are measured, and in ``dtype``. Models with shuffled answers are those of a
+    sweep, or are trained on a task when they are measured: of these only the profile is kept, for their weights are
+    as large as the study's. Where ``fit`` is named, dictionaries that are fitted on the study's published model take
+    the place of models.
     """
 
     study: str
@@ -77,7 +80,7 @@ class Source:
     parts: tuple[str, ...]
     trained: str | None = None
     n_seeds: int = 0
-    shuffled: str | None = None
+    shuffled: str | Task | None = None
     many_parts: tuple[str, ...] = PARTS
     dtype: Dtype = "float64"
     fit: str | None = None
@@ -90,7 +93,7 @@ class Source:
         return ("trained", "published", "untrained", *(("shuffled answers",) if self.shuffled else ()))
 
 
-_UNTRAINED_PARTS = tuple(part for part in PAIR_PARTS if part != "ablation")
+_CONTROL_PARTS = tuple(part for part in PAIR_PARTS if part != "ablation")
 """A model that answers nothing right has nothing to lose."""
 
 SOURCES = {
@@ -122,8 +125,22 @@ SOURCES = {
         n_seeds=1_000,
         shuffled="shuffled-c",
     ),
-    "D": Source("addition-113-3l", pair_profile, PAIR_PARTS, many_parts=_UNTRAINED_PARTS, dtype="float32"),
-    "E": Source("addition-97-2l", pair_profile, PAIR_PARTS, many_parts=_UNTRAINED_PARTS, dtype="float32"),
+    "D": Source(
+        "addition-113-3l",
+        pair_profile,
+        PAIR_PARTS,
+        shuffled=ShuffledSums(modulus=113, plus_sign=True, seed=0),
+        many_parts=_CONTROL_PARTS,
+        dtype="float32",
+    ),
+    "E": Source(
+        "addition-97-2l",
+        pair_profile,
+        PAIR_PARTS,
+        shuffled=ShuffledSums(modulus=97, plus_sign=False, seed=0),
+        many_parts=_CONTROL_PARTS,
+        dtype="float32",
+    ),
     "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
     "E, converged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-converged"),
     "E, sparse latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-sparse"),
@@ -238,8 +255,10 @@ def _of_models(source: Source, kind: Kind, label: str) -> list[Block]:
             )
             for seed in seeds
         ]
+    if isinstance(source.shuffled, Task) and kind == "shuffled answers":
+        return [_of_shuffled(source, source.shuffled, seed, f"{label} seed {seed}") for seed in range(N_CONTROLS)]
     name, n_seeds = (source.trained, source.n_seeds) if kind == "trained" else (source.shuffled, N_CONTROLS)
-    assert name is not None
+    assert isinstance(name, str)
     return [
         block(
             ProfileSpec(of=sweep(name).spec(part), parts=source.many_parts),
@@ -249,6 +268,20 @@ def _of_models(source: Source, kind: Kind, label: str) -> list[Block]:
         )
         for part in sweep(name).blocks(range(n_seeds))
     ]
+
+
+def _of_shuffled(source: Source, task: Task, seed: int, label: str) -> Block:
+    """One model that is trained on ``task`` when it is measured, with how many of its training pairs it gets wrong."""
+    chosen = study(source.study)
+    split = chosen.train.split.indices(len(chosen.task.sequences()))
+
+    def row(seed: int) -> Numbers:
+        model, history = train(task, chosen.model, chosen.train, seed=seed, progress=label)
+        own = {"wrong.train, own answers": torch.tensor(history[-1].train_wrong_digits)}
+        return own | source.measure(model, chosen.task, split, source.many_parts)
+
+    of = chosen.spec(seed).model_copy(update={"task": task})
+    return Block(ProfileSpec(of=of, parts=source.many_parts), range(seed, seed + 1), label, row)
 
 
 def _of_fits(source: Source, kind: Kind, label: str) -> list[Block]:

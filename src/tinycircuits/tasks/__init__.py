@@ -5,7 +5,7 @@ from tinycircuits.tasks.digits import DigitTask
 from tinycircuits.tasks.modular_addition import ModularAddition
 from tinycircuits.tasks.reverse_increment import ReverseIncrement
 from tinycircuits.tasks.splits import OrderedSplit, ShuffledSplit, Split, SplitIndices
-from tinycircuits.tasks.variants import IncrementInPlace, ReverseAddNeighbour, ShuffledAnswers
+from tinycircuits.tasks.variants import IncrementInPlace, ReverseAddNeighbour, ShuffledAnswers, ShuffledSums
 
 __all__ = [
     "DigitTask",
@@ -16,6 +16,7 @@ __all__ = [
     "ReverseIncrement",
     "ShuffledAnswers",
     "ShuffledSplit",
+    "ShuffledSums",
     "Split",
     "SplitIndices",
     "Task",

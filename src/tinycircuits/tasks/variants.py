@@ -1,4 +1,4 @@
-"""Relatives of reverse and increment in the same format: no reversal, two digits at once, answers of other inputs."""
+"""Relatives of the tasks in the same format: no reversal, two digits at once, answers of other inputs."""
 
 import torch
 from jaxtyping import Int
@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from tinycircuits.tasks.digits import DigitTask
+from tinycircuits.tasks.modular_addition import ModularAddition
 from tinycircuits.tasks.reverse_increment import ReverseIncrement
 
 
@@ -43,3 +44,19 @@ class ShuffledAnswers(ReverseIncrement):
         order = torch.randperm(self.modulus**self.n_digits, generator=torch.Generator().manual_seed(self.seed))
         others = order[(digits * places).sum(-1)]
         return super()._answers_to(others[..., None] // places % self.modulus)
+
+
+class ShuffledSums(ModularAddition):
+    """Every pair has the sum of another one, by a permutation drawn from ``seed``: what ``ShuffledAnswers`` is there.
+
+    Source: ours.
+    """
+
+    seed: int = Field(ge=0)
+
+    def solve(self, pairs: Int[Tensor, "batch 2"]) -> Int[Tensor, "batch 1"]:
+        """The answers to ``pairs`` (a, b); raises ``ValueError`` for a number outside ``0 .. modulus-1``."""
+        super().solve(pairs)
+        order = torch.randperm(self.modulus**2, generator=torch.Generator().manual_seed(self.seed))
+        others = order[pairs[:, 0] * self.modulus + pairs[:, 1]]
+        return super().solve(torch.stack([others // self.modulus, others % self.modulus], dim=1))
