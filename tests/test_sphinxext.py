@@ -65,6 +65,20 @@ def test_a_comment_in_a_module_executes_the_chapters_that_reach_it_and_no_other(
     assert digest.findall(book.page("one")) == before
 
 
+def test_a_page_after_the_last_one_is_named_there_and_executes_nothing(book: StagedBook, first_build: Build) -> None:
+    onward = re.compile(r'class="right-next"\s+href="(\w+)\.html"')
+    contents = book.read("book/_toc.yml")
+    book.write("book/three.md", "# What is last?\n\nWords.\n")
+    assert onward.findall(book.page("two")) == []
+    with book.changed("book/_toc.yml", contents, contents.replace("- file: two\n", "- file: two\n- file: three\n")):
+        build = book.build()
+        assert (build.status, build.executed) == (0, set()), build.log
+        assert onward.findall(book.page("two")) == ["three"]
+    (book.root / "book/three.md").unlink()
+    assert book.build().status == 0
+    assert onward.findall(book.page("two")) == []
+
+
 def test_a_number_in_a_result_reaches_the_page_of_the_chapter_that_loads_it(
     book: StagedBook, first_build: Build
 ) -> None:

@@ -107,6 +107,13 @@ def _collect(
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
+def note_contents(app: Sphinx, env: Any) -> list[str]:
+    """Return all pages if the table of contents has changed: each one names its neighbours and its number."""
+    now = (Path(app.srcdir) / app.config.external_toc_path).read_text(encoding="utf-8")
+    before, env.tinycircuits_contents = getattr(env, "tinycircuits_contents", now), now
+    return sorted(env.found_docs) if now != before else []
+
+
 def show_inputs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Print the digest of a chapter's inputs at the foot of its page."""
     value = inputs_of(app.env).get(pagename)
@@ -129,6 +136,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-get-outdated", note_inputs)
     app.connect("env-before-read-docs", execute_missing)
     app.connect("source-read", stamp)
+    app.connect("env-updated", note_contents)
     app.connect("html-page-context", show_inputs)
     app.connect("build-finished", remember_warnings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
