@@ -121,12 +121,12 @@ def _numbers(found: Finding) -> list[str]:
 
 
 def _short(value: float) -> str:
-    """Three digits; what is smaller than a ten-thousandth is named so."""
+    """Three digits, or all of a longer whole part; what is smaller than a ten-thousandth is named so."""
     if math.isnan(value):
         return "-"
     if 0 < abs(value) < 1e-4:
         return "below 0.0001" if value > 0 else "above -0.0001"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _plain(found: Finding) -> dict[str, Any]:
