@@ -156,7 +156,7 @@ def time_latents(name: str) -> None:
     chosen = fit_named(name)
     (states, sums), dictionary, run = fitted_on(chosen), load_fit(name, 0).dictionary, runs.load(chosen.study)
     task, site, p = run.study.task, interp.part_named(run.model, chosen.site), int(sums.max()) + 1
-    live = sae.quality(dictionary, states).live.nonzero().flatten().tolist()[:100]
+    live = sae.some_live(dictionary, states, 100, seed=0)
     residue = dict.fromkeys(live, 0)
     effects = partial(sae.latent_effects, run.model, task.sequences(), task, site, dictionary, residue=residue, seed=0)
     jobs: dict[str, Callable[[], object]] = {
@@ -175,8 +175,7 @@ def time_addition(name: str) -> None:
     rows = interp.head_rows(model, tokens, row=row)
     sequences, parts, heads = task.sequences(), interp.components(model), interp.attention_heads(model)
     other, sums = interp.corrupted_pairs(task, operand="b", seed=0), {"a + b": task.answers(task.sequences())[:, 0]}
-    with torch.no_grad():
-        logits = torch.cat([model(part)[:, row, :p] for part in tokens.split(1024)]).reshape(p, p, p)
+    logits = interp.pair_logits(model, task)[..., :p]
     patch = partial(interp.activation_patching, model, task, sequences, other, direction="denoise", draws=1)
     ablate = partial(interp.ablation_table, model, sequences, task, seed=0, draws=1)
     report(

@@ -27,12 +27,14 @@ from tinycircuits.display import (
     heatmaps,
     line_panels,
     lines,
+    listed,
     matrix_picker,
     number,
     of,
     pair_explorer,
     publish,
     share,
+    span,
     theme,
 )
 from tinycircuits.display.entries import ENTRIES_MIME
@@ -279,6 +281,10 @@ def test_a_table_formats_numbers_and_keeps_what_is_missing_visible() -> None:
 
 def test_numbers_read_as_the_book_writes_them() -> None:
     assert count(65536) == "65,536"
+    assert [share(x) for x in (-0.0003, -0.051)] == [f"{x}\N{NO-BREAK SPACE}%" for x in ("0.0", "\N{MINUS SIGN}5.1")]
+    assert span([0.02, 0.01, 0.013]) == "1.0\N{NO-BREAK SPACE}% to 2.0\N{NO-BREAK SPACE}%"
+    assert span(np.array([1.2344, 1.2341]), "{:.3f}".format) == "1.234"
+    assert listed({"a": 0.5, "b": 2}, "{:.1f}".format) == "a 0.5, b 2.0"
     assert share(0.1767) == "17.7\N{NO-BREAK SPACE}%"
     assert of(0, 65536) == "0 of 65,536"
     assert number(-0.00123456) == "\N{MINUS SIGN}0.00123"
@@ -333,6 +339,12 @@ def test_the_explorer_starts_with_its_first_pair_and_prints_all_of_them():
 def test_the_explorer_refuses_what_it_cannot_show(change, said):
     with pytest.raises(ValueError, match=said):
         pair_explorer(**{"values": TABLE, "answers": SUMS, "pairs": [(0, 0)], **AXES, **PROSE, **change})
+
+
+def test_the_numbers_behind_a_table_have_six_digits_whatever_stands_beside_them() -> None:
+    frame = pd.DataFrame({"mixed": ["3 to 4", 2 / 3, None, 7, 1.0], "plain": [1e-9 / 3, 1, 2.5, np.nan, 1234567.8]})
+    rows = Table(frame, name="mixed", caption="Some.").csv().splitlines()
+    assert rows == ["mixed,plain", "3 to 4,3.33333e-10", "0.666667,1", ",2.5", "7,", "1,1.23457e+06"]
 
 
 def test_a_table_names_the_columns_that_a_reader_filters():

@@ -8,7 +8,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinycircuits.interp import clock_shares, dependence, fourier_basis, frequency_shares
+from tests.circuits import scrambled
+from tinycircuits.interp import (
+    clock_shares,
+    dependence,
+    fourier_basis,
+    frequency_shares,
+    key_frequencies,
+    pair_logits,
+)
+from tinycircuits.interp.fourier import multiples
+from tinycircuits.models import ModelSpec
+from tinycircuits.tasks import ModularAddition, ReverseIncrement
 
 moduli = st.integers(2, 120)
 
@@ -85,6 +96,39 @@ def test_a_clock_share_is_the_squared_cosine_with_the_wave():
     wave = clock(5, {2: 1.0})
     cosine = float((centred * wave).sum() / (centred.norm() * wave.norm()))
     assert float(clock_shares(logits)[1]) == pytest.approx(cosine**2)
+
+
+def test_key_frequencies_are_the_planted_ones_and_their_multiples_are_counted():
+    turn = 2 * math.pi * torch.arange(13).double()[:, None] / 13
+    embedding = torch.cat([2 * torch.cos(2 * turn), torch.sin(3 * turn), torch.cos(3 * turn)], dim=1)
+    found = key_frequencies(embedding, clock(13, {2: 3.0, 4: 3.0, 3: 1.0, 5: 0.1}))
+    assert found.keys == (2, 3, 4)
+    assert (found.strongest, found.n_multiples) == (2, 3), "3 is 5 times 2, turned back"
+    assert found.of_embedding == pytest.approx(1)
+    assert (found.of_logits, found.all_waves) == (pytest.approx(19 / 19.01), pytest.approx(1))
+
+
+@given(st.integers(3, 200), st.data())
+def test_multiples_turn_a_whole_number_of_times_as_fast(p, data):
+    k = data.draw(st.integers(1, p // 2))
+    hand = torch.cos(2 * math.pi * torch.arange(p).double() * k / p)
+    for found, j in ((multiples(k, p, first=j) - multiples(k, p, first=j - 1), j) for j in range(2, 6)):
+        for other in found:
+            faster = torch.cos(2 * math.pi * torch.arange(p).double() * other / p)
+            torch.testing.assert_close(faster, torch.cos(j * torch.acos(hand.clamp(-1, 1))), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("plus_sign", [True, False])
+def test_pair_logits_are_those_of_the_model_on_that_pair(plus_sign):
+    task = ModularAddition(modulus=5, plus_sign=plus_sign)
+    model = scrambled(ModelSpec(n_layers=1, d_model=8, n_heads=2, d_head=4, d_mlp=8), task)
+    found = pair_logits(model, task)
+    (one,) = task.inputs(task.sequences_of(torch.tensor([[3, 1]])))
+    with torch.no_grad():
+        torch.testing.assert_close(found[3, 1], model(one[None])[0, -1])
+    assert found.shape == (5, 5, task.d_vocab)
+    with pytest.raises(ValueError, match="task must be a ModularAddition, got ReverseIncrement"):
+        pair_logits(model, ReverseIncrement(n_digits=4))
 
 
 X = torch.arange(9)

@@ -17,9 +17,11 @@ from tinycircuits.interp import (
     ablate,
     activation_patching,
     attention_heads,
+    component_groups,
     components,
     corrupted_pairs,
     part_named,
+    patch_every_way,
 )
 from tinycircuits.interp.activations import activations
 from tinycircuits.interp.forward import logits_after
@@ -70,6 +72,31 @@ def test_a_corruption_depends_on_its_seed_alone():
     torch.manual_seed(2)
     assert torch.equal(corrupted_pairs(TASK, operand="both", seed=3), first)
     assert not torch.equal(corrupted_pairs(TASK, operand="both", seed=4), first)
+
+
+@every_spec
+def test_the_groups_are_each_component_and_all_of_a_kind(spec):
+    model = scrambled(spec, TASK)
+    groups = component_groups(model)
+    together = {kind: {part for part in components(model) if part.kind == kind} for kind in ("attn", "mlp")}
+    assert [parts for parts in groups.values() if len(parts) == 1] == [(part,) for part in components(model)]
+    assert set(groups["all attention"]) == together["attn"]
+    assert set(groups.get("all MLPs", ())) == together["mlp"]
+
+
+def test_every_way_is_each_operand_in_each_direction_on_the_same_inputs():
+    model = scrambled(SPEC, TASK)
+    groups = component_groups(model)
+    found = patch_every_way(model, TASK, groups, n_inputs=20, seed=3)
+    assert list(found) == [(operand, direction) for operand in OPERANDS for direction in DIRECTIONS]
+    drawn = torch.randperm(49, generator=torch.Generator().manual_seed(4))[:20]
+    for (operand, direction), patching in found.items():
+        other = corrupted_pairs(TASK, operand=operand, seed=3)[drawn]
+        alone = patch(model, CLEAN[drawn], other, groups=groups, direction=direction)
+        torch.testing.assert_close(patching.patched["loss"], alone.patched["loss"])
+        assert patching.recoveries("loss").tolist() == [patching.recovery(part, "loss") for part in groups]
+    with pytest.raises(ValueError, match=r"n_inputs must lie in 1\.\.49, got 50"):
+        patch_every_way(model, TASK, groups, n_inputs=50)
 
 
 def test_shuffle_apart_is_a_permutation_without_a_clash():

@@ -14,14 +14,19 @@ from tinycircuits.interp.fourier import fourier_basis, frequency_shares
 from tinycircuits.interp.sae import (
     SparseAutoencoder,
     _quantile,
+    best_for_each,
     both_signs,
     fourier_directions,
     latent_effects,
+    live_activity,
+    mean_by_number,
     mean_max_cosine,
+    mean_pairwise_cosine,
     meanings,
     principal_directions,
     quality,
     random_dictionary,
+    some_live,
     unexplained,
 )
 from tinycircuits.models import ModelSpec
@@ -201,6 +206,57 @@ def test_both_signs_keep_everything():
     assert both_signs(values).tolist() == [[1, 0, 0, 2]]
 
 
+def test_shares_of_clear_latents_and_the_numbers_they_cover():
+    numbers = torch.arange(P).repeat(20)
+    spikes = torch.eye(P, dtype=torch.float64)[numbers]
+    shy = spikes[:, :3] + 0.1  # fires everywhere: clear only above a threshold
+    found = meanings(torch.cat([spikes[:, :2], shy, torch.ones(len(numbers), 1)], dim=1), numbers, modulus=P)
+    assert found.clear == pytest.approx(2 / 6)
+    assert found.best_clear == pytest.approx(5 / 6)
+    assert found.n_covered == 3
+
+
+def test_each_number_gets_the_latent_that_stands_for_it_best():
+    numbers = torch.arange(P).repeat(20)
+    spikes = torch.eye(P, dtype=torch.float64)[numbers]
+    order = torch.randperm(P, generator=torch.Generator().manual_seed(0))
+    broad = spikes.roll(1, 0) + spikes + 0.5
+    activity = torch.cat([broad, 3 * spikes[:, order]], dim=1)
+    found = best_for_each(activity, meanings(activity, numbers, modulus=P), numbers, modulus=P)
+    torch.testing.assert_close(found, torch.eye(P, dtype=torch.float64))
+
+
+def test_means_by_number_are_those_of_a_loop():
+    numbers = torch.tensor([0, 2, 2, 0, 2])
+    values = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    found = mean_by_number(values, numbers, modulus=4)
+    for number in (0, 2):
+        torch.testing.assert_close(found[number], values[numbers == number].mean(0))
+    assert found[[1, 3]].abs().sum() == 0
+
+
+def test_live_latents_are_those_that_fire_and_a_draw_of_them_repeats():
+    states = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+    whole = random_dictionary(states, width=10, l0=3, seed=0)
+    b_enc = whole.b_enc.clone()
+    b_enc[[2, 5]] = -1e6
+    dictionary = SparseAutoencoder(whole.W_enc, b_enc, whole.W_dec, whole.b_dec)
+    live = [i for i in range(10) if i not in {2, 5}]
+    torch.testing.assert_close(live_activity(dictionary, states), dictionary.encode(states)[:, live])
+    drawn = some_live(dictionary, states, 4, seed=0)
+    assert drawn == some_live(dictionary, states, 4, seed=0) != some_live(dictionary, states, 4, seed=1)
+    assert sorted(some_live(dictionary, states, 99, seed=0)) == live
+
+
+def test_the_same_directions_agree_whatever_their_order_and_others_do_not():
+    one, other = (torch.randn(8, 100, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    assert mean_pairwise_cosine([one, one.flip(0), 3 * one]) == pytest.approx(1)
+    across = mean_max_cosine(one, other) + mean_max_cosine(other, one)
+    assert mean_pairwise_cosine([one, one, other]) == pytest.approx((2 + 2 * across) / 6)
+    with pytest.raises(ValueError, match="directions must be of two dictionaries or more, got 1"):
+        mean_pairwise_cosine([one])
+
+
 SPECS = {
     "last layer": (ModelSpec(n_layers=2, d_model=8, n_heads=2, d_head=4, d_mlp=16), Component(1, "mlp")),
     "earlier layer": (ModelSpec(n_layers=3, d_model=8, n_heads=2, d_head=4, d_mlp=16), Component(0, "mlp")),
@@ -258,7 +314,7 @@ def test_a_latent_that_is_the_answers_direction_is_enough_and_a_push_is_not():
     found = latent_effects(
         model, SEQUENCES, TASK, component, dictionary, latents=live, residue=residue, tries=42, dose=20, seed=0
     )
-    assert found.added.sum() > 0.5 * found.tried.sum()
+    assert found.said(found.added) == int(found.added.sum()) / (42 * len(live)) > 0.5
     assert found.added_control.sum() < 0.5 * found.added.sum()
 
 

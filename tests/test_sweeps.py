@@ -16,8 +16,8 @@ import torch._dynamo
 from tests.test_cli import call
 from tinycircuits import runs, studies, sweeps
 from tinycircuits.evaluation import teacher_forced
+from tinycircuits.frames.sweeps import OUTCOMES, seed_table, share_table
 from tinycircuits.models import ModelSpec
-from tinycircuits.seeds import OUTCOMES, seed_table, share_table
 from tinycircuits.store import CorruptResult, MissingResult, key
 from tinycircuits.studies import SWEEPS, Sweep
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement

@@ -10,7 +10,7 @@ from tinycircuits.articles import PATCHING_RECOVERY
 from tinycircuits.claims.measures import Measure, of_models, register
 from tinycircuits.claims.profiles import SOURCES, Kind, Profile, profile
 from tinycircuits.claims.verdicts import Observed
-from tinycircuits.interp import ROLE_SHARE, clock_shares
+from tinycircuits.interp import ROLE_SHARE, clock_shares, pair_logits
 from tinycircuits.models import build
 from tinycircuits.runs import load
 from tinycircuits.studies import study
@@ -214,11 +214,9 @@ N_WAVES = 8
 def _in_waves(article: str, *, trained: bool) -> float:
     """Share of the logits' variance in the strongest waves of a + b - c, over all pairs, in the published model."""
     chosen = study(SOURCES[article].study)
-    task, p = chosen.task, chosen.task.d_vocab - len(chosen.task.position_names) + 3
-    model = load(chosen.name).model if trained else build(chosen.model, task, seed=0)
-    with torch.no_grad():
-        parts = [model(part)[:, -1, :p] for part in torch.split(task.inputs(task.sequences()), 1024)]
-    return float(clock_shares(torch.cat(parts).reshape(p, p, p)).sort(descending=True).values[:N_WAVES].sum())
+    model = load(chosen.name).model if trained else build(chosen.model, chosen.task, seed=0)
+    logits = pair_logits(model, chosen.task)
+    return float(clock_shares(logits[..., : len(logits)]).sort(descending=True).values[:N_WAVES].sum())
 
 
 def it_adds_on_a_clock(of: Both) -> Observed:

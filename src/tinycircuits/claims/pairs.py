@@ -1,6 +1,6 @@
 """What is measured on one model of modular addition, and on one dictionary of its features: articles D and E."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -18,11 +18,12 @@ from tinycircuits.interp import (
     dependence,
     deviation,
     head_rows,
+    stages,
     summarize_heads,
 )
 from tinycircuits.interp.ablation import AblationKind
-from tinycircuits.interp.probes import readout_map
-from tinycircuits.interp.sae import SparseAutoencoder, one_number_f1
+from tinycircuits.interp.probes import FIT_SHARE, ReadoutMap, readout_map
+from tinycircuits.interp.sae import CLEAR_F1, SparseAutoencoder, live_activity, one_number_f1
 from tinycircuits.tasks import ModularAddition, SplitIndices, Task
 
 PARTS = ("errors", "attention", "read-outs", "patching", "ablation")
@@ -30,6 +31,9 @@ PARTS = ("errors", "attention", "read-outs", "patching", "ablation")
 
 REMOVALS: tuple[AblationKind, ...] = ("zero", "mean", "resample")
 """The kinds of ablation in a profile."""
+
+READ = ("a + b", "a", "b")
+"""The numbers that read-outs look for."""
 
 PROBE_SEEDS = range(5)
 """Read-outs are fitted so often, each on its own split of the inputs."""
@@ -58,6 +62,30 @@ def pair_profile(
     return {name: number for part in parts for name, number in _MEASURES[part](model, task, split)}
 
 
+def stored_readouts(numbers: Mapping[str, Tensor], model: TransformerBridge, task: ModularAddition) -> ReadoutMap:
+    """The read-outs of a profile as ``readout_map`` returns them, the probe seeds of all its models one after another.
+
+    ``model`` is any of the profile's shape.
+    """
+    n = len(task.sequences())
+    n_fit = int(FIT_SHARE * n)
+
+    def counts(ending: str) -> Int[Tensor, "seed target stage pos"]:
+        shares = torch.stack([numbers[f"read-out.{name}{ending}"].flatten(0, 1) for name in READ], dim=1)
+        return (shares * (n - n_fit)).round().long()
+
+    return ReadoutMap(
+        stages=tuple(stage.label for stage in stages(model)),
+        positions=task.position_names[:-1],
+        targets=READ,
+        n_fit=n_fit,
+        n_holdout=n - n_fit,
+        correct=counts(""),
+        shuffled_correct=counts(", shuffled"),
+        chance=1 / task.modulus,
+    )
+
+
 def latent_profile(
     dictionary: SparseAutoencoder, states: Float[Tensor, "batch d_in"], sums: Int[Tensor, " batch"], *, modulus: int
 ) -> dict[str, Tensor]:
@@ -65,12 +93,11 @@ def latent_profile(
 
     For "the latent is above zero", and for the latent's best threshold; with the number of live latents.
     """
-    latents = dictionary.encode(states)
-    live = latents[:, (latents > 0).any(0)]
+    live = live_activity(dictionary, states)
     found = one_number_f1(live, sums, modulus=modulus)
     numbers = {"latents.live": torch.tensor(live.shape[1])}
     for name, f1 in zip(("above zero", "best threshold"), found[:2], strict=True):
-        numbers[f"latents.residues, {name}"] = (f1 >= 0.8).double().mean()
+        numbers[f"latents.residues, {name}"] = (f1 >= CLEAR_F1).double().mean()
         numbers[f"latents.F1, {name}"] = f1.double().median()
     return numbers
 
@@ -96,7 +123,7 @@ def _attention(model: TransformerBridge, task: ModularAddition, split: SplitIndi
 def _read_outs(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
     sequences = task.sequences()
     a, b = (sequences[:, column] for column in task.operand_columns)
-    numbers = {"a + b": task.answers(sequences)[:, 0], "a": a, "b": b}
+    numbers = dict(zip(READ, (task.answers(sequences)[:, 0], a, b), strict=True))
     found = readout_map(model, sequences, task, numbers, seeds=PROBE_SEEDS)
     for name in numbers:
         yield f"read-out.{name}", found.accuracy(name)

@@ -8,7 +8,7 @@ from tinycircuits.display.entries import Entries, Entry
 from tinycircuits.display.explorer import pair_explorer
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap, heatmaps, matrix_picker
-from tinycircuits.display.numbers import count, number, of, publish, share
+from tinycircuits.display.numbers import count, listed, number, of, publish, share, span
 from tinycircuits.display.table import Table
 
 __all__ = [
@@ -24,10 +24,12 @@ __all__ = [
     "heatmaps",
     "line_panels",
     "lines",
+    "listed",
     "matrix_picker",
     "number",
     "of",
     "pair_explorer",
     "publish",
     "share",
+    "span",
 ]

@@ -53,7 +53,7 @@ class Table:
 
     def csv(self) -> str:
         """Return the numbers behind the table, 6 significant digits."""
-        return str(self.frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        return str(self.frame.map(_rounded).to_csv(index=False, lineterminator="\n"))
 
     def html(self) -> str:
         """Return a plain HTML table, for notebooks outside the book."""
@@ -81,6 +81,11 @@ class Table:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _rounded(value: Any) -> Any:
+    """A number with 6 significant digits, also where a column holds other things beside it."""
+    return f"{value:.6g}" if isinstance(value, float) and not _is_missing(value) else value
 
 
 def _is_missing(value: Any) -> bool:

@@ -18,6 +18,7 @@ from tinycircuits.interp.activations import (
     Stage,
     activations,
     attention_heads,
+    component_groups,
     components,
     part_named,
     stages,
@@ -46,7 +47,15 @@ from tinycircuits.interp.attribution import (
     logit_contributions,
 )
 from tinycircuits.interp.forward import logits_after, project
-from tinycircuits.interp.fourier import clock_shares, dependence, fourier_basis, frequency_shares
+from tinycircuits.interp.fourier import (
+    KeyFrequencies,
+    clock_shares,
+    dependence,
+    fourier_basis,
+    frequency_shares,
+    key_frequencies,
+    pair_logits,
+)
 from tinycircuits.interp.heads import (
     ROLE_SHARE,
     SPREAD,
@@ -83,6 +92,7 @@ from tinycircuits.interp.patching import (
     Patching,
     activation_patching,
     corrupted_pairs,
+    patch_every_way,
 )
 
 __all__ = [
@@ -103,6 +113,7 @@ __all__ = [
     "HeadSummary",
     "Interchange",
     "Interval",
+    "KeyFrequencies",
     "LogitAttribution",
     "LogitContributions",
     "LogitLens",
@@ -122,6 +133,7 @@ __all__ = [
     "attention_pattern",
     "attention_summary",
     "clock_shares",
+    "component_groups",
     "components",
     "corrupted_pairs",
     "cosine_to_digits",
@@ -137,6 +149,7 @@ __all__ = [
     "head_rows",
     "interchange",
     "interchanged_answers",
+    "key_frequencies",
     "logit_attribution",
     "logit_contributions",
     "logit_lens",
@@ -146,8 +159,10 @@ __all__ = [
     "mlp_weights",
     "nearest",
     "neuron_activity",
+    "pair_logits",
     "pairwise_distance",
     "part_named",
+    "patch_every_way",
     "project",
     "reading_layers",
     "sample_readout",

@@ -84,6 +84,16 @@ def components(model: TransformerBridge) -> tuple[Component, ...]:
     return tuple(Component(layer, kind) for layer in range(model.cfg.n_layers) for kind in kinds)
 
 
+def component_groups(model: TransformerBridge) -> dict[str, tuple[Component, ...]]:
+    """Each component by its label, then all of a kind together: ``all attention``, ``all MLPs`` where there are any."""
+    each = components(model)
+    together = {
+        name: tuple(part for part in each if part.kind == kind)
+        for name, kind in (("all attention", "attn"), ("all MLPs", "mlp"))
+    }
+    return {part.label: (part,) for part in each} | {name: parts for name, parts in together.items() if parts}
+
+
 def attention_heads(model: TransformerBridge) -> tuple[Head, ...]:
     """Every attention head of ``model``: ``L0H0``, ``L0H1``, ..., ``L1H0``, ..."""
     return tuple(Head(layer, head) for layer in range(model.cfg.n_layers) for head in range(model.cfg.n_heads))

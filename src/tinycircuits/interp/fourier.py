@@ -1,10 +1,36 @@
 """A clock's own coordinates: functions of a number modulo p as sums of waves."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.interp.activations import batches
+from tinycircuits.tasks import ModularAddition, Task
+
+
+@dataclass(frozen=True)
+class KeyFrequencies:
+    """The waves that a model's answers are made of.
+
+    Shows / does not show: what the table of logits looks like, not which part makes it.
+    """
+
+    keys: tuple[int, ...]
+    """Frequencies of a + b - c that hold a noticeable share of the logits' variance."""
+    of_embedding: float
+    """Share of the embedding's variance that they hold, 0 .. 1."""
+    of_logits: float
+    """Share of the logits' variance that they hold."""
+    all_waves: float
+    """Share that the waves of all frequencies hold."""
+    strongest: int
+    """The embedding's strongest frequency."""
+    n_multiples: int
+    """Key frequencies among the first ten multiples of that."""
 
 
 def fourier_basis(modulus: int) -> Float[Tensor, "wave number"]:
@@ -38,6 +64,20 @@ def frequency_shares(values: Float[Tensor, "number *dimension"]) -> Float[Tensor
         raise ValueError("values must differ between numbers, got the same for all")
     power = (fourier_basis(len(flat)) @ flat).square().sum(1)[1:]
     return torch.nn.functional.pad(power, (0, len(power) % 2)).reshape(-1, 2).sum(1) / power.sum()
+
+
+@torch.no_grad()
+def pair_logits(model: TransformerBridge, task: Task) -> Float[Tensor, "a b d_vocab"]:
+    """The logits of the answer for every pair of numbers of modular addition.
+
+    Raises:
+        ValueError: for another task.
+    """
+    if not isinstance(task, ModularAddition):
+        raise ValueError(f"task must be a ModularAddition, got {type(task).__name__}")
+    (row,) = task.predicting_rows
+    parts = [model(tokens)[:, row] for tokens in batches(task.inputs(task.sequences()), 1024)]
+    return torch.cat(parts).reshape(task.modulus, task.modulus, -1)
 
 
 def clock_shares(logits: Float[Tensor, "a b c"]) -> Float[Tensor, " frequency"]:
@@ -94,3 +134,28 @@ def dependence(values: Float[Tensor, "a b *dimension"]) -> dict[str, float]:
         means = torch.zeros(modulus, flat.shape[1], dtype=flat.dtype).index_add_(0, label, centred) / modulus
         shares[name] = float(modulus * means.square().sum() / total)
     return {**shares, "rest": 1 - sum(shares.values())}
+
+
+def key_frequencies(
+    embedding: Float[Tensor, "number d_model"], logits: Float[Tensor, "a b c"], *, least: float = 0.02
+) -> KeyFrequencies:
+    """The frequencies that hold at least ``least`` of the logits' variance, and what else they hold.
+
+    Raises as ``frequency_shares`` and ``clock_shares`` do.
+    """
+    in_embedding, in_logits = frequency_shares(embedding), clock_shares(logits)
+    keys = (in_logits >= least).nonzero().flatten()
+    strongest, p = int(in_embedding.argmax()) + 1, len(logits)
+    return KeyFrequencies(
+        keys=tuple((keys + 1).tolist()),
+        of_embedding=float(in_embedding[keys].sum()),
+        of_logits=float(in_logits[keys].sum()),
+        all_waves=float(in_logits.sum()),
+        strongest=strongest,
+        n_multiples=len({1 + int(k) for k in keys} & multiples(strongest, p)),
+    )
+
+
+def multiples(k: int, modulus: int, *, first: int = 10) -> set[int]:
+    """The frequencies k, 2k, ... up to ``first`` times k, in 0 .. p // 2: a wave and its mirror p - k turn alike."""
+    return {min(j * k % modulus, -j * k % modulus) for j in range(1, first + 1)}

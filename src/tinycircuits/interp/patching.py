@@ -42,6 +42,10 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """``0.98 (0.97, 0.99)``."""
+        return f"{self.value:.2f} ({self.low:.2f}, {self.high:.2f})"
+
 
 @dataclass(frozen=True)
 class Patching:
@@ -75,6 +79,10 @@ class Patching:
             ValueError: for an unknown label or metric, or two runs of equal mean metric.
         """
         return self._moved(self.patched[_metric(metric)][self._run(label)], metric)
+
+    def recoveries(self, metric: Metric = "logit difference") -> Float[Tensor, " run"]:
+        """``recovery`` of every run, in the order of ``labels``; raises as that does."""
+        return torch.tensor([self.recovery(label, metric) for label in self.labels], dtype=torch.float64)
 
     def control_recovery(self, label: str, metric: Metric = "logit difference") -> float:
         """``recovery`` of the random push, mean over the draws; raises as ``recovery``, and where none was drawn."""
@@ -210,6 +218,33 @@ def activation_patching(
         found["control"].append(control.reshape(len(METRICS), len(named), draws, n).transpose(1, 2))
     joined = {name: dict(zip(METRICS, torch.cat(parts, dim=-1), strict=True)) for name, parts in found.items()}
     return Patching(direction, tuple(named), **joined)
+
+
+def patch_every_way(
+    model: TransformerBridge,
+    task: ModularAddition,
+    groups: Mapping[str, Sequence[Part]] | Sequence[Part],
+    *,
+    n_inputs: int,
+    seed: int = 0,
+) -> dict[tuple[Operand, Direction], Patching]:
+    """``activation_patching`` with each operand corrupted, in both directions, always on the same random inputs.
+
+    ``seed`` draws the ``n_inputs`` inputs and their ``corrupted_pairs``. Raises as these two do, and ``ValueError``
+    for more inputs than there are.
+    """
+    clean = task.sequences()
+    if not 1 <= n_inputs <= len(clean):
+        raise ValueError(f"n_inputs must lie in 1..{len(clean)}, got {n_inputs}")
+    drawn = torch.randperm(len(clean), generator=torch.Generator().manual_seed(seed + 1))[:n_inputs]
+    found = {}
+    for operand in OPERANDS:
+        corrupted = corrupted_pairs(task, operand=operand, seed=seed)
+        for direction in DIRECTIONS:
+            found[operand, direction] = activation_patching(
+                model, task, clean[drawn], corrupted[drawn], groups=groups, direction=direction
+            )
+    return found
 
 
 class _Score:

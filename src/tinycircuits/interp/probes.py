@@ -65,6 +65,8 @@ class Probe:
 
 
 By = Literal["lda", "ridge"]
+FIT_SHARE = 0.8
+"""Share of the inputs that a read-out is fitted on; the others are held out."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def readout_map(
     seeds: Sequence[int],
     positions: Sequence[str] | None = None,
     by: By = "lda",
-    fit_share: float = 0.8,
+    fit_share: float = FIT_SHARE,
 ) -> ReadoutMap:
     """Linear read-outs of each of ``targets`` from the residual stream at every stage and input position.
 

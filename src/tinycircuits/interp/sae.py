@@ -5,6 +5,7 @@ The dictionaries come from ``tinycircuits.fits``; this module only looks at them
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import torch
@@ -20,6 +21,10 @@ from tinycircuits.tasks import Task
 
 _TIMES = (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """How often a latent may fire when its best threshold is sought, in multiples of a number's share of the inputs."""
+
+
+CLEAR_F1 = 0.8
+"""From this F1 on the book says that a latent stands for one number; the rule is fixed before its results."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,21 @@ class Meanings:
     spectrum: Float[Tensor, "frequency latent"]
     """How the variance of that mean is shared out among the frequencies 1 .. modulus // 2; sums to 1, or to 0."""
 
+    @property
+    def clear(self) -> float:
+        """Share of latents whose ``f1`` is at least ``CLEAR_F1``, 0 .. 1."""
+        return float((self.f1 >= CLEAR_F1).double().mean())
+
+    @property
+    def best_clear(self) -> float:
+        """The same of ``best_f1``."""
+        return float((self.best_f1 >= CLEAR_F1).double().mean())
+
+    @property
+    def n_covered(self) -> int:
+        """How many numbers some latent stands for, by ``best_f1``."""
+        return len(set(self.residue[self.best_f1 >= CLEAR_F1].tolist()))
+
 
 @dataclass(frozen=True)
 class LatentEffects:
@@ -115,6 +135,10 @@ class LatentEffects:
     added_mean: Int[Tensor, " latent"]
     """The same for the mean output of the residue's inputs, minus the mean of all, scaled to the same length."""
 
+    def said(self, moved: Int[Tensor, " latent"]) -> float:
+        """Share of all tried inputs, 0 .. 1, that one of the three counts holds."""
+        return int(moved.sum()) / int(self.tried.sum())
+
 
 @torch.no_grad()
 def quality(dictionary: SparseAutoencoder, states: Float[Tensor, "batch d_in"]) -> Quality:
@@ -125,6 +149,20 @@ def quality(dictionary: SparseAutoencoder, states: Float[Tensor, "batch d_in"]) 
         fvu=unexplained(states, dictionary.decode(latents)),
         live=(latents > 0).any(0),
     )
+
+
+def live_activity(dictionary: SparseAutoencoder, states: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch live"]:
+    """The activity of the latents that are above zero on at least one state."""
+    latents = dictionary.encode(states)
+    return latents[:, (latents > 0).any(0)]
+
+
+def some_live(dictionary: SparseAutoencoder, states: Float[Tensor, "batch d_in"], n: int, *, seed: int) -> list[int]:
+    """``n`` latents that are above zero on at least one state, or all if there are fewer, drawn from ``seed``."""
+    live = (dictionary.encode(states) > 0).any(0).nonzero().flatten()
+    order = torch.randperm(len(live), generator=torch.Generator().manual_seed(seed))
+    chosen: list[int] = live[order[:n]].tolist()
+    return chosen
 
 
 def unexplained(states: Float[Tensor, "batch d_in"], rebuilt: Float[Tensor, "batch d_in"]) -> float:
@@ -215,6 +253,14 @@ def random_dictionary(states: Float[Tensor, "batch d_in"], *, width: int, l0: fl
 def mean_max_cosine(one: Float[Tensor, "latent d_in"], other: Float[Tensor, "others d_in"]) -> float:
     """How well ``other`` holds the directions of ``one``: the mean over its rows of the largest cosine, -1 .. 1."""
     return float((normalize(one, dim=1) @ normalize(other, dim=1).T).max(1).values.mean())
+
+
+def mean_pairwise_cosine(directions: Sequence[Float[Tensor, "latent d_in"]]) -> float:
+    """``mean_max_cosine`` averaged over all ordered pairs; raises ``ValueError`` for fewer than two."""
+    if len(directions) < 2:
+        raise ValueError(f"directions must be of two dictionaries or more, got {len(directions)}")
+    pairs = list(permutations(directions, 2))
+    return sum(mean_max_cosine(one, other) for one, other in pairs) / len(pairs)
 
 
 @torch.no_grad()
@@ -332,6 +378,26 @@ def _quantile(values: Float[Tensor, "batch latent"], share: float) -> Float[Tens
     return torch.lerp(ordered[below], ordered[min(below + 1, len(values) - 1)], place - below)
 
 
+def mean_by_number(
+    values: Float[Tensor, "batch dimension"], numbers: Int[Tensor, " batch"], *, modulus: int
+) -> Float[Tensor, "number dimension"]:
+    """The mean of ``values`` over the inputs of each number 0 .. modulus-1; 0 for one that none has."""
+    return _by_number(values, numbers, modulus) / numbers.bincount(minlength=modulus).clamp_min(1)[:, None]
+
+
+def best_for_each(
+    activity: Float[Tensor, "batch latent"], meanings: Meanings, numbers: Int[Tensor, " batch"], *, modulus: int
+) -> Float[Tensor, "number of_number"]:
+    """For each number r the latent that stands for it best, as its mean activity at every number, largest 1.
+
+    Of the latents whose mean activity is largest at r that with the largest ``best_f1``; another one where none is.
+    """
+    means = mean_by_number(activity, numbers, modulus=modulus)
+    peaks = means.argmax(0)
+    best = [int(torch.where(peaks == r, meanings.best_f1, -1.0).argmax()) for r in range(modulus)]
+    return (means[:, best] / means[:, best].amax(0).clamp_min(1e-9)).T
+
+
 def _by_number(values: Tensor, numbers: Int[Tensor, " batch"], modulus: int) -> Tensor:
     """Sums over the inputs of each number."""
     return values.new_zeros(modulus, values.shape[1]).index_add_(0, numbers, values)
@@ -381,7 +447,7 @@ def _spectrum(
 ) -> tuple[Float[Tensor, " latent"], Float[Tensor, "frequency latent"]]:
     """What the mean by number explains of each latent's variance, and how that is shared out among frequencies."""
     cases = numbers.bincount(minlength=modulus).double()[:, None]
-    mean = _by_number(activity, numbers, modulus) / cases.clamp_min(1)
+    mean = mean_by_number(activity, numbers, modulus=modulus)
     between = (cases * (mean - activity.mean(0)).square()).sum(0)
     total = (activity - activity.mean(0)).square().sum(0)
     power = torch.fft.rfft(mean, dim=0)[1:].abs().square()

@@ -1,0 +1,133 @@
+"""Many seeds of modular addition as tables: their courses, their mistakes, what their attention reads and follows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from tinycircuits.claims.profiles import Profile
+from tinycircuits.interp import ROLE_SHARE, SPREAD, head_roles
+from tinycircuits.runs import Run
+from tinycircuits.studies import Study
+
+FOLLOWED = ("a", "b", "a + b", "a - b", "rest")
+"""What attention may follow, in the order of a profile's ``attention.follows``."""
+
+_SETS = {"all pairs": "all", "training": "train", "held out": "holdout"}
+Curve = tuple[range, list[float]]
+
+
+def courses(runs: Sequence[Run], published: Run, what: Literal["loss", "wrong"]) -> dict[str, Curve]:
+    """Loss (nats) or share of wrong pairs by epoch: held-out pairs of each seed, and both sets of the published one.
+
+    The other seeds come first, as ``seed 1``, so that the published model is drawn over them.
+    """
+    curves = {f"seed {one.seed}": _course(one, "holdout", what) for one in runs if one.seed != published.seed}
+    named = {"training pairs": "train", "held-out pairs": "holdout"}
+    return curves | {name: _course(published, part, what) for name, part in named.items()}
+
+
+def _course(one: Run, part: str, what: Literal["loss", "wrong"]) -> Curve:
+    values = one.history[f"{part}_{'loss' if what == 'loss' else 'wrong_digits'}"]
+    n = 1 if what == "loss" else one.errors(on=part).n_digits
+    return range(len(values)), [value / n for value in values]
+
+
+def mirrored(study: Study) -> Bool[Tensor, " holdout"]:
+    """Which held-out pairs (a, b) have (b, a) in the training set."""
+    n = len(study.task.sequences())
+    split = study.train.split.indices(n)
+    trained = torch.zeros(n, dtype=torch.bool)
+    trained[split.train] = True
+    p = int(n**0.5)
+    return trained.reshape(p, p).T.flatten()[split.holdout]
+
+
+def mistakes(runs: Sequence[Run], logits: Mapping[int, Float[Tensor, "a b d_vocab"]]) -> pd.DataFrame:
+    """One row for each seed: wrong pairs of each set, those of the *hard* ones, and the first five missed sums.
+
+    ``logits`` are those of each seed. Hard are the held-out pairs that are not ``mirrored``.
+    """
+    rows = []
+    for one in runs:
+        task = one.study.task
+        missed = logits[one.seed].flatten(0, 1).argmax(-1) != task.answers(task.sequences())[:, 0]
+        held = one.study.train.split.indices(len(missed)).holdout
+        counts = {name: one.errors(on=part) for name, part in _SETS.items()}
+        pairs = [divmod(int(at), len(logits[one.seed])) for at in missed.nonzero()[:5]]
+        rows.append(
+            {
+                "article": one.study.article,
+                "seed": one.seed,
+                **{name: f"{x.wrong_digits:,} of {x.n_digits:,}" for name, x in counts.items()},
+                "held out, hard": int(missed[held][~mirrored(one.study)].sum()),
+                "missed": ", ".join(f"{a} + {b}" for a, b in pairs),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def roles(over: Profile, names: Sequence[str]) -> pd.DataFrame:
+    """One row for each head of each seed and its ``head_roles``; ``names`` are those of the positions it may read."""
+    found = [head_roles(mean, names) for mean in over["attention.mean"]]
+    return pd.DataFrame(
+        [
+            {"seed": seed, "layer": layer, "head": head, "role": role}
+            for seed, layers in zip(over.seeds.tolist(), found, strict=True)
+            for layer, heads in enumerate(layers)
+            for head, role in enumerate(heads)
+        ]
+    )
+
+
+def attention_by_layer(over: Profile, names: Sequence[str]) -> pd.DataFrame:
+    """One row for each layer of each seed: mean share of each position, and entropy in ``bits``, over its heads."""
+    shares, bits = over["attention.mean"].mean(2), over["attention.entropy"].mean(2)
+    return pd.DataFrame(
+        [
+            {
+                "layer": layer,
+                "seed": seed,
+                **dict(zip((f"on {name}" for name in names), shares[i, layer].tolist(), strict=True)),
+                "bits": float(bits[i, layer]),
+            }
+            for layer in range(bits.shape[1])
+            for i, seed in enumerate(over.seeds.tolist())
+        ]
+    )
+
+
+def attention_follows(over: Profile) -> pd.DataFrame:
+    """One row for each layer and each of ``FOLLOWED``: mean ``share`` over seeds, ``low`` and ``high`` seed."""
+    return pd.DataFrame(
+        [
+            {
+                "layer": layer,
+                "function of": what,
+                "share": float(seeds.mean()),
+                "low": float(seeds.min()),
+                "high": float(seeds.max()),
+            }
+            for layer, shares in enumerate(over["attention.follows"].unbind(1))
+            for what, seeds in zip(FOLLOWED, shares.unbind(1), strict=True)
+        ]
+    )
+
+
+def flattering(rows: Float[Tensor, "batch layer head key_pos"], names: Sequence[str]) -> Bool[Tensor, " batch"]:
+    """On which inputs some head reads ``a`` and some head ``b``, by the rule for roles applied to that input alone."""
+    reads = rows.flatten(1, 2) >= ROLE_SHARE
+    return reads[..., names.index("a")].any(1) & reads[..., names.index("b")].any(1)
+
+
+def story(row: Float[Tensor, "layer head key_pos"], names: Sequence[str]) -> list[str]:
+    """What one would say of a single input: ``L0H3 reads a`` for each head that has a role on it."""
+    return [
+        f"L{layer}H{head} reads {role}"
+        for layer, heads in enumerate(head_roles(row, names))
+        for head, role in enumerate(heads)
+        if role != SPREAD
+    ]
