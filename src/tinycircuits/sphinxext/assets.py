@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from myst_nb.sphinx_ext import add_global_html_resources
 from sphinx.application import Sphinx
 
 from tinycircuits.display.theme import FONTS
@@ -24,6 +25,8 @@ def copy(app: Sphinx) -> None:
         write(target / path.name, path.read_bytes())
     for path in sorted(FONTS.glob("*.ttf")):
         write(target / path.name, path.read_bytes())
+    # MyST-NB copies its style when the pages are written, so that those of a first build would not know its checksum.
+    add_global_html_resources(app, None)
 
 
 def prune(app: Sphinx, exception: Exception | None) -> None:
