@@ -16,11 +16,9 @@ from tinycircuits.frames.addition import (
     attention_by_layer,
     attention_follows,
     courses,
-    flattering,
     mirrored,
     mistakes,
     roles,
-    story,
 )
 from tinycircuits.frames.latents import (
     clear_shares,
@@ -113,13 +111,6 @@ def test_what_attention_follows_is_named_in_the_order_of_the_analysis():
     assert found.loc[(1, "a + b")].to_dict() == {"share": 12, "low": 7, "high": 17}
 
 
-def test_a_story_is_told_of_a_single_input_and_flatters_when_both_numbers_are_read():
-    split = torch.tensor([[[0.8, 0.1, 0.1], [0.1, 0.3, 0.6]], [[0.2, 0.7, 0.1], [0.4, 0.3, 0.3]]])
-    rows = torch.stack([split, split[:1].expand(2, -1, -1)])
-    assert story(split, NAMES) == ["L0H0 reads a", "L0H1 reads =", "L1H0 reads b"]
-    assert flattering(rows, NAMES).tolist() == [True, False]
-
-
 @pytest.fixture(scope="module")
 def model():
     return scrambled(SPEC, TASK)
@@ -177,6 +168,7 @@ def test_stored_readouts_are_the_readouts_that_were_stored(model):
         assert same, name
 
 
+@pytest.mark.xdist_group("ledger")
 def test_verdicts_are_the_ledgers():
     table = verdicts(["D2", "E7"]).set_index("no.")
     for name in ("D2", "E7"):

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.circuits import SPECS, scrambled
-from tinycircuits.interp import attention_pattern, deviation, head_roles, head_rows, summarize_heads
+from tinycircuits.interp import (
+    all_read,
+    attention_pattern,
+    deviation,
+    head_roles,
+    head_rows,
+    story,
+    summarize_heads,
+)
 from tinycircuits.tasks import ModularAddition
 
 TASK = ModularAddition(modulus=7, plus_sign=True)
@@ -103,3 +111,13 @@ def test_an_input_deviates_by_half_where_it_moves_all_its_attention():
 def test_no_inputs_are_refused():
     with pytest.raises(ValueError, match="at least one input"):
         summarize_heads(torch.zeros(0, 1, 1, 4))
+
+
+def test_a_story_is_told_of_a_single_input_and_the_work_is_divided_when_both_numbers_are_read():
+    names = ("a", "b", "=")
+    split = torch.tensor([[[0.8, 0.1, 0.1], [0.1, 0.3, 0.6]], [[0.2, 0.7, 0.1], [0.4, 0.3, 0.3]]])
+    rows = torch.stack([split, split[:1].expand(2, -1, -1)])
+    assert story(split, names) == ["L0H0 reads a", "L0H1 reads =", "L1H0 reads b"]
+    assert all_read(rows, names, ["a", "b"]).tolist() == [True, False]
+    with pytest.raises(ValueError, match=r"among must be of a, b, =, got \+"):
+        all_read(rows, names, ["a", "+"])

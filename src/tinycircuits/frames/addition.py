@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tinycircuits.claims.profiles import Profile
-from tinycircuits.interp import ROLE_SHARE, SPREAD, head_roles
+from tinycircuits.interp import head_roles
 from tinycircuits.runs import Run
 from tinycircuits.studies import Study
 
@@ -115,19 +115,3 @@ def attention_follows(over: Profile) -> pd.DataFrame:
             for what, seeds in zip(FOLLOWED, shares.unbind(1), strict=True)
         ]
     )
-
-
-def flattering(rows: Float[Tensor, "batch layer head key_pos"], names: Sequence[str]) -> Bool[Tensor, " batch"]:
-    """On which inputs some head reads ``a`` and some head ``b``, by the rule for roles applied to that input alone."""
-    reads = rows.flatten(1, 2) >= ROLE_SHARE
-    return reads[..., names.index("a")].any(1) & reads[..., names.index("b")].any(1)
-
-
-def story(row: Float[Tensor, "layer head key_pos"], names: Sequence[str]) -> list[str]:
-    """What one would say of a single input: ``L0H3 reads a`` for each head that has a role on it."""
-    return [
-        f"L{layer}H{head} reads {role}"
-        for layer, heads in enumerate(head_roles(row, names))
-        for head, role in enumerate(heads)
-        if role != SPREAD
-    ]

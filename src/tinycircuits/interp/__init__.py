@@ -60,9 +60,11 @@ from tinycircuits.interp.heads import (
     ROLE_SHARE,
     SPREAD,
     HeadSummary,
+    all_read,
     deviation,
     head_roles,
     head_rows,
+    story,
     summarize_heads,
 )
 from tinycircuits.interp.interchange import Interchange, interchange, interchanged_answers
@@ -128,6 +130,7 @@ __all__ = [
     "ablation_table",
     "activation_patching",
     "activations",
+    "all_read",
     "attention_block",
     "attention_heads",
     "attention_pattern",
@@ -169,6 +172,7 @@ __all__ = [
     "shift",
     "shuffled_features",
     "stages",
+    "story",
     "summarize_attention",
     "summarize_heads",
 ]

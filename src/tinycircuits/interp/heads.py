@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -105,6 +105,33 @@ def head_roles(
         tuple(names[at] if share >= threshold else SPREAD for share, at in zip(*layer, strict=True))
         for layer in zip(top.values.tolist(), top.indices.tolist(), strict=True)
     )
+
+
+def story(row: Float[Tensor, "layer head key_pos"], names: Sequence[str]) -> list[str]:
+    """What one would say of a single input: ``L0H3 reads a`` for each head that has a role on it.
+
+    Raises as ``head_roles`` does.
+    """
+    return [
+        f"L{layer}H{head} reads {role}"
+        for layer, heads in enumerate(head_roles(row, names))
+        for head, role in enumerate(heads)
+        if role != SPREAD
+    ]
+
+
+def all_read(
+    rows: Float[Tensor, "batch layer head key_pos"], names: Sequence[str], among: Sequence[str]
+) -> Bool[Tensor, " batch"]:
+    """On which inputs each of the positions ``among`` is read by some head, by the rule for roles on that input alone.
+
+    Raises:
+        ValueError: for a position that is not among ``names``.
+    """
+    if unknown := set(among) - set(names):
+        raise ValueError(f"among must be of {', '.join(names)}, got {', '.join(sorted(unknown))}")
+    read = (rows >= ROLE_SHARE).flatten(1, 2).any(1)
+    return read[:, [list(names).index(name) for name in among]].all(1)
 
 
 def deviation(
