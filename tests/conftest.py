@@ -1,5 +1,6 @@
 """Checks every annotated shape while the tests run, and keeps torch to one thread: the models are tiny."""
 
+import pytest
 import torch
 from jaxtyping import install_import_hook
 
@@ -7,3 +8,8 @@ from tests import typechecker
 
 install_import_hook("tinycircuits", f"{typechecker.__name__}.check")
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a long preparation come first: begun last, they would keep one process busy alone."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tinycircuits.claims.ledger import of_articles
 from tinycircuits.claims.report import tally
 from tinycircuits.runs import load, smaller_seeds
@@ -56,6 +58,7 @@ def test_the_table_of_results_in_the_readme_follows_from_the_store():
         assert re.search(rf"\| `{name}` \| {study.article}, [^|]* \| {re.escape(row)}", text), row
 
 
+@pytest.mark.xdist_group("ledger")
 def test_the_verdicts_in_the_readme_follow_from_the_ledger():
     text = (ROOT / "README.md").read_text()
     balance = tally(of_articles())

@@ -16,6 +16,8 @@ from tinycircuits.claims.statements import Claim, claims
 from tinycircuits.claims.verdicts import Finding, Observed, Spread, judge
 from tinycircuits.claims.views import Holdout, Trials
 
+pytestmark = pytest.mark.xdist_group("ledger")  # findings are kept by the process that made them
+
 ROOT = Path(__file__).resolve().parents[1]
 ALL = tuple(claims())
 OURS = tuple(name for name in ALL if claims()[name].source == "book")

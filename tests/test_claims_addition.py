@@ -15,6 +15,8 @@ from tinycircuits.runs import load
 from tinycircuits.studies import study
 from tinycircuits.tasks import ModularAddition, ReverseIncrement
 
+pytestmark = pytest.mark.xdist_group("ledger")
+
 
 def by_head(first, later, n_layers=3):
     """Attention ``[layer head position]``: four heads like ``first`` in layer 0, and like ``later`` above it."""

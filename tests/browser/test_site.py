@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from tests.tools import BUILD, built, chromium
 
@@ -21,7 +21,6 @@ pytestmark = pytest.mark.browser
 
 PAGES = sorted(path.name for path in (BUILD / "html").glob("*.html") if path.name != "index.html")
 Theme = Literal["light", "dark"]
-THEMES: tuple[Theme, ...] = ("light", "dark")
 LOCAL = ("file:", "data:", "blob:")
 OFFENDERS = {
     "figures that are not drawn": """
@@ -82,15 +81,13 @@ def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "li
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
     seen = Visit(context.new_page())
 
-    def route(request: Route) -> None:
-        if request.request.url.startswith(LOCAL):
-            seen.loaded.add(request.request.url)
-            request.continue_()
+    def note(request: Request) -> None:
+        if request.url.startswith(LOCAL):
+            seen.loaded.add(request.url)
         else:
-            seen.foreign.append(request.request.url)
-            request.abort()
+            seen.foreign.append(request.url)
 
-    context.route("**/*", route)
+    seen.page.on("request", note)
     seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
     seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
     seen.page.on("console", lambda line: seen.errors.append(line.text) if line.type in {"error", "warning"} else None)
@@ -111,6 +108,11 @@ INKS = """(() => {
 INK = {"light": "rgb(36, 41, 47)", "dark": "rgb(227, 231, 236)"}
 
 
+FADED = """Promise.all(
+    document.getAnimations().filter((each) => each instanceof CSSTransition).map((each) => each.finished)
+)"""
+"""When colours have passed from one theme to the other."""
+
 LIKE_OTHERS = """() => {
     const seen = new Set();
     for (const block of document.querySelectorAll(".highlight")) {
@@ -122,36 +124,45 @@ LIKE_OTHERS = """() => {
 """Marks listings that hold no kind of token that an earlier one did not; axe would spend half of its time on them."""
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_whole_and_accessible_without_a_network(
-    browser: Browser, site: Path, name: str, theme: Theme
-) -> None:
-    seen = visit(browser, site / name, theme=theme)
-    assert seen.foreign == []
-    assert seen.failed == []
-    assert seen.errors == []
-    for what, offenders in OFFENDERS.items():
-        assert seen.page.evaluate(offenders) == [], what
-    assert seen.page.evaluate("document.documentElement.dataset.theme") == theme
-    assert seen.page.evaluate(INKS) in ([], [INK[theme]])
-    assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
-    seen.page.evaluate(LIKE_OTHERS)
+COLOURS = ["color-contrast", "link-in-text-block"]
+"""What axe asks of colours: all that a theme changes."""
+
+
+def violations(page: Page, only: list[str] | None = None) -> list[tuple[str, list[str]]]:
+    """What axe finds that is serious."""
     # No preload: from the file system axe may not read the style sheets, and needs none of what they would tell.
-    options = {"resultTypes": ["violations"], "preload": False}
-    options |= {"runOnly": ["color-contrast", "link-in-text-block"]} if theme == "dark" else {}  # the theme is colours
-    found = Axe().run(seen.page, context={"exclude": [[".like-others"]]}, options=options).response["violations"]
-    grave = [
-        (v["id"], [node["target"] for node in v["nodes"]]) for v in found if v["impact"] in {"serious", "critical"}
-    ]
-    assert grave == []
-    seen.page.context.close()
+    options = {"resultTypes": ["violations"], "preload": False} | ({"runOnly": only} if only else {})
+    found = Axe().run(page, context={"exclude": [[".like-others"]]}, options=options).response["violations"]
+    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
+    return [(each["id"], [node["target"] for node in each["nodes"]]) for each in grave]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_and_accessible_in_both_themes_without_a_network(
+    browser: Browser, site: Path, name: str
+) -> None:
+    seen = visit(browser, site / name, theme="dark")
+    page = seen.page
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(INKS) in ([], [INK["dark"]])
+    page.evaluate(LIKE_OTHERS)
+    assert violations(page, COLOURS) == []
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.wait_for_function(f"['', '{INK['light']}'].includes({INKS}.join())", timeout=10_000)
+    page.evaluate(FADED)
+    assert violations(page) == []
+    for what, offenders in OFFENDERS.items():
+        assert page.evaluate(offenders) == [], what
+    assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
+    assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
+    page.context.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_text_does_not_scroll_sideways_on_a_narrow_screen(browser: Browser, site: Path, name: str) -> None:
     seen = visit(browser, site / name, width=360)
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
     seen.page.context.close()
 
 
