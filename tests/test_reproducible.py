@@ -1,19 +1,11 @@
-"""Two builds of the same sources in different folders give the same bytes.
-
-The second build executes the quick chapters again and takes the outputs of the others from the first: it writes every
-page and the whole PDF anew, and would otherwise be the longest test by far. That the numbers of all chapters come out
-again, on whatever machine, is what ``test_figures`` compares with the committed ones.
-"""
+"""Two builds of the same sources in different folders give the same bytes."""
 
 import os
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from jupyter_cache import get_cache
 
 from tests.tools import BUILD, built
 from tinycircuits.sphinxext import typeset
@@ -22,9 +14,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PDF = "latex/from-zero-to-mechanistic-interpretability.pdf"
 STATUS = "status.html"
 """The page that shows when and on what the chapters ran."""
-CACHE = "book/_build/.jupyter_cache"
-QUICK = 10
-"""Seconds: chapters that took less are executed again."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reproducible")]
 
@@ -50,17 +39,10 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory, epoch: dict[str, str]) -
         (copy / name).write_bytes((ROOT / name).read_bytes())
     for name in git("diff", "--name-only", "--diff-filter=D", "HEAD").splitlines():
         (copy / name).unlink()
-    built("html/intro.html", "make book")
-    shutil.copytree(ROOT / CACHE, copy / CACHE)
-    cache = get_cache(copy / CACHE)
-    for record in cache.list_cache_records():
-        if record.data.get("execution_seconds", 0) < QUICK:
-            cache.remove_cache(record.pk)
     env = os.environ | epoch | {"PYTHONPATH": str(copy / "src"), "TINYCIRCUITS_FROZEN": "1"}
     code = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
     build = [sys.executable, "-c", code, "build", "book", "-W", "-n", "--keep-going"]
-    done = subprocess.run(build, cwd=copy, env=env, check=True, stdout=subprocess.PIPE, text=True)
-    assert {"task", "story"} <= set(re.findall(r"^executed (\S+) in", done.stdout, re.M))
+    subprocess.run(build, cwd=copy, env=env, check=True, stdout=subprocess.DEVNULL)
     if not typeset.absent_tools():
         press = [sys.executable, "-m", "tinycircuits.sphinxext.typeset", "book", "-W", "-n", "--keep-going"]
         subprocess.run(press, cwd=copy, env=env, check=True, stdout=subprocess.DEVNULL)
