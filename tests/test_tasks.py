@@ -136,6 +136,15 @@ def test_the_pair_a_b_has_index_a_times_modulus_plus_b(task, data):
     assert torch.equal(task.sequences()[a * task.modulus + b], task.sequences_of(torch.tensor([[a, b]]))[0])
 
 
+def test_tokens_that_no_sequence_has_come_after_the_signs():
+    plain = ModularAddition(modulus=7, plus_sign=False)
+    wide = ModularAddition(modulus=7, plus_sign=False, unused_tokens=2)
+    assert (wide.d_vocab, wide.equals) == (plain.d_vocab + 2, plain.equals)
+    assert wide.token_names == (*plain.token_names, "unused 1", "unused 2")
+    assert torch.equal(wide.sequences(), plain.sequences())
+    assert wide.described() != plain.described() == {"type": "ModularAddition", "modulus": 7, "plus_sign": False}
+
+
 @pytest.mark.parametrize(
     ("modulus", "plus_sign", "shape", "d_vocab"), [(113, True, (12_769, 5), 115), (97, False, (9_409, 4), 98)]
 )

@@ -88,6 +88,7 @@ class Fitted:
 _ARTICLE_SAE = SaeSpec(width=512, l1=1e-3, lr=1e-3, epochs=200, batch_size=128)
 _FITS = (
     Fit("addition-97-2l-sae-article", "addition-97-2l", "as in article E", "L1 mlp", _ARTICLE_SAE),
+    Fit("addition-97-2l-gpt2-sae-article", "addition-97-2l-gpt2", "as in article E", "L1 mlp", _ARTICLE_SAE),
     Fit(
         "addition-97-2l-sae-converged",
         "addition-97-2l",

@@ -1,5 +1,7 @@
 """The transformers: a validated architecture, and the one place that builds it with TransformerLens."""
 
+import math
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -20,12 +22,17 @@ class ModelSpec(Spec):
 
     Widths are numbers of dimensions. ``d_mlp`` is ``None`` for an attention-only model; without ``attention`` the
     output of every attention layer is held at zero and none of its weights is trained. ``tied`` makes embedding and
-    unembedding one matrix. Every linear map has a bias except the unembedding. Weights start at
-    N(0, 0.8 / sqrt(d_model)) with output projections divided by sqrt(2 n_layers), biases at zero
-    (TransformerLens ``init_mode="gpt2"``).
+    unembedding one matrix. Every linear map has a bias except the unembedding.
+
+    ``start`` is how the weights begin. ``gpt2``: N(0, 0.8 / sqrt(d_model)), output projections divided by
+    sqrt(2 n_layers), biases zero (TransformerLens 4, ``init_mode="gpt2"``). ``hooked``: the same without that division,
+    as TransformerLens had it until version 3. ``torch``: what PyTorch's modules draw by default, embeddings N(0, 1),
+    weights and biases of linear maps uniform within 1 / sqrt(fan in), query, key and value as one map, in the order
+    embeddings, blocks, unembedding, after ``torch.manual_seed``. ``embed_std`` replaces the standard deviation of both
+    embeddings, from the same draw.
     """
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"attention", "tied"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"attention", "tied", "start", "embed_std"})
 
     n_layers: int = Field(ge=1)
     d_model: int = Field(ge=1)
@@ -36,6 +43,13 @@ class ModelSpec(Spec):
     layer_norm: bool = True
     attention: bool = True
     tied: bool = False
+    start: Literal["gpt2", "hooked", "torch"] = "gpt2"
+    embed_std: float | None = Field(default=None, gt=0)
+
+    @property
+    def default_embed_std(self) -> float:
+        """The standard deviation at which ``start`` begins the embeddings."""
+        return 1.0 if self.start == "torch" else 0.8 / math.sqrt(self.d_model)
 
     def config(self, task: Task, seed: int) -> TransformerBridgeConfig:
         """The TransformerLens configuration of this architecture for the vocabulary and length of ``task``."""
@@ -61,6 +75,7 @@ def build(spec: ModelSpec, task: Task, *, seed: int, dtype: Dtype = "float32") -
     The same seed draws the same weights for every ``dtype``.
     """
     model = TransformerBridge.boot_native(spec.config(task, seed), dtype=getattr(torch, dtype))
+    _begin(spec, named_parameters(model), seed)
     if spec.tied:
         model.unembed.original_component.weight = model.embed.original_component.weight
     if not spec.attention:
@@ -74,6 +89,7 @@ def bare(spec: ModelSpec, task: Task, *, seed: int) -> NativeModel:
     with torch.random.fork_rng(devices=[]):
         module = NativeModel(config)
         initialize_native_model(module, config)
+    _begin(spec, named_parameters(module), seed)
     if spec.tied:
         module.head.weight = module.tok_embed.weight
     if not spec.attention:
@@ -84,6 +100,50 @@ def bare(spec: ModelSpec, task: Task, *, seed: int) -> NativeModel:
 def named_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters under the names that they have in a bare module; a tied matrix stands once, as the embedding."""
     return {name.replace("_original_component.", ""): p for name, p in model.named_parameters()}
+
+
+@torch.no_grad()
+def _begin(spec: ModelSpec, named: Mapping[str, nn.Parameter], seed: int) -> None:
+    """Give freshly drawn parameters (TransformerLens' start) the start of ``spec``."""
+    if spec.start == "torch":
+        _draw_as_torch(spec, named, seed)
+    if spec.start == "hooked":
+        for name, parameter in named.items():
+            if name.endswith(("attn.o.weight", "mlp.fc_out.weight")):
+                parameter.mul_(math.sqrt(2 * spec.n_layers))
+    if spec.embed_std is not None:
+        for name in ("tok_embed.weight", "pos.weight"):
+            named[name].mul_(spec.embed_std / spec.default_embed_std)
+
+
+def _draw_as_torch(spec: ModelSpec, named: Mapping[str, nn.Parameter], seed: int) -> None:
+    """Draw in single precision, as ``nn.Embedding`` and ``nn.Linear`` do, with the modules made in the usual order."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def embedding(name: str) -> None:
+        named[name].copy_(torch.empty(named[name].shape).normal_(generator=generator))
+
+    def linear(*names: str, bias: bool = True) -> None:
+        """Maps of one input that are drawn as one."""
+        rows, fan_in = [len(named[f"{name}.weight"]) for name in names], named[f"{names[0]}.weight"].shape[1]
+        bound = 1 / math.sqrt(fan_in)
+        weight = nn.init.kaiming_uniform_(torch.empty(sum(rows), fan_in), a=math.sqrt(5), generator=generator)
+        for name, part in zip(names, torch.split(weight, rows), strict=True):
+            named[f"{name}.weight"].copy_(part)
+        if bias:
+            drawn = torch.empty(sum(rows)).uniform_(-bound, bound, generator=generator)
+            for name, part in zip(names, torch.split(drawn, rows), strict=True):
+                named[f"{name}.bias"].copy_(part)
+
+    embedding("tok_embed.weight")
+    embedding("pos.weight")
+    for layer in range(spec.n_layers):
+        linear(*(f"layers.{layer}.attn.{part}" for part in "qkv"))
+        linear(f"layers.{layer}.attn.o")
+        if spec.d_mlp is not None:
+            linear(f"layers.{layer}.mlp.fc_in")
+            linear(f"layers.{layer}.mlp.fc_out")
+    linear("head", bias=False)
 
 
 def _silence_attention(model: nn.Module) -> None:

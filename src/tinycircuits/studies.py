@@ -1,4 +1,4 @@
-"""The tables: studies of one published seed, and sweeps over many. A task, an architecture, a recipe under a name."""
+"""The tables: studies of one published seed, what they leave open done otherwise, and sweeps over many seeds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,8 +33,9 @@ class RunSpec(Spec):
 class Study:
     """One row of the table: a task, an architecture and a recipe. ``published_seed`` is the model that the book shows.
 
-    The published seed is the smallest one whose model makes no mistake on any held-out input. Stored are that seed, all
-    smaller ones, and with ``n_seeds`` at least so many.
+    The published seed is the one that the article prints, ``printed_seed``; where it prints none, the smallest whose
+    model makes no mistake on any held-out input. Stored are that seed, all smaller ones unless it is printed, and
+    ``n_seeds`` from 0 on.
     """
 
     name: str
@@ -45,11 +46,14 @@ class Study:
     train: TrainSpec
     published_seed: int
     n_seeds: int = 1
+    printed_seed: int | None = None
 
     @property
-    def seeds(self) -> range:
-        """The seeds whose results are committed."""
-        return range(max(self.n_seeds, self.published_seed + 1))
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds whose results are committed, in order."""
+        if self.printed_seed is None:
+            return tuple(range(max(self.n_seeds, self.published_seed + 1)))
+        return tuple(sorted({*range(self.n_seeds), self.printed_seed}))
 
     def spec(self, seed: int) -> RunSpec:
         """The full description of the run with this seed; raises ``ValueError`` for a negative seed."""
@@ -66,9 +70,11 @@ class Study:
 # decay. They leave open the batch size, the learning rate, the clipping norm and the length of the warm-up. Chosen
 # here: 256, the 0.01 of article C, 1.0 and 500 steps. C's recipe is complete and taken as its code has it.
 #
-# Article D gives the task, three layers of four heads and 50 epochs; article E the whole architecture and the split
-# (four fifths, one fixed permutation), but neither an optimizer nor a length. Chosen here: the widths and the AdamW
-# settings usual for this task since Nanda et al. 2023, the split of E for both, batches, warm-up and decay.
+# Article D gives the task, three layers of four heads and 50 epochs. Chosen here: the widths and the AdamW settings
+# usual for this task since Nanda et al. 2023, the split of E, batches, warm-up and decay. Article E prints its class
+# with PyTorch's own start, a vocabulary of a hundred tokens, seed 42 and the split, but neither an optimizer nor a
+# length: the same AdamW at a constant rate for 60 epochs. ``addition-97-2l-gpt2`` is the same task from the start that
+# TransformerLens gives, where the embeddings begin at 0.07: the book's first version of E, kept as a second column.
 # Float32 halves time and weights; the final errors and losses are still measured in float64 (`runs.measure`).
 _STUDIES = (
     Study(
@@ -138,6 +144,24 @@ _STUDIES = (
         name="addition-97-2l",
         article="E",
         title="modulo 97, two layers",
+        task=ModularAddition(modulus=97, plus_sign=False, unused_tokens=2),
+        model=ModelSpec(n_layers=2, d_model=128, n_heads=4, d_head=32, d_mlp=256, act_fn="gelu", start="torch"),
+        train=TrainSpec(
+            split=ShuffledSplit(n_train=7_527, seed=0),
+            batches=EpochBatches(epochs=60, batch_size=512),
+            lr=1e-3,
+            betas=(0.9, 0.98),
+            weight_decay=1.0,
+            dtype="float32",
+        ),
+        published_seed=42,
+        n_seeds=9,
+        printed_seed=42,
+    ),
+    Study(
+        name="addition-97-2l-gpt2",
+        article="E",
+        title="modulo 97, two layers, another start",
         task=ModularAddition(modulus=97, plus_sign=False),
         model=ModelSpec(n_layers=2, d_model=128, n_heads=4, d_head=32, d_mlp=256, act_fn="gelu"),
         train=TrainSpec(
@@ -168,6 +192,68 @@ def study(name: str) -> Study:
     if name not in STUDIES:
         raise ValueError(f"unknown study {name!r}; known are {', '.join(STUDIES)}")
     return STUDIES[name]
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A study with one choice made otherwise, trained from a few seeds, of which only what is measured is kept.
+
+    ``choice`` names what is changed, ``value`` to what.
+    """
+
+    study: Study
+    choice: str
+    value: str
+    model: ModelSpec
+    train: TrainSpec
+    seeds: range
+
+    @property
+    def name(self) -> str:
+        """``E, embeddings start at 1/4``."""
+        return f"{self.study.article}, {self.choice} {self.value}"
+
+    def spec(self, seed: int) -> RunSpec:
+        """The full description of the model of one seed."""
+        return RunSpec(task=self.study.task, model=self.model, train=self.train, seed=seed)
+
+
+START_SIZES = {"1/16": 1 / 16, "1/8": 1 / 8, "1/4": 1 / 4, "1/2": 1 / 2, "1": 1.0, "2": 2.0}
+"""Standard deviations at which the embeddings of article E's class may start; 1 is what it prints."""
+
+
+def _alternatives() -> Iterator[Alternative]:
+    e, d = STUDIES["addition-97-2l"], STUDIES["addition-113-3l"]
+    for value, embed_std in START_SIZES.items():
+        if embed_std != e.model.default_embed_std:
+            model = e.model.model_copy(update={"embed_std": embed_std})
+            yield Alternative(e, "embeddings start at", value, model, e.train, range(5))
+
+    def trained(study_: Study, choice: str, value: str, **changes: object) -> Alternative:
+        return Alternative(study_, choice, value, study_.model, study_.train.model_copy(update=changes), range(3))
+
+    def epochs(study_: Study, n: int) -> EpochBatches:
+        return EpochBatches(epochs=n, batch_size=study_.train.batches.batch_size)
+
+    yield trained(e, "weight decay", "0", weight_decay=0.0)
+    yield trained(e, "weight decay", "0.1", weight_decay=0.1)
+    yield trained(e, "learning rate", "3e-4", lr=3e-4)
+    yield trained(e, "learning rate", "3e-3", lr=3e-3)
+    yield trained(e, "second moment", "0.999", betas=(0.9, 0.999))
+    yield trained(e, "decay of the rate", "cosine", decay="cosine", warmup_steps=10)
+    yield trained(e, "batch", "128", batches=EpochBatches(epochs=60, batch_size=128))
+    yield trained(e, "epochs", "30", batches=epochs(e, 30))
+    yield trained(e, "epochs", "120", batches=epochs(e, 120))
+    torch_start = d.model.model_copy(update={"start": "torch"})
+    yield Alternative(d, "start", "PyTorch's", torch_start, d.train, range(3))
+    narrow = d.model.model_copy(update={"d_mlp": 256})
+    yield Alternative(d, "d_mlp", "256", narrow, d.train, range(3))
+    yield trained(d, "weight decay", "0.1", weight_decay=0.1)
+    yield trained(d, "decay of the rate", "none", decay="constant", warmup_steps=0)
+
+
+ALTERNATIVES = {each.name: each for each in _alternatives()}
+"""What articles D and E leave open, done in other usual ways, and the size of E's start, by name."""
 
 
 class SweepSpec(Spec):

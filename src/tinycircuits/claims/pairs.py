@@ -26,8 +26,8 @@ from tinycircuits.interp.probes import FIT_SHARE, ReadoutMap, readout_map
 from tinycircuits.interp.sae import CLEAR_F1, SparseAutoencoder, live_activity, one_number_f1
 from tinycircuits.tasks import ModularAddition, SplitIndices, Task
 
-PARTS = ("errors", "attention", "read-outs", "patching", "ablation")
-"""What a profile may hold."""
+PARTS = ("errors", "attention", "read-outs", "sum", "patching", "row patching", "ablation")
+"""What a profile may hold; ``sum`` is the part of the read-outs that claims ask for, in a tenth of the time."""
 
 REMOVALS: tuple[AblationKind, ...] = ("zero", "mean", "resample")
 """The kinds of ablation in a profile."""
@@ -50,8 +50,9 @@ def pair_profile(
     bits, of the row of ``=``; ``attention.examples`` the distance of article D's sums from that mean;
     ``attention.follows`` ``[layer, a b sum difference rest]`` shares of its variance; ``read-out.<a + b, a or b>``, and
     the same with shuffled labels, ``[probe seed, stage, position]`` shares of held-out pairs in which discriminant
-    analysis reads that number, the last position being ``=``;
+    analysis reads that number, the last position being ``=`` (by the part ``sum`` only a + b at ``=``);
     ``patching.<metric>`` by component, the recovery of the clean answer when b is corrupted, and of a random push;
+    ``patching.loss at =`` the same where only the row of ``=`` is patched;
     ``ablation.<components or heads>`` ``[part, removal]`` shares of right answers without it, and after a random push.
     Raises ``ValueError`` for an unknown part and for another task.
     """
@@ -124,8 +125,17 @@ def _read_outs(model: TransformerBridge, task: ModularAddition, split: SplitIndi
     sequences = task.sequences()
     a, b = (sequences[:, column] for column in task.operand_columns)
     numbers = dict(zip(READ, (task.answers(sequences)[:, 0], a, b), strict=True))
-    found = readout_map(model, sequences, task, numbers, seeds=PROBE_SEEDS)
-    for name in numbers:
+    yield from _named(readout_map(model, sequences, task, numbers, seeds=PROBE_SEEDS))
+
+
+def _sum(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    sequences = task.sequences()
+    sums = {READ[0]: task.answers(sequences)[:, 0]}
+    yield from _named(readout_map(model, sequences, task, sums, seeds=PROBE_SEEDS, positions=["="]))
+
+
+def _named(found: ReadoutMap) -> Numbers:
+    for name in found.targets:
         yield f"read-out.{name}", found.accuracy(name)
         yield f"read-out.{name}, shuffled", found.accuracy(name, shuffled=True)
 
@@ -141,6 +151,13 @@ def _patching(model: TransformerBridge, task: ModularAddition, split: SplitIndic
         yield f"patching.{metric}, random push", torch.tensor(pushed, dtype=torch.float64)
 
 
+def _row_patching(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    clean, corrupted = task.sequences(), corrupted_pairs(task, operand="b", seed=0)
+    rows, parts = task.predicting_rows, components(model)
+    found = activation_patching(model, task, clean, corrupted, groups=parts, direction="denoise", positions=rows)
+    yield "patching.loss at =", found.recoveries("loss")
+
+
 def _ablation(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
     for name, parts in (("components", components(model)), ("heads", attention_heads(model))):
         found = ablation_table(model, task.sequences(), task, kinds=REMOVALS, only=parts, seed=0, draws=1).ablations
@@ -151,5 +168,5 @@ def _ablation(model: TransformerBridge, task: ModularAddition, split: SplitIndic
 
 
 _MEASURES: dict[str, Callable[[TransformerBridge, ModularAddition, SplitIndices], Numbers]] = dict(
-    zip(PARTS, (_errors, _attention, _read_outs, _patching, _ablation), strict=True)
+    zip(PARTS, (_errors, _attention, _read_outs, _sum, _patching, _row_patching, _ablation), strict=True)
 )

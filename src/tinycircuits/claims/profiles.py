@@ -14,14 +14,13 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.claims.digits import PARTS, digit_profile
-from tinycircuits.claims.pairs import PARTS as PAIR_PARTS
 from tinycircuits.claims.pairs import latent_profile, pair_profile
 from tinycircuits.fits import FitSpec, fit_named, fitted_on, load_fit
 from tinycircuits.interp.sae import SparseAutoencoder, random_dictionary
 from tinycircuits.models import Dtype, ModelSpec, build
 from tinycircuits.runs import checkpoints, load, provenance, results
 from tinycircuits.specs import Spec
-from tinycircuits.studies import RunSpec, SweepSpec, study, sweep
+from tinycircuits.studies import ALTERNATIVES, Alternative, RunSpec, SweepSpec, study, sweep
 from tinycircuits.sweeps import SweepResult, load_sweep
 from tinycircuits.tasks import ShuffledSums, SplitIndices, Task
 from tinycircuits.training import train
@@ -71,8 +70,9 @@ class Source:
     The trained seeds are the first ``n_seeds`` of a sweep, or all seeds of the study where there is none; of them and
     of the controls only ``many_parts`` are measured, and in ``dtype``. Models with shuffled answers are those of a
     sweep, or are trained on a task when they are measured: of these only the profile is kept, for their weights are
-    as large as the study's. Where ``fit`` is named, dictionaries that are fitted on the study's published model take
-    the place of models.
+    as large as the study's. So it is with the models of an ``alternative`` to the study. Where ``fit`` is named,
+    dictionaries that are fitted on the study's published model take the place of models. ``beside`` marks models that
+    only stand beside an article's own: no controls are measured of them.
     """
 
     study: str
@@ -84,17 +84,28 @@ class Source:
     many_parts: tuple[str, ...] = PARTS
     dtype: Dtype = "float64"
     fit: str | None = None
+    alternative: Alternative | None = None
+    beside: bool = False
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of models that there are."""
+        if self.beside:
+            return ("trained",)
         if self.fit is not None:
             return ("trained", "random encoder")
         return ("trained", "published", "untrained", *(("shuffled answers",) if self.shuffled else ()))
 
 
-_CONTROL_PARTS = tuple(part for part in PAIR_PARTS if part != "ablation")
+_WHOLE = ("errors", "attention", "read-outs", "patching", "ablation")
+_CONTROL = ("errors", "attention", "read-outs", "patching")
 """A model that answers nothing right has nothing to lose."""
+_FEW = ("errors", "attention", "sum", "patching")
+_AT_ROW = ("row patching",)
+"""Article E looks at ``=`` only."""
+
+OTHER_START = "E, another start"
+"""Article E's task in models whose weights start as TransformerLens has it, embeddings at 0.07."""
 
 SOURCES = {
     "A": Source(
@@ -128,22 +139,37 @@ SOURCES = {
     "D": Source(
         "addition-113-3l",
         pair_profile,
-        PAIR_PARTS,
+        _WHOLE,
         shuffled=ShuffledSums(modulus=113, plus_sign=True, seed=0),
-        many_parts=_CONTROL_PARTS,
+        many_parts=_CONTROL,
         dtype="float32",
     ),
     "E": Source(
         "addition-97-2l",
         pair_profile,
-        PAIR_PARTS,
-        shuffled=ShuffledSums(modulus=97, plus_sign=False, seed=0),
-        many_parts=_CONTROL_PARTS,
+        _WHOLE + _AT_ROW,
+        shuffled=ShuffledSums(modulus=97, plus_sign=False, unused_tokens=2, seed=0),
+        many_parts=_CONTROL + _AT_ROW,
         dtype="float32",
     ),
+    OTHER_START: Source("addition-97-2l-gpt2", pair_profile, _CONTROL + _AT_ROW, dtype="float32", beside=True),
+    **{
+        name: Source(
+            each.study.name,
+            pair_profile,
+            _FEW + (_AT_ROW if each.study.article == "E" else ()),
+            dtype="float32",
+            alternative=each,
+            beside=True,
+        )
+        for name, each in ALTERNATIVES.items()
+    },
     "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
     "E, converged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-converged"),
     "E, sparse latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-sparse"),
+    f"{OTHER_START}, latents": Source(
+        "addition-97-2l-gpt2", pair_profile, ("latents",), fit="addition-97-2l-gpt2-sae-article", beside=True
+    ),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""
 
@@ -244,8 +270,10 @@ def _of_models(source: Source, kind: Kind, label: str) -> list[Block]:
         fresh = partial(build, chosen.model, chosen.task, dtype=source.dtype)
         spec = ProfileSpec(of=of, parts=source.many_parts)
         return [block(spec, range(N_CONTROLS), label, lambda seed: fresh(seed=seed))]
+    if (other := source.alternative) is not None:
+        return [_trained_anew(source, source.parts, other.spec(seed), f"{label} seed {seed}") for seed in other.seeds]
     if kind == "published" or (kind == "trained" and source.trained is None):
-        seeds = range(chosen.published_seed, chosen.published_seed + 1) if kind == "published" else chosen.seeds
+        seeds = (chosen.published_seed,) if kind == "published" else chosen.seeds
         return [
             block(
                 ProfileSpec(of=chosen.spec(seed), parts=source.parts),
@@ -256,7 +284,8 @@ def _of_models(source: Source, kind: Kind, label: str) -> list[Block]:
             for seed in seeds
         ]
     if isinstance(source.shuffled, Task) and kind == "shuffled answers":
-        return [_of_shuffled(source, source.shuffled, seed, f"{label} seed {seed}") for seed in range(N_CONTROLS)]
+        memorised = [chosen.spec(seed).model_copy(update={"task": source.shuffled}) for seed in range(N_CONTROLS)]
+        return [_trained_anew(source, source.many_parts, one, f"{label} seed {one.seed}") for one in memorised]
     name, n_seeds = (source.trained, source.n_seeds) if kind == "trained" else (source.shuffled, N_CONTROLS)
     assert isinstance(name, str)
     return [
@@ -270,18 +299,17 @@ def _of_models(source: Source, kind: Kind, label: str) -> list[Block]:
     ]
 
 
-def _of_shuffled(source: Source, task: Task, seed: int, label: str) -> Block:
-    """One model that is trained on ``task`` when it is measured, with how many of its training pairs it gets wrong."""
-    chosen = study(source.study)
-    split = chosen.train.split.indices(len(chosen.task.sequences()))
+def _trained_anew(source: Source, parts: tuple[str, ...], of: RunSpec, label: str) -> Block:
+    """One model that is trained when it is measured, with how many of its training inputs it gets wrong."""
+    task = study(source.study).task
+    split = of.train.split.indices(len(task.sequences()))
 
     def row(seed: int) -> Numbers:
-        model, history = train(task, chosen.model, chosen.train, seed=seed, progress=label)
+        model, history = train(of.task, of.model, of.train, seed=seed, progress=label)
         own = {"wrong.train, own answers": torch.tensor(history[-1].train_wrong_digits)}
-        return own | source.measure(model, chosen.task, split, source.many_parts)
+        return own | source.measure(model, task, split, parts)
 
-    of = chosen.spec(seed).model_copy(update={"task": task})
-    return Block(ProfileSpec(of=of, parts=source.many_parts), range(seed, seed + 1), label, row)
+    return Block(ProfileSpec(of=of, parts=parts), range(of.seed, of.seed + 1), label, row)
 
 
 def _of_fits(source: Source, kind: Kind, label: str) -> list[Block]:

@@ -1,5 +1,7 @@
 """Modular addition: the answer is a + b on a clock with ``modulus`` hours."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Int
 from pydantic import Field
@@ -11,12 +13,16 @@ from tinycircuits.tasks.base import Task
 class ModularAddition(Task):
     """``[a, +, b, =, c]``, or without the plus sign ``[a, b, =, c]``, with ``c = (a + b) mod modulus``.
 
-    Tokens ``0 .. modulus-1`` are the numbers; then come ``+`` (if there is one) and ``=``. The answer is read at ``=``.
+    Tokens ``0 .. modulus-1`` are the numbers; then come ``+`` (if there is one), ``=``, and ``unused_tokens`` that no
+    sequence has but the model knows. The answer is read at ``=``.
     Source: the articles on modular addition that the book rebuilds, modulo 113 with and modulo 97 without ``+``.
     """
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"unused_tokens"})
+
     modulus: int = Field(ge=2, le=1024)
     plus_sign: bool
+    unused_tokens: int = Field(default=0, ge=0)
 
     @property
     def plus(self) -> int | None:
@@ -25,13 +31,13 @@ class ModularAddition(Task):
 
     @property
     def equals(self) -> int:
-        """The token ``=``, the last of the vocabulary."""
-        return self.d_vocab - 1
+        """The token ``=``, the last one that is used."""
+        return self.modulus + len(self._signs) - 1
 
     @property
     def d_vocab(self) -> int:
-        """The numbers and the signs."""
-        return self.modulus + len(self._signs)
+        """The numbers, the signs, and what is unused."""
+        return self.modulus + len(self._signs) + self.unused_tokens
 
     @property
     def n_ctx(self) -> int:
@@ -46,7 +52,8 @@ class ModularAddition(Task):
     @property
     def token_names(self) -> tuple[str, ...]:
         """``0 1 .. 112 + =`` for modulus 113."""
-        return (*map(str, range(self.modulus)), *self._signs)
+        unused = (f"unused {index}" for index in range(1, self.unused_tokens + 1))
+        return (*map(str, range(self.modulus)), *self._signs, *unused)
 
     @property
     def position_names(self) -> tuple[str, ...]:
