@@ -136,7 +136,10 @@ def layer_1_is_more_uniform(of: Profile) -> Observed:
 def _recovered(of: Profile) -> dict[str, Tensor]:
     names = ("L0 attn", "L0 mlp", "L1 attn", "L1 mlp")
     recovery = {f"recovery of {name}": each for name, each in zip(names, of["patching.loss"].unbind(1), strict=True)}
-    return {**recovery, "largest of a random push": of["patching.loss, random push"].amax(1)}
+    at_row = zip(names, of["patching.loss at ="].unbind(1), strict=True)
+    return {**recovery, "largest of a random push": of["patching.loss, random push"].amax(1)} | {
+        f"{name}, patched at = only": each for name, each in at_row
+    }
 
 
 @of_models("E3", "E")
@@ -228,7 +231,7 @@ def it_adds_on_a_clock(of: Both) -> Observed:
         chosen = study(SOURCES[article].study)
         n = len(chosen.task.sequences()) - chosen.train.split.n_train
         missed.append(float(each["wrong.holdout"].sum(1).max()) / n)
-        shown.append(int(each["wrong.all"].sum(1)[chosen.published_seed]))
+        shown.append(int(each["wrong.all"].sum(1)[each.seeds.tolist().index(chosen.published_seed)]))
         waves.append(_in_waves(article, trained=trained))
     met = max(missed) <= 0.01 and not any(shown) and min(waves) >= 0.5
     values = {"largest share of held-out pairs missed": max(missed), "share of the logits in the waves": min(waves)}

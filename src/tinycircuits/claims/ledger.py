@@ -1,13 +1,15 @@
 """The ledger: every claim with what was found about it."""
 
 from functools import cache
+from typing import Any
 
 import torch
 
 from tinycircuits.claims import addition, own, own_seeds, reversal
 from tinycircuits.claims.measures import MEASURES, Measure, register
+from tinycircuits.claims.profiles import OTHER_START, profile
 from tinycircuits.claims.statements import Claim, claim, claims
-from tinycircuits.claims.verdicts import Control, Finding, Observed, Spread, judge
+from tinycircuits.claims.verdicts import Control, Elsewhere, Finding, Observed, Spread, judge
 from tinycircuits.evaluation import share_interval
 
 ROOMS = (reversal, addition, own, own_seeds)
@@ -21,12 +23,7 @@ def finding(name: str) -> Finding:
     Raises ``ValueError`` that lists the known ids; ``MissingResult`` and ``CorruptResult`` name what mends them.
     """
     stated, measure = claim(name), MEASURES[name]
-    view = measure.models()
-    seen = measure.see(view)
-    n_seeds = len(seen.met)
-    if measure.counted is not None:
-        counted = measure.counted(view)
-        seen = Observed(seen.met[counted], {key: value[counted] for key, value in seen.values.items()})
+    seen, n_seeds = _counted(measure, measure.models())
     met = seen.met.tolist()
     shown = measure.see(measure.published()) if measure.published else None
     return Finding(
@@ -40,8 +37,35 @@ def finding(name: str) -> Finding:
         published={key: float(value[0]) for key, value in shown.values.items()} if shown else None,
         published_met=bool(shown.met[0]) if shown else None,
         controls=tuple(_controls(stated, measure)),
+        second=elsewhere(name, SECOND_COLUMN[name]) if name in SECOND_COLUMN else None,
         rows=seen,
     )
+
+
+SECOND_COLUMN = {f"E{i}": f"{OTHER_START}, latents" if i == 6 else OTHER_START for i in range(1, 8)}
+"""For each statement of article E the same task in models that start otherwise."""
+
+
+@cache
+def elsewhere(name: str, source: str) -> Elsewhere:
+    """What a claim's rule says of the trained models of another row of ``profiles.SOURCES``.
+
+    Raises ``ValueError`` for an unknown id, and as ``profile`` does.
+    """
+    stated, measure = claim(name), MEASURES[name]
+    seen, n_seeds = _counted(measure, profile(source, "trained"))
+    met = seen.met.tolist()
+    return Elsewhere(source, judge(stated.judged, met), sum(met), len(met), n_seeds, _spreads(seen))
+
+
+def _counted(measure: Measure, view: Any) -> tuple[Observed, int]:
+    """What the rule sees in the models that count, and how many there are with the others."""
+    seen = measure.see(view)
+    if measure.counted is None:
+        return seen, len(seen.met)
+    counted = measure.counted(view)
+    values = {key: value[counted] for key, value in seen.values.items()}
+    return Observed(seen.met[counted], values), len(seen.met)
 
 
 def findings(source: str | None = None) -> list[Finding]:

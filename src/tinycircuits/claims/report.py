@@ -58,6 +58,12 @@ def controls(found: Finding) -> str:
     return ", ".join(f"{control.name} {control.met:,} of {control.n:,}" for control in found.controls)
 
 
+def second(found: Finding) -> str | None:
+    """``E, another start: 0 of 4, does not hold``; ``None`` where the ledger has no second column."""
+    other = found.second
+    return f"{other.name}: {other.met:,} of {other.judged:,}, {other.verdict}" if other else None
+
+
 def entry(name: str) -> str:
     """One claim with its evidence, line by line; raises ``ValueError`` that lists the known ids."""
     found = finding(name)
@@ -73,7 +79,7 @@ def entry(name: str) -> str:
     lines += _wrapped("models", f"{seeds(found)} meet the rule, 95 % interval {low:.3f} to {high:.3f}{left_out}")
     if found.published_met is not None:
         lines += _wrapped("published", "meets the rule" if found.published_met else "does not meet the rule")
-    lines += _wrapped("controls", controls(found)) + _wrapped("why", said.why)
+    lines += _wrapped("controls", controls(found)) + _wrapped("second", second(found)) + _wrapped("why", said.why)
     return "\n".join([*lines, "", *_numbers(found)])
 
 
@@ -136,6 +142,7 @@ def _plain(found: Finding) -> dict[str, Any]:
             for name, spread in values.items()
         }
 
+    other = found.second
     return {
         **found.claim.model_dump(exclude={"verdict"}),
         "verdict": found.verdict,
@@ -144,4 +151,11 @@ def _plain(found: Finding) -> dict[str, Any]:
         "values": spreads(found.values),
         "published": found.published and {"met": found.published_met, "values": found.published},
         "controls": {c.name: {"met": c.met, "models": c.n, "values": spreads(c.values)} for c in found.controls},
+        "second": other
+        and {
+            "name": other.name,
+            "verdict": other.verdict,
+            "models": {"met": other.met, "judged": other.judged, "measured": other.n_seeds},
+            "values": spreads(other.values),
+        },
     }

@@ -52,6 +52,18 @@ class Control:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """The same rule on models that the article did not train: ``met`` of the ``judged`` ones, of ``n_seeds``."""
+
+    name: str
+    verdict: Verdict
+    met: int
+    judged: int
+    n_seeds: int
+    values: dict[str, Spread]
+
+
+@dataclass(frozen=True)
 class Finding:
     """A claim, judged: ``met`` of the ``judged`` models that count, of ``n_seeds`` that were measured."""
 
@@ -67,6 +79,8 @@ class Finding:
     published: dict[str, float] | None
     published_met: bool | None
     controls: tuple[Control, ...]
+    second: Elsewhere | None
+    """Where the ledger keeps a second column for the article: its task, in models that start otherwise."""
     rows: Observed = field(repr=False)
     """Every model that is judged."""
 
