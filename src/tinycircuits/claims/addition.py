@@ -100,13 +100,13 @@ def heads_of_layer_0_rest_on_equals(of: Profile) -> Observed:
 @of_models("E7", "E")
 def an_mlp_makes_the_sum_readable(of: Profile) -> Observed:
     """A read-out of the sum gains at least 0.5 across an MLP and less than 0.1 across each attention."""
-    gain = _sum_at_equals(of).diff(dim=1)
+    gain = sum_at_equals(of).diff(dim=1)
     across_attention, across_mlp = gain[:, ::2].amax(1), gain[:, 1::2].amax(1)
     values = {
         "largest gain across an MLP": across_mlp,
         "largest gain across an attention": across_attention,
         "gain across the first MLP": gain[:, L0_MLP],
-        "read right, shuffled labels": _sum_at_equals(of, shuffled=True).amax(1),
+        "read right, shuffled labels": sum_at_equals(of, shuffled=True).amax(1),
     }
     return Observed((across_mlp >= 0.5) & (across_attention < 0.1), values)
 
@@ -162,13 +162,13 @@ def the_parts_between_recover_little(of: Profile) -> Observed:
 @of_models("E5", "E")
 def the_sum_is_read_late(of: Profile) -> Observed:
     """The sum is read on 2 to 15 % of held-out pairs after layer 0, and on at least 75 % after layer 1."""
-    read = _sum_at_equals(of)
+    read = sum_at_equals(of)
     first, last = read[:, AFTER_L0], read[:, AFTER_L1]
     values = {
         "read right after layer 0": first,
         "after layer 1": last,
         "after the embedding": read[:, 0],
-        "shuffled labels": _sum_at_equals(of, shuffled=True).amax(1),
+        "shuffled labels": sum_at_equals(of, shuffled=True).amax(1),
     }
     return Observed((first >= 0.02) & (first <= 0.15) & (last >= 0.75), values)
 
@@ -253,7 +253,7 @@ def hardly_a_head_for_one_number(of: Both) -> Observed:
     return Observed(torch.tensor([bool(met)]), {name: value[None].double() for name, value in values.items()})
 
 
-def _sum_at_equals(of: Profile, *, shuffled: bool = False) -> Tensor:
+def sum_at_equals(of: Profile, *, shuffled: bool = False) -> Tensor:
     """Share of held-out pairs whose sum is read right at "=", by model and stage: the mean of the probe seeds."""
     return of["read-out.a + b, shuffled" if shuffled else "read-out.a + b"][..., -1].mean(1)
 
@@ -268,7 +268,7 @@ def the_first_mlp_makes_the_sum_readable(of: Both) -> Observed:
     met: list[Tensor] = []
     values: dict[str, Tensor] = {}
     for article, each in of.items():
-        gain = _sum_at_equals(each).diff(dim=1)[each.solved | (each.kind != "trained")]
+        gain = sum_at_equals(each).diff(dim=1)[each.solved | (each.kind != "trained")]
         attention, mlp = gain[:, ::2].sum(1), gain[:, 1::2].sum(1)
         met.append((mlp > attention) & (gain.argmax(1) == L0_MLP) & (mlp > 0.5))
         values |= {f"gain across the MLPs, {article}": mlp, f"across the attentions, {article}": attention}
