@@ -196,9 +196,10 @@ def study(name: str) -> Study:
 
 @dataclass(frozen=True)
 class Alternative:
-    """A study with one choice made otherwise, trained from a few seeds, of which only what is measured is kept.
+    """A study with one choice made otherwise, trained from a few seeds.
 
-    ``choice`` names what is changed, ``value`` to what.
+    ``choice`` names what is changed, ``value`` to what. Where ``sweep`` is named the models are stored as that sweep;
+    else only what is measured on them is kept.
     """
 
     study: Study
@@ -207,6 +208,7 @@ class Alternative:
     model: ModelSpec
     train: TrainSpec
     seeds: range
+    sweep: str | None = None
 
     @property
     def name(self) -> str:
@@ -222,7 +224,7 @@ START_SIZES = {"1/16": 1 / 16, "1/8": 1 / 8, "1/4": 1 / 4, "1/2": 1 / 2, "1": 1.
 """Standard deviations at which the embeddings of article E's class may start; 1 is what it prints."""
 
 
-def _alternatives() -> Iterator[Alternative]:
+def _of_addition() -> Iterator[Alternative]:
     e, d = STUDIES["addition-97-2l"], STUDIES["addition-113-3l"]
     for value, embed_std in START_SIZES.items():
         if embed_std != e.model.default_embed_std:
@@ -252,8 +254,39 @@ def _alternatives() -> Iterator[Alternative]:
     yield trained(d, "decay of the rate", "none", decay="constant", warmup_steps=0)
 
 
-ALTERNATIVES = {each.name: each for each in _alternatives()}
-"""What articles D and E leave open, done in other usual ways, and the size of E's start, by name."""
+OLDER, PYTORCH = "TransformerLens 3's", "PyTorch's"
+"""Two other starts of the weights: those of the library when the articles were written, and those of PyTorch."""
+
+
+def _of_reversal() -> Iterator[Alternative]:
+    """All in single precision, as the sweeps that they stand beside."""
+    c, b, a = (STUDIES[f"reversal-{shape}"] for shape in ("4d-2l", "8d-1l", "8d-2l"))
+
+    def built(study_: Study, choice: str, value: str, key: str, n_seeds: int, **changes: object) -> Alternative:
+        model, train = study_.model.model_dump(), study_.train.model_dump() | {"dtype": "float32"}
+        for name, value_ in changes.items():
+            (model if name in model else train)[name] = value_
+        name = f"open-{study_.article.lower()}-{key}"
+        return Alternative(study_, choice, value, ModelSpec(**model), TrainSpec(**train), range(n_seeds), name)
+
+    for study_, n_seeds in ((a, 5), (b, 8), (c, 250)):
+        yield built(study_, "start", OLDER, "hooked", n_seeds, start="hooked")
+        yield built(study_, "start", PYTORCH, "torch", n_seeds, start="torch")
+        if study_ is c:
+            continue
+        epochs = study_.train.batches.n_rounds
+        yield built(study_, "learning rate", "3e-3", "slow", n_seeds, lr=3e-3)
+        yield built(study_, "batch", "64", "batch", n_seeds, batches=EpochBatches(epochs=epochs, batch_size=64))
+        yield built(study_, "weight decay", "0", "decay", n_seeds, weight_decay=0.0)
+    yield built(a, "LayerNorm", "none", "raw", 5, layer_norm=False)
+    yield built(a, "activation", "GELU", "gelu", 5, act_fn="gelu")
+    ordered = b.train.model_copy(update={"dtype": "float32", "split": OrderedSplit(n_train=60_000)})
+    yield Alternative(b, "split", "ordered", b.model, ordered, range(25), "seeds-b-ordered")
+    yield built(c, "precision", "double", "double", 250, dtype="float64")
+
+
+ALTERNATIVES = {each.name: each for each in (*_of_reversal(), *_of_addition())}
+"""What the articles leave open, done in other usual ways, and the size of E's start, by name."""
 
 
 class SweepSpec(Spec):
@@ -326,6 +359,14 @@ def _seeds() -> Iterator[Sweep]:
     yield Sweep("seeds-b-ordered", "B, ordered", _B.task, _B.model, ordered, 25, 25)
 
 
+def _open() -> Iterator[Sweep]:
+    """Articles A, B and C with one choice made otherwise that they leave open."""
+    for each in ALTERNATIVES.values():
+        if each.sweep is not None and each.sweep.startswith("open-"):
+            n = len(each.seeds)
+            yield Sweep(each.sweep, each.name, each.study.task, each.model, each.train, n, n)
+
+
 def _controls() -> Iterator[Sweep]:
     """The articles' studies where every input has the answers of another one: trained models without an algorithm."""
     for study_, n_digits in ((_A, 8), (_B, 8), (_C, 4)):
@@ -385,7 +426,7 @@ def _sizes() -> Iterator[Sweep]:
         yield Sweep(size_name(n_layers, d_model, d_head, d_mlp), "size", _REVERSE, model, _FAIR, 50, 50)
 
 
-SWEEPS = {row.name: row for row in (*_seeds(), *_controls(), *_parts(), *_sizes())}
+SWEEPS = {row.name: row for row in (*_seeds(), *_open(), *_controls(), *_parts(), *_sizes())}
 
 
 def sweep(name: str) -> Sweep:
