@@ -326,7 +326,7 @@ def _trained_anew(source: Source, parts: tuple[str, ...], of: RunSpec, label: st
     split = of.train.split.indices(len(task.sequences()))
 
     def row(seed: int) -> Numbers:
-        model, history = train(of.task, of.model, of.train, seed=seed, progress=label)
+        model, history = train(of.task, of.model, of.train, seed=seed, progress=label, watched=False)
         own = {"wrong.train, own answers": torch.tensor(history[-1].train_wrong_digits)}
         return own | source.measure(model, task, split, parts)
 
