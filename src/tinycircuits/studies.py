@@ -203,7 +203,8 @@ class Alternative:
     """A study with one choice made otherwise, trained from a few seeds.
 
     ``choice`` names what is changed, ``value`` to what. Where ``sweep`` is named the models are stored as that sweep;
-    else only what is measured on them is kept.
+    else only what is measured on them is kept. ``left_open`` is false where the article fixes the choice, and the
+    question is what depends on it.
     """
 
     study: Study
@@ -213,6 +214,7 @@ class Alternative:
     train: TrainSpec
     seeds: range
     sweep: str | None = None
+    left_open: bool = True
 
     @property
     def name(self) -> str:
@@ -233,7 +235,7 @@ def _of_addition() -> Iterator[Alternative]:
     for value, embed_std in START_SIZES.items():
         if embed_std != e.model.default_embed_std:
             model = e.model.model_copy(update={"embed_std": embed_std})
-            yield Alternative(e, "embeddings start at", value, model, e.train, range(5))
+            yield Alternative(e, "embeddings start at", value, model, e.train, range(5), left_open=False)
 
     def trained(study_: Study, choice: str, value: str, **changes: object) -> Alternative:
         return Alternative(study_, choice, value, study_.model, study_.train.model_copy(update=changes), range(3))
@@ -275,7 +277,6 @@ def _of_reversal() -> Iterator[Alternative]:
         epochs = study_.train.batches.n_rounds
         yield built(study_, "learning rate", "3e-3", "slow", n_seeds, lr=3e-3)
         yield built(study_, "batch", "64", "batch", n_seeds, batches=EpochBatches(epochs=epochs, batch_size=64))
-        yield built(study_, "weight decay", "0", "decay", n_seeds, weight_decay=0.0)
     yield built(a, "LayerNorm", "none", "raw", 5, layer_norm=False)
     yield built(a, "activation", "GELU", "gelu", 5, act_fn="gelu")
     ordered = b.train.model_copy(update={"dtype": "float32", "split": OrderedSplit(n_train=60_000)})
