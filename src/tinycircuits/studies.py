@@ -75,8 +75,7 @@ class Study:
 # usual for this task since Nanda et al. 2023, the split of E, batches, warm-up and decay. Article E prints its class
 # with PyTorch's own start, a vocabulary of a hundred tokens, seed 42 and the split, but neither an optimizer nor a
 # length: the recipe of D, with the batch that E prints for its autoencoder. ``addition-97-2l-gpt2`` is the same task
-# from the start that TransformerLens gives, where the embeddings begin at 0.07: the book's first version of E, kept as a
-# second column.
+# from the start that TransformerLens gives, embeddings at 0.07: the book's first version of E, kept as a second column.
 # Float32 halves time and weights; the final errors and losses are still measured in float64 (`runs.measure`).
 _STUDIES = (
     Study(

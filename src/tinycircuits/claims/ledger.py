@@ -2,7 +2,7 @@
 
 import torch
 
-from tinycircuits.claims import addition, own, own_choices, own_seeds, reversal
+from tinycircuits.claims import addition, own, own_addition, own_choices, own_seeds, reversal, starts
 from tinycircuits.claims.judging import elsewhere, finding
 from tinycircuits.claims.measures import Measure, register
 from tinycircuits.claims.statements import claims
@@ -10,7 +10,7 @@ from tinycircuits.claims.verdicts import Finding, Observed
 
 __all__ = ["contradicted", "elsewhere", "finding", "findings", "of_articles"]
 
-ROOMS = (reversal, addition, own, own_seeds, own_choices)
+ROOMS = (reversal, addition, own, own_seeds, own_addition, starts, own_choices)
 """The modules that enter the measuring functions."""
 
 

@@ -101,15 +101,15 @@ _WHOLE = ("errors", "attention", "read-outs", "patching", "ablation")
 _CONTROL = ("errors", "attention", "read-outs", "patching")
 """A model that answers nothing right has nothing to lose."""
 _FEW = ("errors", "attention", "sum", "patching")
-_AT_ROW = ("row patching",)
-"""Article E looks at ``=`` only."""
+_OF_E = ("row patching", "probe")
+"""Article E looks at ``=`` only, and prints its probe."""
 
 _ASKED = {
     "A": ("errors", "attention", "cosines", "ablation"),
     "B": ("errors", "attention", "ablation", "read-out", "interchange"),
     "C": ("errors", "attention", "shift"),
     "D": _FEW,
-    "E": _FEW + _AT_ROW,
+    "E": _FEW + _OF_E,
 }
 """By article: what its statements ask of the models of many seeds."""
 
@@ -167,15 +167,15 @@ SOURCES = {
     "E": Source(
         "addition-97-2l",
         pair_profile,
-        _WHOLE + _AT_ROW,
+        _WHOLE + _OF_E,
         shuffled=ShuffledSums(modulus=97, plus_sign=False, unused_tokens=2, seed=0),
-        many_parts=_CONTROL + _AT_ROW,
+        many_parts=_CONTROL + _OF_E,
         dtype="float32",
     ),
-    OTHER_START: Source("addition-97-2l-gpt2", pair_profile, _CONTROL + _AT_ROW, dtype="float32", beside=True),
+    OTHER_START: Source("addition-97-2l-gpt2", pair_profile, _CONTROL + _OF_E, dtype="float32", beside=True),
     **{name: _beside(each) for name, each in ALTERNATIVES.items()},
     "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
-    "E, converged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-converged"),
+    "E, averaged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-averaged"),
     "E, sparse latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-sparse"),
     f"{OTHER_START}, latents": Source(
         "addition-97-2l-gpt2", pair_profile, ("latents",), fit="addition-97-2l-gpt2-sae-article", beside=True
