@@ -243,14 +243,12 @@ def _of_addition() -> Iterator[Alternative]:
     yield trained(e, "weight decay", "0.1", weight_decay=0.1)
     yield trained(e, "learning rate", "3e-4", lr=3e-4)
     yield trained(e, "decay of the rate", "none", decay="constant", warmup_steps=0)
-    yield trained(e, "epochs", "25", batches=EpochBatches(epochs=25, batch_size=128))
     yield trained(e, "epochs", "100", batches=EpochBatches(epochs=100, batch_size=128))
     plain = EpochBatches(epochs=60, batch_size=512)
     yield trained(e, "batch and length", "512, 60, rate constant", batches=plain, decay="constant", warmup_steps=0)
     torch_start = d.model.model_copy(update={"start": "torch"})
     yield Alternative(d, "start", "PyTorch's", torch_start, d.train, range(3))
     yield trained(d, "weight decay", "0.1", weight_decay=0.1)
-    yield trained(d, "decay of the rate", "none", decay="constant", warmup_steps=0)
 
 
 OLDER, PYTORCH = "TransformerLens 3's", "PyTorch's"
