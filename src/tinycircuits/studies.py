@@ -271,9 +271,7 @@ def _of_reversal() -> Iterator[Alternative]:
         yield built(study_, "start", PYTORCH, "torch", n_seeds, start="torch")
         if study_ is c:
             continue
-        epochs = study_.train.batches.n_rounds
         yield built(study_, "learning rate", "3e-3", "slow", n_seeds, lr=3e-3)
-        yield built(study_, "batch", "64", "batch", n_seeds, batches=EpochBatches(epochs=epochs, batch_size=64))
     yield built(a, "LayerNorm", "none", "raw", 5, layer_norm=False)
     yield built(a, "activation", "GELU", "gelu", 5, act_fn="gelu")
     ordered = b.train.model_copy(update={"dtype": "float32", "split": OrderedSplit(n_train=60_000)})
