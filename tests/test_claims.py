@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from tests.test_cli import call
-from tinycircuits.claims import ledger, report, statements
+from tinycircuits.claims import judging, ledger, report, statements
 from tinycircuits.claims.measures import MEASURES, Measure, register
 from tinycircuits.claims.profiles import Profile
 from tinycircuits.claims.statements import Claim, claims
@@ -331,7 +331,7 @@ def test_machines_get_every_number_by_name(monkeypatch, capsys):
 
 def test_check_fails_when_a_stored_verdict_does_not_follow(monkeypatch, capsys):
     wrong = claims()["C5"].model_copy(update={"verdict": "does not hold"})
-    monkeypatch.setattr(ledger, "claim", lambda name: wrong)
+    monkeypatch.setattr(judging, "claim", lambda name: wrong)
     ledger.finding.cache_clear()
     try:
         code, out, _ = call(monkeypatch, capsys, "claims", "--check", "--id", "C5")

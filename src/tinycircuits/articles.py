@@ -65,6 +65,180 @@ PROBE_ACCURACY = {"embed": 1 / 97, "L0 resid_post": 0.05, "L1 resid_post": 0.85}
 ACCURACY_AT_STEP = {0: (0.2712, 0.1518), 1000: (0.8675, 0.6696), 2000: (1.0, 1.0)}
 """Article C, step: share of right digits on the training set and on the holdout."""
 
+Status = Literal["printed", "in words", "open"]
+"""How an article fixes a choice: by a number or by code, by a word that names no number, or not at all."""
+
+Value = int | float | str | tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an article gives for one choice: ``says`` as it stands there, ``allows`` the values that fit it.
+
+    Two of them where the article says two things. None where it is open, or where what it says fits every value.
+    """
+
+    status: Status
+    says: str
+    allows: tuple[Value, ...] = ()
+
+
+def _printed(*allows: Value, says: str | None = None) -> Given:
+    return Given("printed", says if says is not None else plainly(allows[0]), allows)
+
+
+def _words(says: str, *allows: Value) -> Given:
+    return Given("in words", says, allows)
+
+
+def plainly(value: Value) -> str:
+    """A value as text: ``60,000 / 5,536``."""
+    if isinstance(value, tuple):
+        return " / ".join(map(plainly, value))
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+OPEN = Given("open", "")
+
+CHOICES = (
+    "layers",
+    "heads in a layer",
+    "d_model",
+    "d_head",
+    "d_mlp",
+    "activation",
+    "LayerNorm",
+    "positions",
+    "biases of the maps",
+    "bias of the unembedding",
+    "start of the weights",
+    "vocabulary",
+    "context",
+    "answers that count",
+    "training set / holdout",
+    "order before the split",
+    "seed of the split",
+    "batch",
+    "drawing of batches",
+    "length",
+    "optimizer",
+    "learning rate",
+    "decay of the rate",
+    "warm-up",
+    "weight decay",
+    "gradient clipping",
+    "precision",
+    "seed of the model",
+    "models shown",
+    "inputs looked at",
+)
+"""What has to be chosen before such a model can be trained, in the order of the table."""
+
+_REVERSED = {
+    "heads in a layer": _printed(1),
+    "d_model": _printed(4),
+    "vocabulary": _printed(5),
+    "models shown": _words("one"),
+}
+_EIGHT = {
+    "context": _printed(17),
+    "answers that count": _printed(8),
+    "training set / holdout": _printed((60_000, 5_536)),
+    "d_mlp": _printed(16),
+    "gradient clipping": _words("yes, at no given norm", "clipped"),
+    "decay of the rate": _words("cosine", "cosine"),
+}
+
+_SAID: dict[str, dict[str, Given]] = {
+    "A": {
+        **_REVERSED,
+        **_EIGHT,
+        "layers": _printed(2),
+        "d_head": _printed(2),
+        "order before the split": _words("shuffled", "shuffled"),
+        "length": _printed("40 epochs"),
+        "drawing of batches": _words("in epochs", "in epochs"),
+        "warm-up": _words("yes, of no given length", "yes"),
+    },
+    "B": {
+        **_REVERSED,
+        **_EIGHT,
+        "layers": _printed(1),
+        "d_head": _printed(4),
+        "activation": _printed("ReLU"),
+        "LayerNorm": _printed("yes"),
+        "order before the split": _words("shuffled, while its code is not", "shuffled", "ordered"),
+        "length": _printed("30 epochs"),
+        "drawing of batches": _words("in epochs", "in epochs"),
+        "inputs looked at": _printed(says="4 held-out ones"),
+    },
+    "C": {
+        **_REVERSED,
+        "layers": _printed(2),
+        "d_head": _printed(2),
+        "d_mlp": _printed(4),
+        "activation": _printed("ReLU"),
+        "LayerNorm": _printed("yes"),
+        "context": _printed(9),
+        "answers that count": _printed(4),
+        "training set / holdout": _printed((200, 56)),
+        "order before the split": _printed("ordered"),
+        "seed of the split": _printed("none"),
+        "batch": _printed(16),
+        "drawing of batches": _printed("each anew", says="each anew, no sequence twice in one"),
+        "length": _printed("4,000 steps", says="4,000 steps, there called epochs"),
+        "optimizer": _printed("AdamW"),
+        "learning rate": _printed(0.01),
+        "decay of the rate": _printed("none"),
+        "warm-up": _printed("no"),
+        "weight decay": _words("PyTorch's default", 0.01),
+        "gradient clipping": _printed("none"),
+        "models shown": _words("one, “in many runs”"),
+        "inputs looked at": _printed(says="4 held-out ones"),
+    },
+    "D": {
+        "layers": _printed(3),
+        "heads in a layer": _printed(4),
+        "vocabulary": _words("the numbers, plus and equals", 115),
+        "context": _words("a + b =, and the answer", 5),
+        "answers that count": _words("one, at equals", 1),
+        "training set / holdout": _words("some held out"),
+        "length": _printed("50 epochs"),
+        "drawing of batches": _words("in epochs", "in epochs"),
+        "models shown": _words("one"),
+        "inputs looked at": _printed(says="3 sums"),
+    },
+    "E": {
+        "layers": _printed(2),
+        "heads in a layer": _printed(4),
+        "d_model": _printed(128),
+        "d_head": _words("128 for four heads", 32),
+        "d_mlp": _printed(256),
+        "activation": _printed("GELU"),
+        "LayerNorm": _printed("yes"),
+        "positions": _printed("learned"),
+        "biases of the maps": _printed("yes"),
+        "bias of the unembedding": _printed("no"),
+        "start of the weights": _printed("PyTorch's"),
+        "vocabulary": _printed(100),
+        "context": _printed(4),
+        "answers that count": _words("one, at equals", 1),
+        "training set / holdout": _words("80 % / 20 %", (7_527, 1_882)),
+        "order before the split": _printed("shuffled"),
+        "seed of the split": _printed(0),
+        "seed of the model": _printed(42),
+        "models shown": _words("one"),
+        "inputs looked at": _printed(says="200, and 100 for patching"),
+    },
+}
+
+
+def given(article: str, choice: str) -> Given:
+    """What an article gives for one of ``CHOICES``; raises ``KeyError`` for an unknown article or choice."""
+    if choice not in CHOICES:
+        raise KeyError(choice)
+    return _SAID[article].get(choice, OPEN)
+
 
 def verdict(met: Sequence[bool]) -> Verdict:
     """What becomes of a statement that each of these seeds meets or does not.

@@ -199,9 +199,11 @@ def study(name: str) -> Study:
 
 @dataclass(frozen=True)
 class Alternative:
-    """A study with one choice made otherwise, trained from a few seeds, of which only what is measured is kept.
+    """A study with one choice made otherwise, trained from a few seeds.
 
-    ``choice`` names what is changed, ``value`` to what.
+    ``choice`` names what is changed, ``value`` to what. Where ``sweep`` is named the models are stored as that sweep;
+    else only what is measured on them is kept. ``left_open`` is false where the article fixes the choice, and the
+    question is what depends on it.
     """
 
     study: Study
@@ -210,6 +212,8 @@ class Alternative:
     model: ModelSpec
     train: TrainSpec
     seeds: range
+    sweep: str | None = None
+    left_open: bool = True
 
     @property
     def name(self) -> str:
@@ -225,12 +229,12 @@ START_SIZES = {"1/16": 1 / 16, "1/8": 1 / 8, "1/4": 1 / 4, "1/2": 1 / 2, "1": 1.
 """Standard deviations at which the embeddings of article E's class may start; 1 is what it prints."""
 
 
-def _alternatives() -> Iterator[Alternative]:
+def _of_addition() -> Iterator[Alternative]:
     e, d = STUDIES["addition-97-2l"], STUDIES["addition-113-3l"]
     for value, embed_std in START_SIZES.items():
         if embed_std != e.model.default_embed_std:
             model = e.model.model_copy(update={"embed_std": embed_std})
-            yield Alternative(e, "embeddings start at", value, model, e.train, range(5))
+            yield Alternative(e, "embeddings start at", value, model, e.train, range(5), left_open=False)
 
     def trained(study_: Study, choice: str, value: str, **changes: object) -> Alternative:
         return Alternative(study_, choice, value, study_.model, study_.train.model_copy(update=changes), range(3))
@@ -245,8 +249,36 @@ def _alternatives() -> Iterator[Alternative]:
     yield Alternative(d, "start", "PyTorch's", torch_start, d.train, range(3))
 
 
-ALTERNATIVES = {each.name: each for each in _alternatives()}
-"""What articles D and E leave open, done in other usual ways, and the size of E's start, by name."""
+OLDER, PYTORCH = "TransformerLens 3's", "PyTorch's"
+"""Two other starts of the weights: those of the library when the articles were written, and those of PyTorch."""
+
+
+def _of_reversal() -> Iterator[Alternative]:
+    """All in single precision, as the sweeps that they stand beside."""
+    c, b, a = (STUDIES[f"reversal-{shape}"] for shape in ("4d-2l", "8d-1l", "8d-2l"))
+
+    def built(study_: Study, choice: str, value: str, key: str, n_seeds: int, **changes: object) -> Alternative:
+        model, train = study_.model.model_dump(), study_.train.model_dump() | {"dtype": "float32"}
+        for name, value_ in changes.items():
+            (model if name in model else train)[name] = value_
+        name = f"open-{study_.article.lower()}-{key}"
+        return Alternative(study_, choice, value, ModelSpec(**model), TrainSpec(**train), range(n_seeds), name)
+
+    for study_, n_seeds in ((a, 5), (b, 8), (c, 250)):
+        yield built(study_, "start", OLDER, "hooked", n_seeds, start="hooked")
+        yield built(study_, "start", PYTORCH, "torch", n_seeds, start="torch")
+        if study_ is c:
+            continue
+        yield built(study_, "learning rate", "3e-3", "slow", n_seeds, lr=3e-3)
+    yield built(a, "LayerNorm", "none", "raw", 5, layer_norm=False)
+    yield built(a, "activation", "GELU", "gelu", 5, act_fn="gelu")
+    ordered = b.train.model_copy(update={"dtype": "float32", "split": OrderedSplit(n_train=60_000)})
+    yield Alternative(b, "split", "ordered", b.model, ordered, range(25), "seeds-b-ordered")
+    yield built(c, "precision", "double", "double", 250, dtype="float64")
+
+
+ALTERNATIVES = {each.name: each for each in (*_of_reversal(), *_of_addition())}
+"""What the articles leave open, done in other usual ways, and the size of E's start, by name."""
 
 
 class SweepSpec(Spec):
@@ -319,6 +351,14 @@ def _seeds() -> Iterator[Sweep]:
     yield Sweep("seeds-b-ordered", "B, ordered", _B.task, _B.model, ordered, 25, 25)
 
 
+def _open() -> Iterator[Sweep]:
+    """Articles A, B and C with one choice made otherwise that they leave open."""
+    for each in ALTERNATIVES.values():
+        if each.sweep is not None and each.sweep.startswith("open-"):
+            n = len(each.seeds)
+            yield Sweep(each.sweep, each.name, each.study.task, each.model, each.train, n, n)
+
+
 def _controls() -> Iterator[Sweep]:
     """The articles' studies where every input has the answers of another one: trained models without an algorithm."""
     for study_, n_digits in ((_A, 8), (_B, 8), (_C, 4)):
@@ -378,7 +418,7 @@ def _sizes() -> Iterator[Sweep]:
         yield Sweep(size_name(n_layers, d_model, d_head, d_mlp), "size", _REVERSE, model, _FAIR, 50, 50)
 
 
-SWEEPS = {row.name: row for row in (*_seeds(), *_controls(), *_parts(), *_sizes())}
+SWEEPS = {row.name: row for row in (*_seeds(), *_open(), *_controls(), *_parts(), *_sizes())}
 
 
 def sweep(name: str) -> Sweep:

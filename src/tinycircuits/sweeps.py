@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import torch
@@ -85,6 +85,12 @@ class SweepResult:
         looked_at = min(CURVE_INPUTS, len(split.train if part == "train" else split.holdout))
         wrong = self.history.train_wrong_digits if part == "train" else self.history.holdout_wrong_digits
         return 1 - wrong.double() / (looked_at * self.sweep.task.n_answers)
+
+    def of_seeds(self, rows: Int[Tensor, " row"]) -> "SweepResult":
+        """The same of some seeds only, by the index of their rows."""
+        lanes = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in ("sweep", "history")}
+        courses = {f.name: getattr(self.history, f.name)[rows] for f in fields(LaneHistory)[1:]}
+        return replace(self, **lanes, history=replace(self.history, **courses))
 
     def model(self, seed: int, dtype: Dtype = "float64") -> TransformerBridge:
         """The TransformerLens model of one seed; raises ``ValueError`` for a seed that is not there."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tinycircuits.articles import PATCHING_RECOVERY
-from tinycircuits.claims.measures import Measure, of_models, register
+from tinycircuits.claims.measures import Measure, of_models, register, trained_models
 from tinycircuits.claims.profiles import Profile, profile
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.interp import ROLE_SHARE
@@ -197,5 +197,7 @@ register(
         latents_stand_for_residues,
         partial(profile, "E, latents", "trained"),
         {"random encoder": partial(profile, "E, latents", "random encoder")},
+        of="E, latents",
+        elsewhere=trained_models,
     ),
 )

@@ -22,7 +22,7 @@ from tinycircuits.runs import checkpoints, load, provenance, results
 from tinycircuits.specs import Spec
 from tinycircuits.studies import ALTERNATIVES, Alternative, RunSpec, SweepSpec, study, sweep
 from tinycircuits.sweeps import SweepResult, load_sweep
-from tinycircuits.tasks import ShuffledSums, SplitIndices, Task
+from tinycircuits.tasks import ShuffledSums, Split, SplitIndices, Task
 from tinycircuits.training import train
 
 Kind = Literal["trained", "published", "untrained", "shuffled answers", "random encoder"]
@@ -104,6 +104,26 @@ _FEW = ("errors", "attention", "sum", "patching")
 _OF_E = ("row patching", "probe")
 """Article E looks at ``=`` only, and prints its probe."""
 
+_ASKED = {
+    "A": ("errors", "attention", "cosines", "ablation"),
+    "B": ("errors", "attention", "ablation", "read-out", "interchange"),
+    "C": ("errors", "attention", "shift"),
+    "D": _FEW,
+    "E": _FEW + _OF_E,
+}
+"""By article: what its statements ask of the models of many seeds."""
+
+
+def _beside(other: Alternative) -> Source:
+    """An alternative as a row of the table, measured as the seeds of its article are."""
+    of, asked = other.study.name, _ASKED[other.study.article]
+    if other.sweep is None:
+        return Source(of, pair_profile, asked, dtype="float32", alternative=other, beside=True)
+    dtype: Dtype = "float64" if other.study.article == "C" else "float32"
+    seeds = len(other.seeds)
+    return Source(of, digit_profile, asked, other.sweep, seeds, many_parts=asked, dtype=dtype, beside=True)
+
+
 OTHER_START = "E, another start"
 """Article E's task in models whose weights start as TransformerLens has it, embeddings at 0.07."""
 
@@ -115,7 +135,7 @@ SOURCES = {
         trained="seeds-a",
         n_seeds=100,
         shuffled="shuffled-a",
-        many_parts=("errors", "attention", "cosines", "ablation"),
+        many_parts=_ASKED["A"],
         dtype="float32",
     ),
     "B": Source(
@@ -125,7 +145,7 @@ SOURCES = {
         trained="seeds-b",
         n_seeds=100,
         shuffled="shuffled-b",
-        many_parts=("errors", "attention", "ablation", "read-out", "interchange"),
+        many_parts=_ASKED["B"],
         dtype="float32",
     ),
     "C": Source(
@@ -153,17 +173,7 @@ SOURCES = {
         dtype="float32",
     ),
     OTHER_START: Source("addition-97-2l-gpt2", pair_profile, _CONTROL + _OF_E, dtype="float32", beside=True),
-    **{
-        name: Source(
-            each.study.name,
-            pair_profile,
-            _FEW + (_OF_E if each.study.article == "E" else ()),
-            dtype="float32",
-            alternative=each,
-            beside=True,
-        )
-        for name, each in ALTERNATIVES.items()
-    },
+    **{name: _beside(each) for name, each in ALTERNATIVES.items()},
     "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
     "E, averaged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-averaged"),
     "E, sparse latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-sparse"),
@@ -187,6 +197,10 @@ class Profile:
         if name not in self.numbers:
             raise KeyError(f"{name!r} was not measured; there are {', '.join(self.numbers)}")
         return self.numbers[name]
+
+    def of_seeds(self, rows: Int[Tensor, " row"]) -> "Profile":
+        """The same of some seeds only, by the index of their rows."""
+        return Profile(self.kind, self.seeds[rows], {name: each[rows] for name, each in self.numbers.items()})
 
     @cached_property
     def solved(self) -> Bool[Tensor, " seed"]:
@@ -261,8 +275,14 @@ def blocks(article: str, kind: Kind) -> list[Block]:
 def _of_models(source: Source, kind: Kind, label: str) -> list[Block]:
     chosen = study(source.study)
 
-    def block(spec: ProfileSpec, seeds: range, label: str, model: Callable[[int], TransformerBridge]) -> Block:
-        split = chosen.train.split.indices(len(chosen.task.sequences()))
+    def block(
+        spec: ProfileSpec,
+        seeds: range,
+        label: str,
+        model: Callable[[int], TransformerBridge],
+        held_out: Split = chosen.train.split,
+    ) -> Block:
+        split = held_out.indices(len(chosen.task.sequences()))
         return Block(spec, seeds, label, lambda seed: source.measure(model(seed), chosen.task, split, spec.parts))
 
     if kind == "untrained":
@@ -294,6 +314,7 @@ def _of_models(source: Source, kind: Kind, label: str) -> list[Block]:
             part,
             f"{label} seeds {part[0]}..{part[-1]}",
             lambda seed, part=part: _of_sweep(name, part).model(seed, source.dtype),  # type: ignore[misc]
+            sweep(name).train.split,
         )
         for part in sweep(name).blocks(range(n_seeds))
     ]

@@ -22,6 +22,15 @@ class Trials:
     results: dict[str, SweepResult]
     trained: bool
 
+    @property
+    def seeds(self) -> Int[Tensor, " seed"]:
+        """The seeds of the first sweep."""
+        return next(iter(self.results.values())).seeds
+
+    def of_seeds(self, rows: Int[Tensor, " row"]) -> "Trials":
+        """The same of some seeds only, by the index of their rows, in every sweep."""
+        return Trials({name: found.of_seeds(rows) for name, found in self.results.items()}, self.trained)
+
     def wrong(self, name: str) -> Int[Tensor, " seed"]:
         """Wrong digits over all inputs of each model of one sweep."""
         found = self.results[name]
@@ -50,13 +59,15 @@ class Trials:
 
 
 @cache
-def trials(*names: str, trained: bool = True) -> Trials:
+def trials(*names: str, trained: bool = True, instead: tuple[str, str] | None = None) -> Trials:
     """The trials of these sweeps; untrained are the same models before their first step.
 
+    ``instead`` lets another sweep stand in for one of them, under the name of that one: ``(one, other)``.
     Raises ``MissingResult`` and ``CorruptResult`` as ``load_sweep`` does. Only sweeps whose course is measured on all
     inputs can be asked for their untrained models: all those of four digits.
     """
-    return Trials({name: load_sweep(name) for name in names}, trained)
+    stand_in = dict([instead] if instead else [])
+    return Trials({name: load_sweep(stand_in.get(name, name)) for name in names}, trained)
 
 
 @dataclass(frozen=True)
