@@ -209,6 +209,6 @@ if __name__ == "__main__":
             time_analyses(study_name)
         for study_name in ("addition-113-3l", "addition-97-2l"):
             time_addition(study_name)
-        time_latents("addition-97-2l-sae-article")
+        time_latents("addition-97-2l-sae-summed")
     time_lanes()
     time_a_thousand_seeds()

@@ -85,7 +85,7 @@ def test_a_damaged_fit_is_never_remade_silently(small):
 
 
 def test_a_fit_on_another_run_is_another_fit():
-    real = fits.FITS["addition-97-2l-sae-article"]
+    real = fits.FITS["addition-97-2l-sae-summed"]
     assert real.spec(0).described() != real.spec(1).described()
     other = dataclasses.replace(real, study="addition-113-3l")
     assert real.spec(0).described()["run"] != other.spec(0).described()["run"]

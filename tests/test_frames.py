@@ -182,7 +182,7 @@ def test_verdicts_are_the_ledgers():
 
 
 def test_qualities_are_those_of_each_fit():
-    fit = fit_named("addition-97-2l-sae-article")
+    fit = fit_named("addition-97-2l-sae-summed")
     fitted = load_fit(fit.name, 0)
     states = fitted_on(fit)[0][:500]
     row = fit_qualities({"one": [fitted]}, states).iloc[0]
@@ -234,10 +234,10 @@ def test_effects_are_means_and_shares_of_all_tries():
 
 
 def test_dictionaries_are_judged_beside_their_random_encoders():
-    table = residue_verdicts({"strong": "E, sparse latents"})
-    assert table.dictionary.tolist() == ["strong", "blind, as sparse as strong"]
-    seen = profile("E, sparse latents", "trained")["latents.residues, above zero"]
+    table = residue_verdicts({"averaged": "E, latents, averaged"})
+    assert table.dictionary.tolist() == ["averaged", "blind, as sparse as averaged"]
+    seen = profile("E, latents, averaged", "trained")["latents.residues, above zero"]
     assert table["above zero"][0] == f"{int((seen >= 0.5).sum())} of {len(seen)}"
-    strict = residue_verdicts({"strong": "E, sparse latents"}, least=1.01)
+    strict = residue_verdicts({"averaged": "E, latents, averaged"}, least=1.01)
     assert strict["above zero"].tolist() == ["0 of 5", "0 of 5"]
     assert isinstance(strict, pd.DataFrame)

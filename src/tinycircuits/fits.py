@@ -83,30 +83,17 @@ class Fitted:
         return SparseAutoencoder(**self.tensors)
 
 
-# Article E gives width, coefficient, optimizer, epochs and batch; it leaves open how its loss is averaged. Here both
-# terms are summed over dimensions and latents and averaged over the batch. Its probe's recipe is complete.
-_ARTICLE_SAE = SaeSpec(width=512, l1=1e-3, lr=1e-3, epochs=200, batch_size=128)
-# With the error averaged over the dimensions instead, the same coefficient weighs as many times as much as there are.
-_AVERAGED_SAE = _ARTICLE_SAE.model_copy(update={"l1": 128 * _ARTICLE_SAE.l1})
+# Article E gives width, coefficient, optimizer, epochs and batch; it leaves open how its loss is averaged. Either both
+# terms are summed over dimensions and latents, or the error is averaged over the dimensions, as `mse_loss` does: the
+# same coefficient then weighs as many times as much as there are dimensions. Both are averaged over the batch.
+_SUMMED = SaeSpec(width=512, l1=1e-3, lr=1e-3, epochs=200, batch_size=128)
+_AVERAGED = _SUMMED.model_copy(update={"l1": 128 * _SUMMED.l1})
 ARTICLE_PROBE = ProbeSpec(steps=200, lr=1e-2, fit_share=0.8)
 """Article E's linear probe: full-batch steps of Adam, four fifths of the inputs to fit."""
 _FITS = (
-    Fit("addition-97-2l-sae-article", "addition-97-2l", "as in article E", "L1 mlp", _ARTICLE_SAE),
-    Fit("addition-97-2l-gpt2-sae-article", "addition-97-2l-gpt2", "as in article E", "L1 mlp", _ARTICLE_SAE),
-    Fit(
-        "addition-97-2l-sae-averaged",
-        "addition-97-2l",
-        "as in article E, the error averaged over dimensions",
-        "L1 mlp",
-        _AVERAGED_SAE,
-    ),
-    Fit(
-        "addition-97-2l-sae-sparse",
-        "addition-97-2l",
-        "a thousand times the penalty, to convergence",
-        "L1 mlp",
-        SaeSpec(width=512, l1=1.0, lr=1e-3, epochs=200, batch_size=512, decay="cosine"),
-    ),
+    Fit("addition-97-2l-sae-summed", "addition-97-2l", "as in article E, error summed", "L1 mlp", _SUMMED),
+    Fit("addition-97-2l-sae-averaged", "addition-97-2l", "as in article E, error averaged", "L1 mlp", _AVERAGED),
+    Fit("addition-97-2l-gpt2-sae-summed", "addition-97-2l-gpt2", "as in article E, error summed", "L1 mlp", _SUMMED),
     Fit(
         "addition-97-2l-probe-article",
         "addition-97-2l",

@@ -1,6 +1,6 @@
 """The register of measuring functions: one for each claim, with the models that it looks at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ class Measure:
 
     see: Callable[[Any], Observed]
     models: Callable[[], Any]
-    controls: dict[str, Callable[[], Any]]
+    controls: Mapping[Any, Callable[[], Any]]
     published: Callable[[], Any] | None = None
     counted: Callable[[Any], Bool[Tensor, " seed"]] | None = None
     of: str | None = None

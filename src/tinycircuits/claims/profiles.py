@@ -174,11 +174,10 @@ SOURCES = {
     ),
     OTHER_START: Source("addition-97-2l-gpt2", pair_profile, _CONTROL + _OF_E, dtype="float32", beside=True),
     **{name: _beside(each) for name, each in ALTERNATIVES.items()},
-    "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
-    "E, averaged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-averaged"),
-    "E, sparse latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-sparse"),
+    "E, latents, summed": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-summed"),
+    "E, latents, averaged": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-averaged"),
     f"{OTHER_START}, latents": Source(
-        "addition-97-2l-gpt2", pair_profile, ("latents",), fit="addition-97-2l-gpt2-sae-article", beside=True
+        "addition-97-2l-gpt2", pair_profile, ("latents",), fit="addition-97-2l-gpt2-sae-summed", beside=True
     ),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""

@@ -9,7 +9,7 @@ import yaml
 from tinycircuits.articles import Verdict
 from tinycircuits.specs import Spec
 
-Judged = Literal["seeds", "every seed", "published", "majority", "any", "all"]
+Judged = Literal["seeds", "every seed", "published", "majority", "any", "all", "readings"]
 
 
 class Claim(Spec):

@@ -87,8 +87,8 @@ class Finding:
     @property
     def says_nothing(self) -> bool:
         """Whether the statement holds, at least for some seeds, and holds just as much for a control."""
-        order = ("does not hold", "holds for some seeds", "holds")
-        if self.verdict not in order[1:]:
+        order = ("not testable as stated", "does not hold", "holds for some seeds", "holds")
+        if self.verdict not in order[2:]:
             return False
         return any(c.n and order.index(c.verdict) >= order.index(self.verdict) for c in self.controls)
 
@@ -102,7 +102,8 @@ def judge(how: str, met: list[bool]) -> Verdict:
     """The verdict on a rule that each of these models meets or does not.
 
     ``seeds``, ``every seed``, ``published``: the book's rule, ``articles.verdict``. ``majority``: holds from half on,
-    else the book's rule. ``any``: holds if one model meets it. ``all``: holds if every model does. Without a model
+    else the book's rule. ``any``: holds if one model meets it. ``all``: holds if every model does. ``readings``: the
+    models are those of several ways to read what was said, and all must agree; where they do not, and without a model,
     nothing can be said.
     Raises ``ValueError`` for another ``how``.
     """
@@ -117,4 +118,6 @@ def judge(how: str, met: list[bool]) -> Verdict:
             return "holds" if any(met) else "does not hold"
         case "all":
             return "holds" if all(met) else "does not hold"
-    raise ValueError(f"how must be one of seeds, every seed, published, majority, any, all, got {how!r}")
+        case "readings":
+            return "holds" if all(met) else "not testable as stated" if any(met) else "does not hold"
+    raise ValueError(f"how must be one of seeds, every seed, published, majority, any, all, readings, got {how!r}")
