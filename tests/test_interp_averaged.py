@@ -69,6 +69,7 @@ def test_averaging_an_output_equals_a_loop_over_transformer_lens(spec):
     for component in components(model):
         found = averaged_output(model, SEQUENCES, TASK, component, seed=0)
         assert (found.what, found.n_inputs) == (component.label, 64)
+        assert torch.equal(found.overall_by_source.sum(1), found.overall)
         for digit, counts in (("overall", found.overall), (None, found.by_source), (1, found.by_digit[:, 1])):
             groups = grouped(digit)
 
@@ -143,6 +144,7 @@ def test_a_circuit_for_which_not_looking_says_zero_fails_on_zeros_with_its_mean_
     torch.testing.assert_close(weight.source_share, torch.ones(3, dtype=torch.float64))
     found = averaged_pattern(model, SEQUENCES, TASK, layer=0, seed=0)
     assert found.overall.tolist() == found.by_other.tolist() == [16, 16, 16]
+    assert found.overall_by_source.tolist() == [[16, 0, 0, 0]] * 3
     assert found.by_source.tolist() == [0, 0, 0]
     assert (found.shuffled > 0).all()
 

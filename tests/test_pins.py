@@ -110,6 +110,7 @@ def test_what_attention_may_be_averaged_over(published, data_regression):
             ("of shuffled groups", "shuffled"),
         )
     }
+    wrong["pattern, mean of all, by source digit"] = found["pattern"].overall_by_source.tolist()
     put = interp.put_means(model, sequences, task, attention)
     data_regression.check(wrong | {"the mean for a digit put into every input": put.tolist()})
 

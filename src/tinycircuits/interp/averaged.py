@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 from transformer_lens.model_bridge import TransformerBridge
@@ -33,6 +33,8 @@ class Averaged:
     n_inputs: int
     overall: Int[Tensor, " answer"]
     """The mean over all inputs."""
+    overall_by_source: Int[Tensor, "answer value"]
+    """The same, among the inputs whose source digit is ``value``."""
     by_digit: Int[Tensor, "answer digit"]
     """The mean over the inputs with the same ``x_digit``."""
     shuffled: Int[Tensor, " answer"]
@@ -131,7 +133,8 @@ def put_means(
     counts = []
     for value in range(task.modulus):
         right = task.solve(torch.full((1, task.n_digits), value))
-        counts.append(_wrong(rows, means[:, value].expand_as(rows.output) - rows.output, lambda at, move: move, right))
+        moves = means[:, value] - rows.output
+        counts.append(_wrong(rows, moves, lambda at, move: move, right).sum(0))
     return torch.stack(counts, dim=1)
 
 
@@ -149,16 +152,19 @@ def _averaged(
     order = torch.randperm(len(source), generator=torch.Generator().manual_seed(seed))
     digits = source.flip(1)  # the source of the last answer is the first digit
 
-    def wrong(labels: Int[Tensor, "batch answer"]) -> Int[Tensor, " answer"]:
+    def wrong(labels: Int[Tensor, "batch answer"]) -> Bool[Tensor, "batch answer"]:
         means = _means(values, labels, task.modulus)[torch.arange(task.n_answers), labels]
         return _wrong(rows, means - values, write, rows.right)
 
+    overall = wrong(torch.zeros_like(source))
+    by_digit = [wrong(digits[:, [j]].expand_as(source)).sum(0) for j in range(task.n_digits)]
     return Averaged(
         what=what,
         n_inputs=len(sequences),
-        overall=wrong(torch.zeros_like(source)),
-        by_digit=torch.stack([wrong(digits[:, [j]].expand_as(source)) for j in range(task.n_digits)], dim=1),
-        shuffled=wrong(source[order]),
+        overall=overall.sum(0),
+        overall_by_source=torch.stack([(overall & (source == v)).sum(0) for v in range(task.modulus)], dim=1),
+        by_digit=torch.stack(by_digit, dim=1),
+        shuffled=wrong(source[order]).sum(0),
     )
 
 
@@ -167,10 +173,11 @@ def _wrong(
     moves: Float[Tensor, "batch answer value"],
     write: Write,
     right: Int[Tensor, "#batch answer"],
-) -> Int[Tensor, " answer"]:
+) -> Bool[Tensor, "batch answer"]:
+    """Which inputs do not give the right answer when the values are moved."""
     right = right.expand(len(moves), -1)
-    parts = [(rows.answers(at, write(at, moves[at])) != right[at]).sum(0) for at in batches(torch.arange(len(moves)))]
-    return torch.stack(parts).sum(0)
+    parts = [rows.answers(at, write(at, moves[at])) != right[at] for at in batches(torch.arange(len(moves)))]
+    return torch.cat(parts)
 
 
 def _means(
