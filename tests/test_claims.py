@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.test_cli import call
 from tinycircuits.claims import judging, ledger, report, statements
@@ -15,6 +17,8 @@ from tinycircuits.claims.profiles import Profile
 from tinycircuits.claims.statements import Claim, claims
 from tinycircuits.claims.verdicts import Finding, Observed, Spread, judge
 from tinycircuits.claims.views import Holdout, Trials
+from tinycircuits.models import ModelSpec, build
+from tinycircuits.tasks import ReverseIncrement
 
 pytestmark = pytest.mark.xdist_group("ledger")  # findings are kept by the process that made them
 
@@ -239,6 +243,64 @@ def test_every_chapter_that_claims_something_is_in_the_ledger_word_for_word():
         if said and path.stem not in NO_FINDING:
             stated[path.stem] = " ".join(said[1].split())
     assert stated == {claims()[name].chapter: claims()[name].says for name in OURS}
+
+
+class Steps(TorchDispatchMode):
+    """Counts the steps of a forward pass by the words of the first chapter's claim."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        shapes = [argument.shape for argument in args if isinstance(argument, torch.Tensor)]
+        words = {
+            "aten::addmm": "product with a matrix of weights",
+            "aten::bmm": "product of activations",
+            "aten::_softmax": "softmax",
+            "aten::relu": "ReLU",
+            "aten::sqrt": "LayerNorm",
+        }
+        name = func.overloadpacket._qualified_op_name
+        if name in words:
+            self.counts[words[name]] += 1
+        elif name == "aten::add" and len(shapes) == 2 and shapes[0] == shapes[1]:
+            self.counts["addition to the stream"] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_first_chapter_counts_the_steps_of_a_block_and_of_the_rest_right():
+    counts = []
+    task = ReverseIncrement(n_digits=3)
+    for n_layers in (1, 2):
+        model = build(ModelSpec(n_layers=n_layers, d_model=4, n_heads=1, d_head=4, d_mlp=16), task, seed=0)
+        with torch.no_grad(), Steps() as steps:
+            model(task.inputs(task.sequences()[:2]))
+        counts.append(steps.counts)
+    block = counts[1] - counts[0]
+    assert block == {
+        "LayerNorm": 2,
+        "product with a matrix of weights": 6,
+        "product of activations": 2,  # queries with keys, and the weighted average
+        "softmax": 1,
+        "ReLU": 1,
+        "addition to the stream": 2,
+    }
+    rest = {"addition to the stream": 1, "LayerNorm": 1, "product with a matrix of weights": 1}
+    assert counts[0] - block == rest  # the addition is that of the two tables
+    said = claims()["transformer"].says
+    assert said.startswith("Nothing that cannot be followed by hand: two tables of numbers, added up; in each block")
+    assert re.findall(r"(one|two|six) (LayerNorm|product|of queries|softmax|weighted|ReLU|addition)", said) == [
+        ("two", "LayerNorm"),
+        ("six", "product"),
+        ("one", "of queries"),
+        ("one", "softmax"),
+        ("one", "weighted"),
+        ("one", "ReLU"),
+        ("two", "addition"),
+        ("one", "LayerNorm"),
+        ("one", "product"),
+    ]
 
 
 @each_claim

@@ -7,10 +7,10 @@ from tests.circuits import scrambled
 from tinycircuits.claims.ledger import SECOND_COLUMN, elsewhere, finding
 from tinycircuits.claims.profiles import Profile, profile
 from tinycircuits.claims.starts import E, Starts, starts, the_start_decides_where
-from tinycircuits.frames.starts import NAMES, read_by_size, recovery_by_size, second_column
+from tinycircuits.frames.starts import NAMES, finished_by_size, read_by_size, recovery_by_size, second_column
 from tinycircuits.interp.variation import varying_share
 from tinycircuits.models import ModelSpec
-from tinycircuits.studies import ALTERNATIVES, START_SIZES
+from tinycircuits.studies import ALTERNATIVES, LARGE_BATCHES, START_SIZES
 from tinycircuits.tasks import ModularAddition
 
 pytestmark = pytest.mark.xdist_group("ledger")
@@ -24,9 +24,10 @@ def models(*after_layer_0, wrong=(0, 0)):
     read[:, :, 2:] = torch.tensor(after_layer_0, dtype=torch.float64)[:, None, None, None]
     numbers = {
         "wrong.all": torch.tensor(wrong)[:, None],
+        "wrong.holdout": torch.tensor(wrong)[:, None],
         "read-out.a + b": read,
         "read-out.a + b, shuffled": torch.full_like(read, 0.01),
-        "patching.loss": torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.1, 0.6, 1.0]]),
+        "patching.loss at =": torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.1, 0.6, 1.0]]),
     }
     return Profile("trained", torch.arange(2), numbers)
 
@@ -45,7 +46,10 @@ MET = three(models(0.9, 1.0), models(0.5, 0.7), models(0.49, 0.2))
         (three(models(0.89, 1.0), models(0.5, 0.7), models(0.49, 0.2)), False),  # a small start that hides the sum
         (three(models(0.9, 1.0), models(0.5, 0.7), models(0.5, 0.2)), False),  # a printed start that shows it
         (three(models(0.9, 1.0), models(0.2, 0.3), models(0.4, 0.4)), False),  # no fall on the way
-        (three(models(0.9, 0.1, wrong=(0, 3)), models(0.5, 0.7), models(0.49, 0.2)), True),  # one that does not count
+        (
+            three(models(0.9, 0.1, wrong=(18, 19)), models(0.5, 0.7), models(0.49, 0.2)),
+            True,
+        ),  # 18 of 1,882 are a hundredth
     ],
 )
 def test_the_rule_is_met_and_missed_where_it_says(of, met):
@@ -57,30 +61,39 @@ def test_read_outs_of_shuffled_labels_are_the_control():
     assert the_start_decides_where(Starts(MET.profiles, shuffled=True)).met.tolist() == [False]
 
 
-def test_the_stored_sizes_are_those_of_the_table_with_the_same_seeds_each():
-    stored = starts().profiles
+@pytest.mark.parametrize("recipe", ["large batches", "as the study"])
+def test_the_stored_sizes_are_those_of_the_table_with_the_same_seeds_each(recipe):
+    stored = starts(recipe).profiles
     assert list(stored) == sorted(START_SIZES.values())
     assert {tuple(each.seeds.tolist()) for each in stored.values()} == {(0, 1, 2, 3, 4)}
-    printed, whole = stored[E.model.default_embed_std], profile("E", "trained")
+
+
+def test_the_printed_size_by_the_studys_recipe_is_the_study():
+    printed, whole = starts("as the study").profiles[E.model.default_embed_std], profile("E", "trained")
     torch.testing.assert_close(printed["patching.loss"], whole["patching.loss"][whole.seeds < 5])
 
 
-def test_only_the_embeddings_differ_between_the_sizes():
-    sized = [each for each in ALTERNATIVES.values() if each.choice == "embeddings start at"]
+@pytest.mark.parametrize("choice", ["embeddings start at", LARGE_BATCHES])
+def test_only_the_embeddings_differ_between_the_sizes(choice):
+    sized = [each for each in ALTERNATIVES.values() if each.choice == choice]
+    recipe = E.train if choice != LARGE_BATCHES else ALTERNATIVES["E, batch and length 512, 60, rate constant"].train
     assert len(sized) == len(START_SIZES) - 1
     for each in sized:
         assert each.model.model_copy(update={"embed_std": None}) == E.model
-        assert each.train == E.train
+        assert each.train == recipe
 
 
-def test_the_rows_hold_every_faultless_seed_once():
-    of = three(models(0.9, 1.0, wrong=(0, 3)), models(0.5, 0.7), models(0.4, 0.2))
+def test_the_rows_hold_every_finished_seed_once():
+    of = three(models(0.9, 1.0, wrong=(0, 30)), models(0.5, 0.7, wrong=(0, 3)), models(0.4, 0.2))
     table = read_by_size(of, STAGES)
     assert len(table) == (1 + 2 + 2) * len(STAGES)
     after = table[table.after == "L0 resid_post"].set_index(["size", "seed"]).share
     assert after.to_dict() == {("1/16", 0): 0.9, ("1/4", 0): 0.5, ("1/4", 1): 0.7, ("1", 0): 0.4, ("1", 1): 0.2}
+    finished = finished_by_size(of).set_index("embeddings start at")
+    assert finished.finished.tolist() == ["1 of 2", "2 of 2", "2 of 2"]
+    assert finished.faultless.tolist() == ["1 of 2", "1 of 2", "2 of 2"]
+    assert (finished["wrong pairs"]["1/16"], finished["read after layer 0"]["1/4"]) == ("0 to 30", "50.0 to 70.0 %")
     rows = recovery_by_size(of, ["L0 attn", "L0 mlp", "L1 attn", "L1 mlp"]).set_index("embeddings start at")
-    assert rows.faultless.tolist() == ["1 of 2", "2 of 2", "2 of 2"]
     assert (rows["L0 attn"]["1/16"], rows["L0 mlp"]["1/4"], rows["L1 mlp"]["1"]) == (
         "0.10 to 0.10",
         "0.10 to 0.20",

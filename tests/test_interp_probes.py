@@ -9,7 +9,8 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.circuits import SPECS, hand_built, scrambled
 from tinycircuits.interp.activations import activations, stages
-from tinycircuits.interp.probes import READOUTS, fit_probe, lda_readouts, readout_map, ridge_readouts
+from tinycircuits.interp.probes import fit_probe, readout_map
+from tinycircuits.interp.readouts import READOUTS, lda_readouts, ridge_readouts
 from tinycircuits.models import ModelSpec
 from tinycircuits.tasks import ModularAddition, OrderedSplit, ReverseIncrement, ShuffledSplit
 

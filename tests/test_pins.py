@@ -7,6 +7,7 @@ import pytest
 
 from tinycircuits import interp, runs
 from tinycircuits.interp.probes import fit_probe
+from tinycircuits.models import build
 from tinycircuits.studies import studies_of
 from tinycircuits.tasks import ReverseIncrement
 
@@ -90,6 +91,51 @@ def test_interchange(published, name, data_regression):
             for label, s in swaps.items()
         }
     )
+
+
+def test_what_attention_may_be_averaged_over(published, data_regression):
+    model, sequences, task = parts(published, "reversal-8d-1l")
+    attention = interp.Component(0, "attn")
+    found = {
+        "output": interp.averaged_output(model, sequences, task, attention, seed=0),
+        "pattern": interp.averaged_pattern(model, sequences, task, layer=0, seed=0),
+    }
+    wrong = {
+        f"{name}, mean {over}": getattr(each, field).tolist()
+        for name, each in found.items()
+        for over, field in (
+            ("of all", "overall"),
+            ("for the source digit", "by_source"),
+            ("for another digit, fewest", "by_other"),
+            ("of shuffled groups", "shuffled"),
+        )
+    }
+    wrong["pattern, mean of all, by source digit"] = found["pattern"].overall_by_source.tolist()
+    put = interp.put_means(model, sequences, task, attention)
+    data_regression.check(wrong | {"the mean for a digit put into every input": put.tolist()})
+
+
+def test_weight_by_digit(published, num_regression):
+    model, sequences, task = parts(published, "reversal-8d-1l")
+    found = interp.weight_by_digit(interp.attention_pattern(model, task.inputs(sequences), layer=0), sequences, task)
+    means = {f"mean where the source is {v}": found.source_mean[:, v].numpy() for v in range(4)}
+    # the weight of y_0 lies below a billionth, and what explains it is of no interest
+    shares = {f"share of x_{j}": found.share[:, j].numpy() for j in range(8)}
+    num_regression.check(means | shares, default_tolerance=TOLERANCE)
+
+
+def test_digits_in_a_row_of_weights(published, num_regression):
+    model, sequences, task = parts(published, "reversal-8d-1l")
+    split = published["reversal-8d-1l"].study.train.split.indices(len(sequences))
+    untrained = build(published["reversal-8d-1l"].study.model, task, seed=0, dtype="float64")
+    found = {
+        name: interp.read_weights(
+            interp.attention_pattern(each, task.inputs(sequences), layer=0), sequences, task, split, seed=0
+        )
+        for name, each in (("trained", model), ("untrained", untrained))
+    }
+    shares = {name: each.source_accuracy.numpy() for name, each in found.items()}
+    num_regression.check(shares, default_tolerance={"atol": 5e-3, "rtol": 0})
 
 
 def test_linear_read_out(published, num_regression):

@@ -53,7 +53,7 @@ def test_the_published_keys_have_not_changed_by_accident():
         "reversal-8d-1l": "1b0dfb0463415b5c",
         "reversal-4d-2l": "0e0e03e1134570c8",
         "addition-113-3l": "732c1178990e4a8e",
-        "addition-97-2l": "eea316e19fe0d4da",
+        "addition-97-2l": "9f19b0368b621457",
     }
 
 

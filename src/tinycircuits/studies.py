@@ -227,14 +227,12 @@ class Alternative:
 
 START_SIZES = {"1/16": 1 / 16, "1/8": 1 / 8, "1/4": 1 / 4, "1/2": 1 / 2, "1": 1.0}
 """Standard deviations at which the embeddings of article E's class may start; 1 is what it prints."""
+LARGE_BATCHES = "large batches, embeddings start at"
+"""The same sizes, trained in batches of 512 at a constant rate: a recipe by which small starts finish in time."""
 
 
 def _of_addition() -> Iterator[Alternative]:
     e, d = STUDIES["addition-97-2l"], STUDIES["addition-113-3l"]
-    for value, embed_std in START_SIZES.items():
-        if embed_std != e.model.default_embed_std:
-            model = e.model.model_copy(update={"embed_std": embed_std})
-            yield Alternative(e, "embeddings start at", value, model, e.train, range(5), left_open=False)
 
     def trained(study_: Study, choice: str, value: str, **changes: object) -> Alternative:
         return Alternative(study_, choice, value, study_.model, study_.train.model_copy(update=changes), range(3))
@@ -242,11 +240,16 @@ def _of_addition() -> Iterator[Alternative]:
     yield trained(e, "weight decay", "0", weight_decay=0.0)
     yield trained(e, "weight decay", "0.1", weight_decay=0.1)
     yield trained(e, "decay of the rate", "none", decay="constant", warmup_steps=0)
-    yield trained(e, "epochs", "100", batches=EpochBatches(epochs=100, batch_size=128))
-    plain = EpochBatches(epochs=60, batch_size=512)
-    yield trained(e, "batch and length", "512, 60, rate constant", batches=plain, decay="constant", warmup_steps=0)
+    large = EpochBatches(epochs=60, batch_size=512)
+    plain = e.train.model_copy(update={"batches": large, "decay": "constant", "warmup_steps": 0})
+    yield Alternative(e, "batch and length", "512, 60, rate constant", e.model, plain, range(5))
+    for value, embed_std in START_SIZES.items():
+        if embed_std != e.model.default_embed_std:
+            model = e.model.model_copy(update={"embed_std": embed_std})
+            for choice, recipe in (("embeddings start at", e.train), (LARGE_BATCHES, plain)):
+                yield Alternative(e, choice, value, model, recipe, range(5), left_open=False)
     torch_start = d.model.model_copy(update={"start": "torch"})
-    yield Alternative(d, "start", "PyTorch's", torch_start, d.train, range(3))
+    yield Alternative(d, "start", PYTORCH, torch_start, d.train, range(3))
 
 
 OLDER, PYTORCH = "TransformerLens 3's", "PyTorch's"

@@ -2,18 +2,19 @@
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.tools import BUILD, built, chromium
 
@@ -76,24 +77,66 @@ def site() -> Path:
     return built("html/intro.html", "make book").parent
 
 
-def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "light") -> Visit:
-    """Open a page offline, as a first-time reader whose system is light or dark, and wait until it is drawn."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
-    seen = Visit(context.new_page())
+def tab(browser: Browser, *, width: int = 1280, theme: Theme = "light") -> Page:
+    """Open a tab offline, of a reader whose system is light or dark."""
+    size = {"width": width, "height": 900}
+    return browser.new_context(viewport=size, color_scheme=theme, offline=True).new_page()
 
-    def note(request: Request) -> None:
+
+def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "light") -> Visit:
+    """Open a page in a tab of its own and wait until it is drawn."""
+    seen = Visit(tab(browser, width=width, theme=theme))
+    for event, note in listeners(seen).items():
+        seen.page.on(event, note)
+    open_drawn(seen.page, file)
+    return seen
+
+
+@contextmanager
+def first_visit(page: Page, file: Path) -> Iterator[Visit]:
+    """A page in a tab that others were in before it: what they stored is forgotten, so its reader is new to the book.
+
+    A window costs more processor time than what it shows; the scripts of the pages are compiled once in a tab.
+    """
+    page.goto("about:blank")
+    seen = Visit(page)
+    notes = listeners(seen)
+    for event, note in notes.items():
+        page.on(event, note)
+    try:
+        open_drawn(page, file)
+        yield seen
+    finally:
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        for event, note in notes.items():
+            page.remove_listener(event, note)
+
+
+def listeners(seen: Visit) -> dict[Any, Callable[[Any], None]]:
+    """What notes in ``seen`` what is loaded and what goes wrong, by the name of the event."""
+
+    def asked(request: Request) -> None:
         if request.url.startswith(LOCAL):
             seen.loaded.add(request.url)
         else:
             seen.foreign.append(request.url)
 
-    seen.page.on("request", note)
-    seen.page.on("requestfailed", lambda request: seen.failed.append(request.url))
-    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
-    seen.page.on("console", lambda line: seen.errors.append(line.text) if line.type in {"error", "warning"} else None)
-    seen.page.goto(file.as_uri())
-    seen.page.wait_for_function("document.querySelectorAll('.tc-figure:not(.tc-drawn)').length === 0", timeout=20_000)
-    return seen
+    def said(line: ConsoleMessage) -> None:
+        if line.type in {"error", "warning"}:
+            seen.errors.append(line.text)
+
+    return {
+        "request": asked,
+        "requestfailed": lambda request: seen.failed.append(request.url),
+        "pageerror": lambda error: seen.errors.append(str(error)),
+        "console": said,
+    }
+
+
+def open_drawn(page: Page, file: Path) -> None:
+    """Open a page and wait until all of its figures are drawn."""
+    page.goto(file.as_uri())
+    page.wait_for_function("document.querySelectorAll('.tc-figure:not(.tc-drawn)').length === 0", timeout=20_000)
 
 
 def test_there_is_a_book_to_look_at(site: Path) -> None:
@@ -137,33 +180,39 @@ def violations(page: Page, only: list[str] | None = None) -> list[tuple[str, lis
     return [(each["id"], [node["target"] for node in each["nodes"]]) for each in grave]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_whole_and_accessible_in_both_themes_without_a_network(
-    browser: Browser, site: Path, name: str
-) -> None:
-    seen = visit(browser, site / name, theme="dark")
-    page = seen.page
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    assert page.evaluate(INKS) in ([], [INK["dark"]])
-    page.evaluate(LIKE_OTHERS)
-    assert violations(page, COLOURS) == []
-    page.evaluate("document.documentElement.dataset.theme = 'light'")
-    page.wait_for_function(f"['', '{INK['light']}'].includes({INKS}.join())", timeout=10_000)
-    page.evaluate(FADED)
-    assert violations(page) == []
-    for what, offenders in OFFENDERS.items():
-        assert page.evaluate(offenders) == [], what
-    assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
-    assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
-    page.context.close()
+@pytest.fixture(scope="module")
+def dark(browser: Browser) -> Page:
+    return tab(browser, theme="dark")
+
+
+@pytest.fixture(scope="module")
+def narrow(browser: Browser) -> Page:
+    return tab(browser, width=360)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_text_does_not_scroll_sideways_on_a_narrow_screen(browser: Browser, site: Path, name: str) -> None:
-    seen = visit(browser, site / name, width=360)
-    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
-    seen.page.context.close()
+def test_a_page_is_whole_and_accessible_in_both_themes_without_a_network(dark: Page, site: Path, name: str) -> None:
+    with first_visit(dark, site / name) as seen:
+        page = seen.page
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert page.evaluate(INKS) in ([], [INK["dark"]])
+        page.evaluate(LIKE_OTHERS)
+        assert violations(page, COLOURS) == []
+        page.evaluate("document.documentElement.dataset.theme = 'light'")
+        page.wait_for_function(f"['', '{INK['light']}'].includes({INKS}.join())", timeout=10_000)
+        page.evaluate(FADED)
+        assert violations(page) == []
+        for what, offenders in OFFENDERS.items():
+            assert page.evaluate(offenders) == [], what
+        assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
+        assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_text_does_not_scroll_sideways_on_a_narrow_screen(narrow: Page, site: Path, name: str) -> None:
+    with first_visit(narrow, site / name) as seen:
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
 
 
 def test_figures_follow_the_theme(browser: Browser, site: Path) -> None:

@@ -46,6 +46,8 @@ from tinycircuits.interp.attribution import (
     logit_attribution,
     logit_contributions,
 )
+from tinycircuits.interp.averaged import Averaged, averaged_output, averaged_pattern, put_means
+from tinycircuits.interp.content import WeightByDigit, WeightReadout, read_weights, weight_by_digit
 from tinycircuits.interp.forward import logits_after, project
 from tinycircuits.interp.fourier import (
     KeyFrequencies,
@@ -107,6 +109,7 @@ __all__ = [
     "AblationKind",
     "AblationTable",
     "AttentionSummary",
+    "Averaged",
     "Component",
     "CosineReadout",
     "DigitContributions",
@@ -126,6 +129,8 @@ __all__ = [
     "SampleReadout",
     "Stage",
     "Turn",
+    "WeightByDigit",
+    "WeightReadout",
     "ablate",
     "ablation_table",
     "activation_patching",
@@ -135,6 +140,8 @@ __all__ = [
     "attention_heads",
     "attention_pattern",
     "attention_summary",
+    "averaged_output",
+    "averaged_pattern",
     "clock_shares",
     "component_groups",
     "components",
@@ -167,6 +174,8 @@ __all__ = [
     "part_named",
     "patch_every_way",
     "project",
+    "put_means",
+    "read_weights",
     "reading_layers",
     "sample_readout",
     "shift",
@@ -175,4 +184,5 @@ __all__ = [
     "story",
     "summarize_attention",
     "summarize_heads",
+    "weight_by_digit",
 ]

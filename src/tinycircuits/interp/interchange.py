@@ -90,7 +90,7 @@ def interchange(
         raise ValueError(f"sequences must hold at least two sequences, got {n}")
     if not 1 <= pairings < n:
         raise ValueError(f"pairings must lie in 1..{n - 1}, got {pairings}")
-    states = _States(model, sequences, task, component)
+    states = CleanRows(model, sequences, task, component)
     generator = torch.Generator().manual_seed(seed)
     counts = torch.zeros(7, task.n_answers, dtype=torch.int64)
     for shift in range(1, pairings + 1):
@@ -119,7 +119,7 @@ def interchanged_answers(
     Raises:
         ValueError: for an unknown component.
     """
-    states = _States(model, sequences, task, component)
+    states = CleanRows(model, sequences, task, component)
     parts = [
         states.answers(at, states.output[sources[at]] - states.output[at])
         for at in batches(torch.arange(len(sequences)))
@@ -127,7 +127,7 @@ def interchanged_answers(
     return torch.cat(parts)
 
 
-class _States:
+class CleanRows:
     """The clean run: what the component writes at the predicting rows, and what the rest of the model sees."""
 
     def __init__(
