@@ -81,7 +81,9 @@ def test_where_the_sum_can_be_read(published, name, num_regression):
     num_regression.check(columns, default_tolerance={"atol": 5e-3, "rtol": 0})
 
 
-@pytest.mark.parametrize("name", [name for name, fit in fits.FITS.items() if isinstance(fit.recipe, SaeSpec) and "gpt2" not in name])
+@pytest.mark.parametrize(
+    "name", [name for name, fit in fits.FITS.items() if isinstance(fit.recipe, SaeSpec) and "gpt2" not in name]
+)
 def test_dictionaries(name, num_regression):
     chosen = fits.fit_named(name)
     states, sums = fits.fitted_on(chosen)
