@@ -10,7 +10,7 @@ from tinycircuits.articles import _SAID, ARTICLES, CHOICES, given, plainly
 from tinycircuits.claims import measures, own_choices
 from tinycircuits.claims.ledger import elsewhere, finding
 from tinycircuits.claims.measures import to_publish
-from tinycircuits.claims.own_choices import Compared, statements, what_is_left_open_moves_verdicts
+from tinycircuits.claims.own_choices import Compared, Tried, statements, they_decide_what_is_learned
 from tinycircuits.claims.profiles import SOURCES, Profile, Source, blocks
 from tinycircuits.claims.verdicts import Elsewhere
 from tinycircuits.claims.views import trials
@@ -86,7 +86,7 @@ def test_an_alternative_changes_what_its_article_leaves_open(name):
     made = replace(usual, model=other.model, train=other.train)
     changed = {choice: OURS[choice](made) for choice in CHOICES if OURS[choice](made) != OURS[choice](usual)}
     assert (made.model, made.train) != (usual.model, usual.train)
-    assert bool(changed) is other.left_open  # what is fixed is varied in a size that the table has no row for
+    assert changed or not other.left_open  # what is fixed is varied in a size that the table has no row for
     for choice, value in changed.items():
         assert not given(other.study.article, choice).allows or value in given(other.study.article, choice).allows
 
@@ -246,27 +246,35 @@ def test_the_chance_of_two_shares_is_fishers():
 
 
 @pytest.mark.parametrize(
-    ("usual", "other", "beyond"),
+    ("usual", "other", "judged", "moves", "unlike"),
     [
-        ((10, 10, "holds"), (0, 3, "does not hold"), True),  # one of 286 drawings
-        ((5, 5, "holds"), (0, 3, "does not hold"), False),  # one of 56
-        ((500, 1000, "holds for some seeds"), (200, 250, "holds for some seeds"), False),  # no other verdict
-        ((45, 50, "holds"), (0, 0, "not testable as stated"), False),  # no seed solves the task
+        ((10, 10, "holds"), (0, 3, "does not hold"), True, True, True),  # one of 286 drawings
+        ((5, 5, "holds"), (0, 3, "does not hold"), True, True, False),  # one of 56
+        ((500, 1000, "holds for some seeds"), (50, 250, "holds for some seeds"), True, False, True),
+        ((45, 50, "holds"), (0, 0, "not testable as stated"), False, False, False),  # no seed solves the task
     ],
 )
-def test_a_verdict_moves_beyond_seeds_only_with_another_word_and_against_the_odds(usual, other, beyond):
-    assert pair(usual, other).beyond_seeds is beyond
+def test_when_a_verdict_moves_and_when_shares_differ_by_more_than_seeds_do(usual, other, judged, moves, unlike):
+    seen = pair(usual, other)
+    assert (seen.judged, seen.moves, seen.unlike) == (judged, moves, unlike)
 
 
 MOVED = pair((10, 10, "holds"), (0, 3, "does not hold"))
 STAYED = pair((10, 10, "holds"), (3, 3, "holds"))
+NO_MODEL = pair((10, 10, "holds"), (0, 0, "not testable as stated"))
 
 
-def test_our_claim_asks_for_two_articles():
-    two = {"A": (MOVED, STAYED), "B": (MOVED,), "C": (STAYED,)}
-    one = {"A": (MOVED, MOVED), "B": (STAYED,), "C": (STAYED,)}
-    assert what_is_left_open_moves_verdicts(two).met.tolist() == [True]
-    assert what_is_left_open_moves_verdicts(one).met.tolist() == [False]
+@pytest.mark.parametrize(
+    ("statements", "learning", "met"),
+    [
+        ((STAYED, STAYED, MOVED), (STAYED, MOVED), True),
+        ((STAYED, MOVED, MOVED, STAYED, STAYED), (MOVED,), False),  # three of five stay
+        ((STAYED, STAYED, MOVED, NO_MODEL), (MOVED,), True),  # what cannot be judged does not count
+        ((STAYED, STAYED, MOVED), (STAYED, STAYED), False),  # as many learn the task
+    ],
+)
+def test_our_claim_asks_for_another_share_that_learns_and_for_two_thirds_that_stay(statements, learning, met):
+    assert they_decide_what_is_learned(Tried(statements, learning)).met.tolist() == [met]
 
 
 def test_groups_of_seeds_and_the_others_are_together_all_seeds():
@@ -279,23 +287,27 @@ def test_groups_of_seeds_and_the_others_are_together_all_seeds():
         if whole[each.claim].judged > 1:
             assert each.usual.judged + each.other.judged == whole[each.claim].judged
             assert each.usual.met + each.other.met == whole[each.claim].met
+    learning = own_choices.learned_by_groups(article)
+    assert [each.other.judged for each in learning] == [250] * 4
+    assert sum(each.other.met for each in learning) == int(load_sweep("seeds-c-ordered").solved.sum())
 
 
 def test_a_grid_marks_another_verdict_and_stars_what_seeds_do_not_do(monkeypatch):
     other = next(each for each in ALTERNATIVES.values() if each.study.article == "C")
-    monkeypatch.setattr(choices, "statements", lambda _: ["C3", "C4", "C1"])
+    by_luck = pair((5, 5, "holds"), (0, 3, "does not hold"))
+    pairs = zip((MOVED, by_luck, STAYED, NO_MODEL), ("C1", "C2", "C3", "C4"), strict=True)
+    named = tuple(replace(each, claim=name) for each, name in pairs)
+    monkeypatch.setattr(choices, "statements", lambda _: [each.claim for each in named])
     monkeypatch.setattr(choices, "alternatives", lambda _: [other])
     monkeypatch.setattr(choices, "in_the_book", lambda name: MOVED.usual)
-    monkeypatch.setattr(choices, "solved", lambda source: "3/9")
-    chance = pair((10, 10, "holds"), (0, 0, "not testable as stated"))
-    named = [replace(each, claim=name) for each, name in ((MOVED, "C3"), (chance, "C4"), (STAYED, "C1"))]
-    monkeypatch.setattr(choices, "compared", lambda _: tuple(named))
+    monkeypatch.setattr(choices, "learned", lambda _: MOVED)
+    monkeypatch.setattr(choices, "compared", lambda _: named)
     first, second = choices.verdict_grid("C").to_dict("records")
-    assert (first["C3"], first["faultless"]) == ("yes 10/10", "3/9")
-    assert [second[name] for name in ("C3", "C4", "C1")] == [r"**no**\* 0/3", "**none** 0/0", "yes 3/3"]
+    assert (first["C3"], first["faultless"], second["faultless"]) == ("yes 10/10", "10/10", r"0/3\*")
+    assert [second[each.claim] for each in named] == [r"**no**\* 0/3", "**no** 0/3", "yes 3/3", "none"]
     (row,) = choices.moves("C").to_dict("records")
-    assert (row["statements"], row["another verdict"], row["more than seeds do"]) == (3, 2, 1)
-    assert row["which"] == r"C3\*, C4"
+    assert (row["statements"], row["nothing to judge by"], row["another verdict"]) == (4, 1, 2)
+    assert (row["which"], row["there"]) == (r"C1\*, C2", r"0/3\*")
 
 
 def test_a_printed_number_stands_beside_the_range_of_the_models_that_are_judged():

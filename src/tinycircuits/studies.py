@@ -249,7 +249,8 @@ def _of_addition() -> Iterator[Alternative]:
             for choice, recipe in (("embeddings start at", e.train), (LARGE_BATCHES, plain)):
                 yield Alternative(e, choice, value, model, recipe, range(5), left_open=False)
     torch_start = d.model.model_copy(update={"start": "torch"})
-    yield Alternative(d, "start", PYTORCH, torch_start, d.train, range(3))
+    as_many = range(d.n_seeds)  # three beside five could show nothing
+    yield Alternative(d, "start", PYTORCH, torch_start, d.train, as_many)
 
 
 OLDER, PYTORCH = "TransformerLens 3's", "PyTorch's"

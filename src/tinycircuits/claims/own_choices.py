@@ -1,15 +1,18 @@
 """What becomes of the articles' verdicts where a choice that they leave open is made otherwise."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import cache, partial
 
 import torch
+from jaxtyping import Bool
 from scipy.stats import fisher_exact
+from torch import Tensor
 
-from tinycircuits.articles import ARTICLES
+from tinycircuits.articles import ARTICLES, verdict
 from tinycircuits.claims.judging import elsewhere, finding, judged_in
 from tinycircuits.claims.measures import MEASURES, Measure, register
+from tinycircuits.claims.profiles import profile
 from tinycircuits.claims.statements import claim, claims
 from tinycircuits.claims.verdicts import Elsewhere, Observed
 from tinycircuits.studies import ALTERNATIVES, Alternative
@@ -20,16 +23,21 @@ UNLIKELY = 0.01
 
 @dataclass(frozen=True)
 class Compared:
-    """One statement, judged by two sets of models."""
+    """One statement, or whether the task is learned, judged by two sets of models."""
 
     claim: str
     usual: Elsewhere
     other: Elsewhere
 
     @property
+    def judged(self) -> bool:
+        """Whether both sets have models that count."""
+        return self.usual.judged > 0 and self.other.judged > 0
+
+    @property
     def moves(self) -> bool:
         """Whether the verdict is another one."""
-        return self.usual.verdict != self.other.verdict
+        return self.judged and self.usual.verdict != self.other.verdict
 
     @property
     def chance(self) -> float:
@@ -38,9 +46,9 @@ class Compared:
         return float(fisher_exact(table).pvalue)
 
     @property
-    def beyond_seeds(self) -> bool:
-        """Whether the verdict is another one and seeds alone are unlikely to bring that about."""
-        return self.moves and self.chance < UNLIKELY
+    def unlike(self) -> bool:
+        """Whether the shares differ by more than seeds do."""
+        return self.chance < UNLIKELY
 
 
 def statements(article: str) -> list[str]:
@@ -66,50 +74,85 @@ def in_the_book(name: str) -> Elsewhere:
     return Elsewhere("in the book", found.verdict, found.met, found.judged, found.n_seeds, found.values)
 
 
+def learned(name: str) -> Compared:
+    """How many models of an article, and of one of its alternatives, make no mistake on any input."""
+    usual, other = (profile(source, "trained").solved for source in (ALTERNATIVES[name].study.article, name))
+    return _learned(usual, other)
+
+
+def _learned(*solved: Bool[Tensor, "..."]) -> Compared:
+    sides = (Elsewhere("", verdict(each.tolist()), int(each.sum()), len(each), len(each), {}) for each in solved)
+    return Compared("learned", *sides)
+
+
 @cache
 def resampled(article: str) -> tuple[Compared, ...]:
     """Groups of the study's seeds, as large as each alternative's, beside its other seeds: nothing else differs."""
-    sizes = sorted({len(each.seeds) for each in alternatives(article)})
     named = [name for name in statements(article) if claim(name).judged != "published"]
-    return tuple(pair for name in named for size in sizes for pair in _groups(name, size))
+    return tuple(
+        Compared(name, *(judged_in(name, view.of_seeds(rows), "") for rows in parts))
+        for name in named
+        for view in [MEASURES[name].models()]
+        for parts in _parts(article, len(view.seeds))
+    )
 
 
-def _groups(name: str, size: int) -> Iterator[Compared]:
-    view = MEASURES[name].models()
-    rows = torch.arange(len(view.seeds))
-    for first in range(0, len(rows) - size + 1, size):
-        inside = (rows >= first) & (rows < first + size)
-        if not inside.all():
-            rest, group = (judged_in(name, view.of_seeds(rows[which]), "") for which in (~inside, inside))
-            yield Compared(name, rest, group)
+def learned_by_groups(article: str) -> tuple[Compared, ...]:
+    """The same groups: how many of their models make no mistake on any input."""
+    solved = profile(article, "trained").solved
+    return tuple(_learned(*(solved[rows] for rows in parts)) for parts in _parts(article, len(solved)))
 
 
-Pairs = dict[str, tuple[Compared, ...]]
-"""By article."""
+def _parts(article: str, n_seeds: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The rows of all seeds outside a group, and of the group, for each group of each size of an alternative."""
+    rows = torch.arange(n_seeds)
+    for size in sorted({len(each.seeds) for each in alternatives(article)}):
+        for first in range(0, n_seeds - size + 1, size):
+            inside = (rows >= first) & (rows < first + size)
+            if not inside.all():
+                yield rows[~inside], rows[inside]
 
 
-def _by_alternatives() -> Pairs:
-    return {key: tuple(pair for each in alternatives(key) for pair in compared(each.name)) for key in ARTICLES}
+@dataclass(frozen=True)
+class Tried:
+    """Statements, and whether the task is learned, each judged by two sets of models."""
+
+    statements: tuple[Compared, ...]
+    learning: tuple[Compared, ...]
 
 
-def _by_seeds() -> Pairs:
-    return {key: resampled(key) for key in ARTICLES}
+def otherwise(article: str) -> Tried:
+    """Every alternative of an article beside its study."""
+    names = [each.name for each in alternatives(article)]
+    return Tried(tuple(pair for name in names for pair in compared(name)), tuple(map(learned, names)))
 
 
-def what_is_left_open_moves_verdicts(of: Pairs) -> Observed:
-    """In at least two articles some verdict is another one, by more than seeds do."""
-    pairs = [pair for each in of.values() for pair in each]
-    beyond = {article: sum(pair.beyond_seeds for pair in each) for article, each in of.items()}
-    articles = sum(n > 0 for n in beyond.values())
-    values = {
-        "articles with a verdict that moves by more than seeds do": articles,
-        "share of verdicts that move so": sum(beyond.values()) / len(pairs),
-        "share that are another": sum(pair.moves for pair in pairs) / len(pairs),
-    }
-    return Observed(torch.tensor([articles >= 2]), {name: torch.tensor([float(n)]) for name, n in values.items()})
+def other_seeds(article: str) -> Tried:
+    """Groups of an article's seeds beside its other seeds."""
+    return Tried(resampled(article), learned_by_groups(article))
+
+
+def _of_all(tried: Callable[[str], Tried]) -> Tried:
+    each = [tried(article) for article in ARTICLES]
+    return Tried(*(tuple(pair for one in each for pair in getattr(one, f.name)) for f in fields(Tried)))
+
+
+def they_decide_what_is_learned(of: Tried) -> Observed:
+    """Some choice changes the share of models that learn the task by more than seeds do; and of the verdicts for which
+    there are models to judge by at least two thirds stay."""
+    judged = [pair for pair in of.statements if pair.judged]
+    stay = sum(not pair.moves for pair in judged) / len(judged)
+    unlike = sum(pair.unlike for pair in of.learning)
+    values = {"other shares of models that learn the task": unlike, "share of verdicts that stay": stay}
+    met = unlike > 0 and stay >= 2 / 3
+    return Observed(torch.tensor([met]), {name: torch.tensor([float(n)]) for name, n in values.items()})
 
 
 register(
     "choices",
-    Measure(what_is_left_open_moves_verdicts, _by_alternatives, {"other seeds of the same recipe": _by_seeds}),
+    Measure(
+        they_decide_what_is_learned,
+        partial(_of_all, otherwise),
+        {"other seeds of the same recipe": partial(_of_all, other_seeds)},
+    ),
 )

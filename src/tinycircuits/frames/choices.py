@@ -18,12 +18,12 @@ from tinycircuits.articles import (
 )
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.measures import MEASURES
-from tinycircuits.claims.own_choices import Compared, alternatives, compared, in_the_book, statements
-from tinycircuits.claims.profiles import SOURCES, profile
+from tinycircuits.claims.own_choices import Compared, alternatives, compared, in_the_book, learned, statements
+from tinycircuits.claims.profiles import SOURCES
 from tinycircuits.claims.verdicts import Elsewhere
 from tinycircuits.lanes import layout
 from tinycircuits.models import ModelSpec
-from tinycircuits.studies import OLDER, PYTORCH, Study, study
+from tinycircuits.studies import OLDER, PYTORCH, Alternative, Study, study
 from tinycircuits.tasks import OrderedSplit
 from tinycircuits.training import EpochBatches, TrainSpec
 
@@ -139,52 +139,60 @@ SHORT: dict[Verdict, str] = {
 }
 """Verdicts in a word; ``none`` where no seed counts, because none solves the task."""
 STAR = r"\*"
-"""Set behind a verdict that moves by more than seeds do."""
+"""Set behind a share that differs by more than seeds do."""
 
 
 def _cell(seen: Elsewhere) -> str:
-    return f"{SHORT[seen.verdict]} {seen.met:,}/{seen.judged:,}"
+    return f"{SHORT[seen.verdict]} {_count(seen)}" if seen.judged else SHORT[seen.verdict]
 
 
-def solved(source: str) -> str:
-    """``3/5``: models of a row of ``profiles.SOURCES`` that make no mistake on any input, of how many."""
-    found = profile(source, "trained").solved
-    return f"{int(found.sum()):,}/{len(found):,}"
+def _count(seen: Elsewhere) -> str:
+    return f"{seen.met:,}/{seen.judged:,}"
 
 
 def verdict_grid(article: str) -> pd.DataFrame:
     """One row for the study and each alternative, one column for each statement: verdict, models that meet the rule.
 
-    Of a verdict that is another one the word is in bold, and where seeds alone are unlikely to do that a star follows.
+    A verdict that is another one is in bold. A star follows a share that differs by more than seeds do: behind such a
+    verdict, and behind the models that make no mistake.
     """
+    others = alternatives(article)
     first = {name: _cell(in_the_book(name)) for name in statements(article)}
-    rows = [{"made otherwise": "in the book", "faultless": solved(article), **first}]
-    for other in alternatives(article):
+    rows = [{"made otherwise": "as in the book", "faultless": _count(learned(others[0].name).usual), **first}]
+    for other in others:
+        learning = learned(other.name)
         cells = {pair.claim: _marked(pair) for pair in compared(other.name)}
-        rows.append({"made otherwise": f"{other.choice}: {other.value}", "faultless": solved(other.name), **cells})
+        faultless = _count(learning.other) + STAR * learning.unlike
+        rows.append({"made otherwise": _named(other), "faultless": faultless, **cells})
     return pd.DataFrame(rows)
 
 
 def _marked(pair: Compared) -> str:
-    word, numbers = _cell(pair.other).split(" ")
-    return f"**{word}**{STAR * pair.beyond_seeds} {numbers}" if pair.moves else f"{word} {numbers}"
+    if not pair.moves:
+        return _cell(pair.other)
+    return f"**{SHORT[pair.other.verdict]}**{STAR * pair.unlike} {_count(pair.other)}"
+
+
+def _named(other: Alternative) -> str:
+    return f"{other.choice}: {other.value}"
 
 
 def moves(article: str) -> pd.DataFrame:
-    """One row for each alternative of an article: how many of its statements get another verdict, and which."""
+    """One row for each alternative of an article: how many models learn the task, what becomes of the statements."""
     rows = []
     for other in alternatives(article):
-        pairs = compared(other.name)
-        moved = [pair for pair in pairs if pair.moves]
+        pairs, learning = compared(other.name), learned(other.name)
+        moved = [pair.claim + STAR * pair.unlike for pair in pairs if pair.moves]
         rows.append(
             {
                 "article": article,
-                "made otherwise": f"{other.choice}: {other.value}",
-                "seeds": len(other.seeds),
+                "made otherwise": _named(other),
+                "faultless here": _count(learning.usual),
+                "there": _count(learning.other) + STAR * learning.unlike,
                 "statements": len(pairs),
+                "nothing to judge by": sum(not pair.judged for pair in pairs),
                 "another verdict": len(moved),
-                "more than seeds do": sum(pair.beyond_seeds for pair in moved),
-                "which": ", ".join(pair.claim + STAR * pair.beyond_seeds for pair in moved),
+                "which": ", ".join(moved) or "none",
             }
         )
     return pd.DataFrame(rows)
