@@ -79,10 +79,10 @@ def nearest(share):
     return one_model(**dict.fromkeys(names, share))
 
 
-def read_out(before, after, linear, shuffled=0.25):
+def read_out(before, after, *, each=0.5, everywhere=0.5, shuffled=0.25):
     numbers = {"lens.before": before, "lens.after": after, "turned.wrong_to_right": 0.0, "turned.right_to_wrong": 0.0}
     numbers |= {f"{name}, LayerNorm": value for name, value in numbers.items()}
-    numbers |= {"linear.each position": linear, "linear.all positions": 0.5}
+    numbers |= {"linear.each position": each, "linear.all positions": everywhere}
     numbers["linear.each position, shuffled labels"] = shuffled
     return one_model(**numbers)
 
@@ -145,7 +145,7 @@ CASES = {
     "A8": (alone(1), alone(0)),
     "A9": (parts((0, 0, 0), 0.89), parts((0, 0, 0), 0.89, **{"L1 mlp.mean": 0.9})),
     "B2": (rows([0.9, 1.0]), rows([0.89, 1.0])),
-    "B4": (read_out(0.5, 0.95, 0.9), read_out(0.5, 0.95, 0.91)),
+    "B4": (read_out(0.5, 0.95, everywhere=0.9), read_out(0.5, 0.95, everywhere=0.91)),
     "B5": (ablated(**{"L0 mlp.zero_weights": 0.22}), ablated(**{"L0 mlp.zero_weights": 0.23})),
     "B6": (ablated(**{"L0 attn.zero_weights": 0.25}), ablated(**{"L0 attn.zero_weights": 0.24})),
     "B7": (gap(-0.1, 0), gap(0.1, 0)),
@@ -167,7 +167,7 @@ CASES = {
         Profile("published", torch.tensor([2]), {**attention([0.4], [1.0]).numbers, **errors(0).numbers}),
         Profile("published", torch.tensor([2]), {**attention([0.5], [1.0]).numbers, **errors(0).numbers}),
     ),
-    "mlp": (read_out(0.3, 1.0, 0.9), read_out(0.3, 1.0, 0.89)),
+    "mlp": (read_out(0.3, 1.0, each=0.9), read_out(0.3, 1.0, each=0.89)),
     "circuit": (swapped([0.2, 1.0, 1.0], [1.0, 0.4, 0.4]), swapped([0.2, 1.0, 0.9], [1.0, 0.4, 0.4])),
     "training": (
         MadeUp(shares={"holdout": [0.2, 0.0], "train": [0.1, 0.0]}, seeds_c_ordered=[9, 0], seeds_c_shuffled=[0, 0]),

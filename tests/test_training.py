@@ -195,3 +195,13 @@ def test_the_interval_of_a_share_holds_it_and_is_exact_at_the_ends():
     assert low < 0.3 < high
     with pytest.raises(ValueError, match="k"):
         share_interval(3, 2)
+
+
+@recipes
+def test_an_unwatched_run_ends_with_the_same_weights_and_numbers(spec):
+    watched, course = train(TASK, MODEL, spec, seed=3)
+    alone, ends = train(TASK, MODEL, spec, seed=3, watched=False)
+    assert all(torch.equal(a, b) for a, b in zip(watched.parameters(), alone.parameters(), strict=True))
+    assert ends == (course[0], course[-1])
+    with pytest.raises(ValueError, match="watched must be true where checkpoints are kept"):
+        train(TASK, MODEL, spec, seed=3, watched=False, on_round=print)

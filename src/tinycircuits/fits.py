@@ -86,15 +86,19 @@ class Fitted:
 # Article E gives width, coefficient, optimizer, epochs and batch; it leaves open how its loss is averaged. Here both
 # terms are summed over dimensions and latents and averaged over the batch. Its probe's recipe is complete.
 _ARTICLE_SAE = SaeSpec(width=512, l1=1e-3, lr=1e-3, epochs=200, batch_size=128)
+# With the error averaged over the dimensions instead, the same coefficient weighs as many times as much as there are.
+_AVERAGED_SAE = _ARTICLE_SAE.model_copy(update={"l1": 128 * _ARTICLE_SAE.l1})
+ARTICLE_PROBE = ProbeSpec(steps=200, lr=1e-2, fit_share=0.8)
+"""Article E's linear probe: full-batch steps of Adam, four fifths of the inputs to fit."""
 _FITS = (
     Fit("addition-97-2l-sae-article", "addition-97-2l", "as in article E", "L1 mlp", _ARTICLE_SAE),
     Fit("addition-97-2l-gpt2-sae-article", "addition-97-2l-gpt2", "as in article E", "L1 mlp", _ARTICLE_SAE),
     Fit(
-        "addition-97-2l-sae-converged",
+        "addition-97-2l-sae-averaged",
         "addition-97-2l",
-        "the same penalty, to convergence",
+        "as in article E, the error averaged over dimensions",
         "L1 mlp",
-        SaeSpec(width=512, l1=1e-3, lr=3e-3, epochs=1200, batch_size=512, decay="cosine"),
+        _AVERAGED_SAE,
     ),
     Fit(
         "addition-97-2l-sae-sparse",
@@ -108,7 +112,7 @@ _FITS = (
         "addition-97-2l",
         "as in article E",
         EVERY_STAGE,
-        ProbeSpec(steps=200, lr=1e-2, fit_share=0.8),
+        ARTICLE_PROBE,
     ),
 )
 
@@ -185,7 +189,7 @@ def _probe_metrics(study_name: str, recipe: ProbeSpec, seed: int) -> dict[str, A
     shuffled = answers.clone()
     shuffled[split[0]] = answers[split[0]][torch.randperm(n, generator=generator)]
     untrained = build(chosen.model, task, seed=seed, dtype=chosen.train.dtype)
-    read = partial(_read, split=split, answers=answers, recipe=recipe, seed=seed)
+    read = partial(read_right, split=split, answers=answers, recipe=recipe, seed=seed)
     found: dict[str, Any] = {"n_fit": n, "n_holdout": len(split[1]), "stages": {}}
     for stage in stages(run.model):
         states = _states(run.model, task, stage.hook)
@@ -199,7 +203,7 @@ def _probe_metrics(study_name: str, recipe: ProbeSpec, seed: int) -> dict[str, A
     return found
 
 
-def _read(
+def read_right(
     states: Float[Tensor, "batch d_model"],
     labels: Int[Tensor, " batch"],
     *,

@@ -213,6 +213,7 @@ def _row(chosen: Study) -> tuple[str, ...]:
     forced, free = published.errors(), published.errors("free_running")
     smaller = [s for s in stored_seeds(chosen.name) if s < seed]
     failed = sum(load(chosen.name, s).errors().wrong_digits > 0 for s in smaller)
+    passed_over = f"{failed} of {seed}" if chosen.printed_seed is None else "the article's seed"
     return (
         chosen.name,
         str(seed),
@@ -221,7 +222,7 @@ def _row(chosen: Study) -> tuple[str, ...]:
         size,
         _of(forced.wrong_digits, forced.n_digits),
         _of(free.wrong_digits, free.n_digits),
-        f"{failed} of {seed}",
+        passed_over,
     )
 
 

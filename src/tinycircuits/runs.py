@@ -97,8 +97,12 @@ def load(name: str, seed: int | None = None) -> Run:
 
 
 def smaller_seeds(name: str) -> list[Run]:
-    """The stored runs of all seeds below the published one; raises ``MissingResult`` when one is not stored."""
-    return [load(name, seed) for seed in range(study(name).published_seed)]
+    """The stored runs of the seeds that were passed over for the published one; none where the article prints its seed.
+
+    Raises ``MissingResult`` when one is not stored.
+    """
+    chosen = study(name)
+    return [load(name, seed) for seed in range(chosen.published_seed if chosen.printed_seed is None else 0)]
 
 
 def every_seed(name: str) -> list[Run]:

@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 
-from tinycircuits.claims import addition, own, own_seeds, reversal
+from tinycircuits.claims import addition, own, own_addition, own_seeds, reversal, starts
 from tinycircuits.claims.measures import MEASURES, Measure, register
 from tinycircuits.claims.profiles import OTHER_START, profile
 from tinycircuits.claims.statements import Claim, claim, claims
 from tinycircuits.claims.verdicts import Control, Elsewhere, Finding, Observed, Spread, judge
 from tinycircuits.evaluation import share_interval
 
-ROOMS = (reversal, addition, own, own_seeds)
+ROOMS = (reversal, addition, own, own_seeds, own_addition, starts)
 """The modules that enter the measuring functions."""
 
 

@@ -1,6 +1,7 @@
 """What is measured on one model of modular addition, and on one dictionary of its features: articles D and E."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -9,9 +10,11 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.articles import ADDITION_EXAMPLES
 from tinycircuits.evaluation import teacher_forced
+from tinycircuits.fits import ARTICLE_PROBE, read_right
 from tinycircuits.interp import (
     ablation_table,
     activation_patching,
+    activations,
     attention_heads,
     components,
     corrupted_pairs,
@@ -26,7 +29,7 @@ from tinycircuits.interp.probes import FIT_SHARE, ReadoutMap, readout_map
 from tinycircuits.interp.sae import CLEAR_F1, SparseAutoencoder, live_activity, one_number_f1
 from tinycircuits.tasks import ModularAddition, SplitIndices, Task
 
-PARTS = ("errors", "attention", "read-outs", "sum", "patching", "row patching", "ablation")
+PARTS = ("errors", "attention", "read-outs", "sum", "probe", "patching", "row patching", "ablation")
 """What a profile may hold; ``sum`` is the part of the read-outs that claims ask for, in a tenth of the time."""
 
 REMOVALS: tuple[AblationKind, ...] = ("zero", "mean", "resample")
@@ -51,6 +54,7 @@ def pair_profile(
     ``attention.follows`` ``[layer, a b sum difference rest]`` shares of its variance; ``read-out.<a + b, a or b>``, and
     the same with shuffled labels, ``[probe seed, stage, position]`` shares of held-out pairs in which discriminant
     analysis reads that number, the last position being ``=`` (by the part ``sum`` only a + b at ``=``);
+    ``probe.a + b``, and with shuffled labels, the same share by article E's probe after the embedding and each layer;
     ``patching.<metric>`` by component, the recovery of the clean answer when b is corrupted, and of a random push;
     ``patching.loss at =`` the same where only the row of ``=`` is patched;
     ``ablation.<components or heads>`` ``[part, removal]`` shares of right answers without it, and after a random push.
@@ -140,6 +144,23 @@ def _named(found: ReadoutMap) -> Numbers:
         yield f"read-out.{name}, shuffled", found.accuracy(name, shuffled=True)
 
 
+def _probe(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    """Article E's probe, fitted once at each place, on a random four fifths of the inputs."""
+    sequences = task.sequences()
+    sums = task.answers(sequences)[:, 0]
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(len(sums), generator=generator)
+    fitted, held = torch.tensor_split(order, [int(ARTICLE_PROBE.fit_share * len(order))])
+    shuffled = sums.clone()
+    shuffled[fitted] = sums[fitted[torch.randperm(len(fitted), generator=generator)]]
+    places = [stage.hook for stage in stages(model) if not stage.label.endswith("resid_mid")]
+    states = activations(model, task.inputs(sequences), places, rows=task.predicting_rows)
+    read = partial(read_right, split=(fitted, held), answers=sums, recipe=ARTICLE_PROBE, seed=0)
+    for ending, labels in (("", sums), (", shuffled", shuffled)):
+        right = [read(states[place][:, 0], labels)[1] / len(held) for place in places]
+        yield f"probe.a + b{ending}", torch.tensor(right, dtype=torch.float64)
+
+
 def _patching(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
     clean, corrupted = task.sequences(), corrupted_pairs(task, operand="b", seed=0)
     parts = components(model)
@@ -168,5 +189,5 @@ def _ablation(model: TransformerBridge, task: ModularAddition, split: SplitIndic
 
 
 _MEASURES: dict[str, Callable[[TransformerBridge, ModularAddition, SplitIndices], Numbers]] = dict(
-    zip(PARTS, (_errors, _attention, _read_outs, _sum, _patching, _row_patching, _ablation), strict=True)
+    zip(PARTS, (_errors, _attention, _read_outs, _sum, _probe, _patching, _row_patching, _ablation), strict=True)
 )

@@ -101,8 +101,8 @@ _WHOLE = ("errors", "attention", "read-outs", "patching", "ablation")
 _CONTROL = ("errors", "attention", "read-outs", "patching")
 """A model that answers nothing right has nothing to lose."""
 _FEW = ("errors", "attention", "sum", "patching")
-_AT_ROW = ("row patching",)
-"""Article E looks at ``=`` only."""
+_OF_E = ("row patching", "probe")
+"""Article E looks at ``=`` only, and prints its probe."""
 
 OTHER_START = "E, another start"
 """Article E's task in models whose weights start as TransformerLens has it, embeddings at 0.07."""
@@ -147,17 +147,17 @@ SOURCES = {
     "E": Source(
         "addition-97-2l",
         pair_profile,
-        _WHOLE + _AT_ROW,
+        _WHOLE + _OF_E,
         shuffled=ShuffledSums(modulus=97, plus_sign=False, unused_tokens=2, seed=0),
-        many_parts=_CONTROL + _AT_ROW,
+        many_parts=_CONTROL + _OF_E,
         dtype="float32",
     ),
-    OTHER_START: Source("addition-97-2l-gpt2", pair_profile, _CONTROL + _AT_ROW, dtype="float32", beside=True),
+    OTHER_START: Source("addition-97-2l-gpt2", pair_profile, _CONTROL + _OF_E, dtype="float32", beside=True),
     **{
         name: Source(
             each.study.name,
             pair_profile,
-            _FEW + (_AT_ROW if each.study.article == "E" else ()),
+            _FEW + (_OF_E if each.study.article == "E" else ()),
             dtype="float32",
             alternative=each,
             beside=True,
@@ -165,7 +165,7 @@ SOURCES = {
         for name, each in ALTERNATIVES.items()
     },
     "E, latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-article"),
-    "E, converged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-converged"),
+    "E, averaged latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-averaged"),
     "E, sparse latents": Source("addition-97-2l", pair_profile, ("latents",), fit="addition-97-2l-sae-sparse"),
     f"{OTHER_START}, latents": Source(
         "addition-97-2l-gpt2", pair_profile, ("latents",), fit="addition-97-2l-gpt2-sae-article", beside=True
@@ -305,7 +305,7 @@ def _trained_anew(source: Source, parts: tuple[str, ...], of: RunSpec, label: st
     split = of.train.split.indices(len(task.sequences()))
 
     def row(seed: int) -> Numbers:
-        model, history = train(of.task, of.model, of.train, seed=seed, progress=label)
+        model, history = train(of.task, of.model, of.train, seed=seed, progress=label, watched=False)
         own = {"wrong.train, own answers": torch.tensor(history[-1].train_wrong_digits)}
         return own | source.measure(model, task, split, parts)
 
