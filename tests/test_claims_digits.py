@@ -40,7 +40,12 @@ def model():
 
 @pytest.fixture(scope="module")
 def found(model):
-    return digit_profile(model, TASK, SPLIT)
+    return digit_profile(model, TASK, SPLIT, [part for part in PARTS if part != "read-out"])
+
+
+@pytest.fixture(scope="module")
+def read(model):
+    return digit_profile(model, TASK, SPLIT, ("read-out",))
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +199,7 @@ def test_each_part_is_removed_in_four_ways_and_counted_on_each_set(model, found,
     assert not [name for name in found if name.startswith("ablated.L1 attn")]
 
 
-def test_the_read_out_before_and_after_the_last_mlp_is_that_of_the_unembedding(model, found, cache):
+def test_the_read_out_before_and_after_the_last_mlp_is_that_of_the_unembedding(model, read, cache):
     before, after = (cache[f"blocks.1.hook_{place}"][:, ROWS] for place in ("resid_mid", "resid_post"))
     with torch.no_grad():
         for ending, norm in (("", lambda state: state), (", LayerNorm", model.ln_final)):
@@ -208,28 +213,28 @@ def test_the_read_out_before_and_after_the_last_mlp_is_that_of_the_unembedding(m
                 )
             )
             for name, value in expected.items():
-                assert float(found[name + ending]) == pytest.approx(float(value)), name + ending
+                assert float(read[name + ending]) == pytest.approx(float(value)), name + ending
 
 
-def test_the_fitted_read_out_is_scikit_learns_of_the_state_before_the_last_mlp(found, cache):
+def test_the_fitted_read_out_is_scikit_learns_of_the_state_before_the_last_mlp(read, cache):
     states = cache["blocks.1.hook_resid_mid"][:, ROWS]
 
     def line(states, labels):
         regression = LogisticRegression(C=100.0, max_iter=2000)
         return make_pipeline(StandardScaler(), regression).fit(states.flatten(0, 1).numpy(), labels.flatten().numpy())
 
-    def read(rows):
+    def share_read(rows):
         fitted = line(states[SPLIT.train][:, rows], ANSWERS[SPLIT.train][:, rows])
         said = fitted.predict(states[SPLIT.holdout][:, rows].flatten(0, 1).numpy())
         return np.mean(said == ANSWERS[SPLIT.holdout][:, rows].flatten().numpy())
 
-    each, together = np.mean([read([row]) for row in range(4)]), read([0, 1, 2, 3])
+    each, together = np.mean([share_read([row]) for row in range(4)]), share_read([0, 1, 2, 3])
     tolerance = 2 / (4 * N_TRAIN)  # the rows come in another order, so that the fit ends elsewhere in the last digits
-    assert float(found["linear.each position"]) == pytest.approx(each, abs=tolerance)
-    assert float(found["linear.all positions"]) == pytest.approx(together, abs=tolerance)
+    assert float(read["linear.each position"]) == pytest.approx(each, abs=tolerance)
+    assert float(read["linear.all positions"]) == pytest.approx(together, abs=tolerance)
     assert abs(each - together) > 3 * tolerance
     for name in ("each position", "all positions"):
-        assert found[f"linear.{name}, shuffled labels"] < min(each, together) - 3 * tolerance
+        assert read[f"linear.{name}, shuffled labels"] < min(each, together) - 3 * tolerance
 
 
 def test_another_inputs_output_is_put_at_one_row_at_a_time(model, found, cache):

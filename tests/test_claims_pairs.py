@@ -30,7 +30,7 @@ SPLIT = ShuffledSplit(n_train=30, seed=0).indices(P * P)
 SPEC = ModelSpec(n_layers=2, d_model=32, n_heads=2, d_head=4, d_mlp=12, act_fn="gelu")
 COMPONENTS = [f"blocks.{layer}.hook_{kind}_out" for layer in (0, 1) for kind in ("attn", "mlp")]
 HEADS = [(layer, head) for layer in (0, 1) for head in (0, 1)]
-PARTS = ("errors", "attention", "read-outs", "patching", "row patching", "ablation")
+PARTS = ("errors", "attention", "read-outs", "probe", "patching", "row patching", "ablation")
 STAGES = ["blocks.0.hook_resid_pre"] + [
     f"blocks.{layer}.hook_{place}" for layer in (0, 1) for place in ("resid_mid", "resid_post")
 ]
@@ -203,6 +203,35 @@ def test_a_read_out_is_scikit_learns_fitted_on_four_fifths_of_all_pairs(partly_r
             share = float(np.mean(line.predict(states[held]) == labels[held].numpy()))
             ours = float(found[f"read-out.{name}{ending}"][3, stage, position])
             assert ours == pytest.approx(share), (name, stage, position, ending)
+
+
+def test_article_es_probe_reads_the_circuits_sum_after_layer_1_alone(by_hand):
+    """Two hundred steps on four fifths of the pairs, after the embedding and after each layer."""
+    embed, first, last = by_hand["probe.a + b"].tolist()
+    assert last == 1
+    assert max(embed, first) < 0.5
+    assert by_hand["probe.a + b, shuffled"].max() < 0.5
+
+
+def test_article_es_probe_is_torchs_linear_map_after_two_hundred_steps_of_adam(partly_right):
+    model, found = partly_right
+    cache, n = cache_of(model, TOKENS), int(0.8 * P * P)
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(P * P, generator=generator)
+    fitted, held = order[:n], order[n:]
+    shuffled = SUM[fitted][torch.randperm(n, generator=generator)]
+    for ending, labels in (("", SUM[fitted]), (", shuffled", shuffled)):
+        for place, hook in enumerate(STAGES[::2]):
+            torch.manual_seed(0)
+            line = torch.nn.Linear(SPEC.d_model, P, dtype=torch.float64)
+            adam = torch.optim.Adam(line.parameters(), lr=1e-2)
+            states = cache[hook][:, -1]
+            for _ in range(200):
+                adam.zero_grad()
+                cross_entropy(line(states[fitted]), labels).backward()
+                adam.step()
+            share = float((line(states[held]).argmax(1) == SUM[held]).double().mean())
+            assert float(found[f"probe.a + b{ending}"][place]) == pytest.approx(share), (place, ending)
 
 
 def test_the_sum_alone_is_the_same_read_out_at_equals(partly_right):
