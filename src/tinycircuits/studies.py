@@ -270,14 +270,9 @@ def _of_reversal() -> Iterator[Alternative]:
     for study_, n_seeds in ((a, 5), (b, 8), (c, 250)):
         yield built(study_, "start", OLDER, "hooked", n_seeds, start="hooked")
         yield built(study_, "start", PYTORCH, "torch", n_seeds, start="torch")
-        if study_ is c:
-            continue
-        yield built(study_, "learning rate", "3e-3", "slow", n_seeds, lr=3e-3)
     yield built(a, "LayerNorm", "none", "raw", 5, layer_norm=False)
-    yield built(a, "activation", "GELU", "gelu", 5, act_fn="gelu")
     ordered = b.train.model_copy(update={"dtype": "float32", "split": OrderedSplit(n_train=60_000)})
     yield Alternative(b, "split", "ordered", b.model, ordered, range(25), "seeds-b-ordered")
-    yield built(c, "precision", "double", "double", 250, dtype="float64")
 
 
 ALTERNATIVES = {each.name: each for each in (*_of_reversal(), *_of_addition())}
