@@ -5,8 +5,9 @@ import torch
 
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.measures import MEASURES
-from tinycircuits.claims.pairs import REMOVALS, latent_profile, pair_profile
+from tinycircuits.claims.pairs import PARTS, REMOVALS, latent_profile, pair_profile
 from tinycircuits.claims.profiles import Profile, profile
+from tinycircuits.claims.verdicts import judge
 from tinycircuits.interp import ablation_table, components, head_rows, summarize_heads
 from tinycircuits.interp.probes import readout_map
 from tinycircuits.interp.sae import SparseAutoencoder
@@ -96,7 +97,7 @@ MISSED = {
 
 def seen(name, numbers):
     of = Profile("trained", torch.tensor([0]), {key: value[None] for key, value in numbers.items()})
-    return MEASURES[name].see(of)
+    return MEASURES[name].see((of,) if name == "E6" else of)
 
 
 @pytest.mark.parametrize("name", MET)
@@ -110,22 +111,36 @@ def test_a_rule_is_met_and_missed_where_it_says(name):
 def test_the_stored_verdict_is_what_the_results_say(name):
     found = finding(name)
     assert found.verdict == found.claim.verdict
-    assert found.n_seeds == (10 if name[0] == "E" and name != "E6" else 5)
-    kinds = ["random encoder"] if name == "E6" else ["untrained", "shuffled answers"]
-    assert [(control.name, control.n) for control in found.controls] == [(kind, 5) for kind in kinds]
+    assert found.n_seeds == (10 if name[0] == "E" else 5)  # E6: five fits of each reading
+    kinds = {"random encoder": 10} if name == "E6" else {"untrained": 5, "shuffled answers": 5}
+    assert {control.name: control.n for control in found.controls} == kinds
     assert found.published is None or found.published.keys() == found.values.keys()
 
 
-@pytest.mark.parametrize(("article", "n"), [("D", 113**2), ("E", 97**2)])
-def test_models_with_shuffled_answers_know_them_by_heart_and_cannot_add(article, n):
+@pytest.mark.parametrize(("article", "n", "forgotten"), [("D", 113**2, 0.05), ("E", 97**2, 0.6)])
+def test_models_with_shuffled_answers_know_many_by_heart_and_cannot_add(article, n, forgotten):
     of = profile(article, "shuffled answers")
-    assert (of["wrong.train, own answers"] < 0.05 * n).all()
+    assert (of["wrong.train, own answers"] < forgotten * n).all()
     assert (of["wrong.all"].sum(1) > 0.97 * n).all()
+
+
+def test_readings_that_disagree_cannot_be_tested():
+    summed, averaged = (
+        Profile("trained", torch.arange(1), {k: v[None] for k, v in residues(x).items()}) for x in (0, 1)
+    )
+    met = MEASURES["E6"].see((summed, averaged)).met.tolist()
+    assert met == [False, True]
+    assert [judge("readings", each) for each in (met, [True, True], [False, False], [])] == [
+        "not testable as stated",
+        "holds",
+        "does not hold",
+        "not testable as stated",
+    ]
 
 
 def test_seeds_that_miss_a_pair_are_judged_only_on_their_mistakes():
     wrong = profile("E", "trained")["wrong.all"].sum(1)
-    assert finding("E1").judged == int((wrong == 0).sum()) < finding("E1").n_seeds == 5
+    assert finding("E1").judged == int((wrong == 0).sum()) < finding("E1").n_seeds == 10
     assert finding("D1").judged == 5
 
 
@@ -156,14 +171,20 @@ def test_a_small_model_has_every_number_of_a_profile():
     chosen = study("addition-97-2l")
     model = build(chosen.model.model_copy(update={"d_mlp": 8}), task, seed=0)
     split = chosen.train.split.model_copy(update={"n_train": 30}).indices(49)
-    found = pair_profile(model, task, split)
+    found = pair_profile(model, task, split, [part for part in PARTS if part != "sum"])
     assert found["attention.mean"].shape == (2, 4, 3)
     assert found["attention.examples"].shape == (0,)
     assert found["read-out.a + b"].shape == found["read-out.b, shuffled"].shape == (5, 5, 3)
     assert found["ablation.components"].shape == found["ablation.components, random push"].shape == (4, 3)
     assert found["ablation.heads"].shape == (8, 3)
     assert found["patching.loss"].shape == found["patching.loss, random push"].shape == (4,)
-    with pytest.raises(ValueError, match="among errors, attention, read-outs, patching, ablation, got shift"):
+    assert found["patching.loss at ="].shape == (4,)
+    assert found["probe.a + b"].shape == found["probe.a + b, shuffled"].shape == (3,)
+    only_sum = pair_profile(model, task, split, ["sum"])
+    torch.testing.assert_close(only_sum["read-out.a + b"], found["read-out.a + b"][..., -1:])
+    with pytest.raises(
+        ValueError, match="among errors, attention, read-outs, sum, probe, patching, row patching, ablation, got shift"
+    ):
         pair_profile(model, task, split, ("shift",))
     with pytest.raises(ValueError, match="task must be a ModularAddition, got ReverseIncrement"):
         pair_profile(model, ReverseIncrement(n_digits=2), split)

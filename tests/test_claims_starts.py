@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.circuits import scrambled
-from tinycircuits.claims.ledger import SECOND_COLUMN, elsewhere, finding
+from tinycircuits.claims.judging import SECOND_COLUMN, elsewhere, finding
 from tinycircuits.claims.profiles import Profile, profile
 from tinycircuits.claims.starts import E, Starts, starts, the_start_decides_where
 from tinycircuits.frames.starts import NAMES, finished_by_size, read_by_size, recovery_by_size, second_column
@@ -88,7 +88,7 @@ def test_the_rows_hold_every_finished_seed_once():
     table = read_by_size(of, STAGES)
     assert len(table) == (1 + 2 + 2) * len(STAGES)
     after = table[table.after == "L0 resid_post"].set_index(["size", "seed"]).share
-    assert after.to_dict() == {("1/16", 0): 0.9, ("1/4", 0): 0.5, ("1/4", 1): 0.7, ("1", 0): 0.4, ("1", 1): 0.2}
+    assert after.round(9).to_dict() == {("1/16", 0): 0.9, ("1/4", 0): 0.5, ("1/4", 1): 0.7, ("1", 0): 0.4, ("1", 1): 0.2}
     finished = finished_by_size(of).set_index("embeddings start at")
     assert finished.finished.tolist() == ["1 of 2", "2 of 2", "2 of 2"]
     assert finished.faultless.tolist() == ["1 of 2", "1 of 2", "2 of 2"]

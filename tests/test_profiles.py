@@ -1,13 +1,18 @@
 """Profiles: what is stored of many models is what the analyses say about each of them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from tinycircuits.claims.digits import digit_profile
-from tinycircuits.claims.profiles import SOURCES, blocks, every_block, profile
+from tinycircuits.claims.profiles import OTHER_START, SOURCES, blocks, every_block, profile
 from tinycircuits.interp import attention_summary
-from tinycircuits.runs import load
-from tinycircuits.tasks import ModularAddition
+from tinycircuits.runs import load, processor, results
+from tinycircuits.studies import study
+from tinycircuits.tasks import ModularAddition, Task
+
+pytestmark = pytest.mark.xdist_group("ledger")
 
 
 @pytest.mark.parametrize("kind", ["published", "untrained"])
@@ -49,3 +54,86 @@ def test_an_unknown_part_and_another_task_are_refused():
         digit_profile(run.model, run.study.task, split, ("errors", "heads"))
     with pytest.raises(ValueError, match="task must be a ReverseIncrement, got ModularAddition"):
         digit_profile(run.model, ModularAddition(modulus=5, plus_sign=False), split)
+
+
+# What is stored, measured anew.
+
+
+def trained_when_measured(article, kind):
+    """Of these models only the profile is stored."""
+    source = SOURCES[article]
+    return source.alternative is not None or (kind == "shuffled answers" and isinstance(source.shuffled, Task))
+
+
+KINDS = [(article, kind) for article, source in SOURCES.items() for kind in source.kinds]
+FROM_THE_STORE = [each for each in KINDS if not trained_when_measured(*each)]
+SAMPLED = [
+    (article, kind)
+    for article, kind in FROM_THE_STORE
+    if kind != "published" and article in (*"ABDE", OTHER_START, "E, latents", f"{OTHER_START}, latents")
+]
+"""A model of each: of articles A to C the tests of pinned numbers look at the published ones, and above C is whole."""
+
+
+def agree(anew, stored):
+    """The same numbers, but for what another processor rounds otherwise: two of a thousand."""
+    assert anew.keys() == stored.keys()
+    for name, numbers in anew.items():
+        torch.testing.assert_close(
+            numbers.double(),
+            stored[name].double(),
+            equal_nan=True,
+            rtol=2e-3,
+            atol=2e-3,
+            msg=lambda why, n=name: n + why,
+        )
+
+
+@pytest.mark.parametrize(("article", "kind"), SAMPLED)
+def test_one_model_of_each_kind_measured_again_has_its_stored_row(article, kind, monkeypatch):
+    source, stored = SOURCES[article], profile(article, kind)
+    if source.fit is None:
+        cheap = ("attention",)
+        monkeypatch.setitem(SOURCES, article, replace(source, parts=cheap, many_parts=cheap))
+    block = blocks(article, kind)[-1]
+    seed = block.seeds[-1]
+    assert seed == stored.seeds[-1]
+    anew = block.row(seed)
+    agree(anew, {name: stored[name][-1] for name in anew})
+
+
+@pytest.mark.parametrize("article", [name for name, source in SOURCES.items() if "published" in source.kinds])
+def test_the_published_row_is_that_of_the_published_seed(article):
+    source = SOURCES[article]
+    shown, chosen = profile(article, "published"), study(source.study)
+    assert shown.seeds.tolist() == [chosen.published_seed]
+    assert shown["wrong.all"].sum() == load(chosen.name).errors().wrong_digits
+    if source.trained is None:  # the published model is one of the trained ones
+        of = profile(article, "trained")
+        (row,) = (of.seeds == chosen.published_seed).nonzero().flatten().tolist()
+        for name, numbers in shown.numbers.items():
+            assert torch.equal(of[name][row], numbers[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("article", "kind"), FROM_THE_STORE)
+def test_every_stored_model_measured_again_has_its_stored_row(article, kind):
+    for block in blocks(article, kind):
+        agree(block.measure(), block.load())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("article", "kind"), [each for each in KINDS if trained_when_measured(*each)])
+def test_one_model_of_each_kind_that_is_not_kept_is_trained_and_measured_again(article, kind):
+    """Another processor rounds differently, and training amplifies the last bit: there only the kind of model agrees"""
+    block = blocks(article, kind)[0]
+    anew, stored = block.measure(), block.load()
+    made = results().load("profiles", block.spec.described(), remedy="").provenance
+    if made["device"] == processor():
+        agree(anew, stored)
+    else:
+        assert {name: numbers.shape for name, numbers in anew.items()} == {
+            name: numbers.shape for name, numbers in stored.items()
+        }
+        own = "wrong.train, own answers"
+        assert (anew[own] - stored[own]).abs().max() < 0.05 * len(block.spec.of.task.sequences())

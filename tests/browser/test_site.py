@@ -2,12 +2,11 @@
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -77,66 +76,51 @@ def site() -> Path:
     return built("html/intro.html", "make book").parent
 
 
-def tab(browser: Browser, *, width: int = 1280, theme: Theme = "light") -> Page:
-    """Open a tab offline, of a reader whose system is light or dark."""
-    size = {"width": width, "height": 900}
-    return browser.new_context(viewport=size, color_scheme=theme, offline=True).new_page()
+class Tab:
+    """A tab, offline, of a reader with a screen of this width whose system is light or dark."""
+
+    def __init__(self, browser: Browser, width: int, theme: Theme) -> None:
+        size = {"width": width, "height": 900}
+        self.page = browser.new_context(viewport=size, color_scheme=theme, offline=True).new_page()
+        self.seen = Visit(self.page)
+        self.page.on("request", self._asked)
+        self.page.on("requestfailed", lambda request: self.seen.failed.append(request.url))
+        self.page.on("pageerror", lambda error: self.seen.errors.append(str(error)))
+        self.page.on("console", self._said)
+
+    def _asked(self, request: Request) -> None:
+        if request.url.startswith(LOCAL):
+            self.seen.loaded.add(request.url)
+        else:
+            self.seen.foreign.append(request.url)
+
+    def _said(self, line: ConsoleMessage) -> None:
+        if line.type in {"error", "warning"}:
+            self.seen.errors.append(line.text)
+
+    def leave(self) -> None:
+        """Forget what was seen and what the page stored, so that the next one is that of a reader new to the book."""
+        if self.page.url.startswith("file:"):
+            self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+            self.page.goto("about:blank")
+            self.page.mouse.move(0, 0)
+        self.seen = Visit(self.page)
+
+
+tab = cache(Tab)
 
 
 def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "light") -> Visit:
-    """Open a page in a tab of its own and wait until it is drawn."""
-    seen = Visit(tab(browser, width=width, theme=theme))
-    for event, note in listeners(seen).items():
-        seen.page.on(event, note)
-    open_drawn(seen.page, file)
-    return seen
+    """Open a page offline, as a first-time reader whose system is light or dark, and wait until it is drawn.
 
-
-@contextmanager
-def first_visit(page: Page, file: Path) -> Iterator[Visit]:
-    """A page in a tab that others were in before it: what they stored is forgotten, so its reader is new to the book.
-
-    A window costs more processor time than what it shows; the scripts of the pages are compiled once in a tab.
+    It is opened in a tab that others were in before: a window of its own costs more processor time than what it shows,
+    and the scripts of the pages are compiled once in a tab.
     """
-    page.goto("about:blank")
-    seen = Visit(page)
-    notes = listeners(seen)
-    for event, note in notes.items():
-        page.on(event, note)
-    try:
-        open_drawn(page, file)
-        yield seen
-    finally:
-        page.evaluate("localStorage.clear(); sessionStorage.clear()")
-        for event, note in notes.items():
-            page.remove_listener(event, note)
-
-
-def listeners(seen: Visit) -> dict[Any, Callable[[Any], None]]:
-    """What notes in ``seen`` what is loaded and what goes wrong, by the name of the event."""
-
-    def asked(request: Request) -> None:
-        if request.url.startswith(LOCAL):
-            seen.loaded.add(request.url)
-        else:
-            seen.foreign.append(request.url)
-
-    def said(line: ConsoleMessage) -> None:
-        if line.type in {"error", "warning"}:
-            seen.errors.append(line.text)
-
-    return {
-        "request": asked,
-        "requestfailed": lambda request: seen.failed.append(request.url),
-        "pageerror": lambda error: seen.errors.append(str(error)),
-        "console": said,
-    }
-
-
-def open_drawn(page: Page, file: Path) -> None:
-    """Open a page and wait until all of its figures are drawn."""
-    page.goto(file.as_uri())
-    page.wait_for_function("document.querySelectorAll('.tc-figure:not(.tc-drawn)').length === 0", timeout=20_000)
+    used = tab(browser, width, theme)
+    used.leave()
+    used.page.goto(file.as_uri())
+    used.page.wait_for_function("document.querySelectorAll('.tc-figure:not(.tc-drawn)').length === 0", timeout=20_000)
+    return used.seen
 
 
 def test_there_is_a_book_to_look_at(site: Path) -> None:
@@ -180,39 +164,31 @@ def violations(page: Page, only: list[str] | None = None) -> list[tuple[str, lis
     return [(each["id"], [node["target"] for node in each["nodes"]]) for each in grave]
 
 
-@pytest.fixture(scope="module")
-def dark(browser: Browser) -> Page:
-    return tab(browser, theme="dark")
-
-
-@pytest.fixture(scope="module")
-def narrow(browser: Browser) -> Page:
-    return tab(browser, width=360)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_and_accessible_in_both_themes_without_a_network(
+    browser: Browser, site: Path, name: str
+) -> None:
+    seen = visit(browser, site / name, theme="dark")
+    page = seen.page
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(INKS) in ([], [INK["dark"]])
+    page.evaluate(LIKE_OTHERS)
+    assert violations(page, COLOURS) == []
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.wait_for_function(f"['', '{INK['light']}'].includes({INKS}.join())", timeout=10_000)
+    page.evaluate(FADED)
+    assert violations(page) == []
+    for what, offenders in OFFENDERS.items():
+        assert page.evaluate(offenders) == [], what
+    assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
+    assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_whole_and_accessible_in_both_themes_without_a_network(dark: Page, site: Path, name: str) -> None:
-    with first_visit(dark, site / name) as seen:
-        page = seen.page
-        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-        assert page.evaluate(INKS) in ([], [INK["dark"]])
-        page.evaluate(LIKE_OTHERS)
-        assert violations(page, COLOURS) == []
-        page.evaluate("document.documentElement.dataset.theme = 'light'")
-        page.wait_for_function(f"['', '{INK['light']}'].includes({INKS}.join())", timeout=10_000)
-        page.evaluate(FADED)
-        assert violations(page) == []
-        for what, offenders in OFFENDERS.items():
-            assert page.evaluate(offenders) == [], what
-        assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
-        assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_text_does_not_scroll_sideways_on_a_narrow_screen(narrow: Page, site: Path, name: str) -> None:
-    with first_visit(narrow, site / name) as seen:
-        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
-        assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
+def test_text_does_not_scroll_sideways_on_a_narrow_screen(browser: Browser, site: Path, name: str) -> None:
+    seen = visit(browser, site / name, width=360)
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
 
 
 def test_figures_follow_the_theme(browser: Browser, site: Path) -> None:
@@ -227,7 +203,6 @@ def test_figures_follow_the_theme(browser: Browser, site: Path) -> None:
     seen.page.evaluate("document.documentElement.dataset.theme = 'light'")
     seen.page.wait_for_function(f"{colour} === '{light}'", timeout=5_000)
     assert dark != light
-    seen.page.context.close()
 
 
 def test_a_citation_tells_what_it_cites_to_pointer_and_keyboard(browser: Browser, site: Path) -> None:
@@ -240,7 +215,6 @@ def test_a_citation_tells_what_it_cites_to_pointer_and_keyboard(browser: Browser
         seen.page.mouse.move(0, 0)
         seen.page.evaluate("document.activeElement.blur()")
         seen.page.wait_for_function("!document.querySelector('.tooltip')", timeout=5_000)
-    seen.page.context.close()
 
 
 def test_the_keyboard_reaches_the_text_the_search_and_the_figures(browser: Browser, site: Path) -> None:
@@ -256,7 +230,6 @@ def test_the_keyboard_reaches_the_text_the_search_and_the_figures(browser: Brows
     menu.focus()
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.querySelector('.tc-plot').data[0].z") != before
-    page.context.close()
 
 
 def test_a_search_finds_the_chapter_without_a_server(browser: Browser, site: Path) -> None:
@@ -266,7 +239,6 @@ def test_a_search_finds_the_chapter_without_a_server(browser: Browser, site: Pat
     found = seen.page.locator("#search-results li a").evaluate_all("links => links.map(l => l.getAttribute('href'))")
     assert any(link.startswith("attention.html") for link in found)
     assert seen.errors == []
-    seen.page.context.close()
 
 
 def test_code_can_be_copied(browser: Browser, site: Path) -> None:
@@ -274,7 +246,6 @@ def test_code_can_be_copied(browser: Browser, site: Path) -> None:
     cells = seen.page.locator("div.cell_input div.highlight").count()
     assert cells > 0
     assert seen.page.locator("div.cell_input button.copybtn").count() == cells
-    seen.page.context.close()
 
 
 def test_paper_is_white_whatever_the_screen_is(browser: Browser, site: Path) -> None:
@@ -287,7 +258,6 @@ def test_paper_is_white_whatever_the_screen_is(browser: Browser, site: Path) -> 
         return [printed, theme()];
     }""")
     assert themes == ["light", "dark"]
-    seen.page.context.close()
 
 
 def test_every_page_leads_on(site: Path) -> None:
@@ -350,7 +320,6 @@ def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Brow
         assert said.inner_text() == "a must be a whole number from 0 to 112"
         assert seen.page.evaluate(cells) == shown
     assert seen.errors == []
-    seen.page.context.close()
 
 
 def test_the_heads_of_all_sums_weigh_little(site: Path) -> None:
