@@ -14,7 +14,7 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 export SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint pdf serve bench pins lock clean
+.PHONY: help book test check lint pdf serve bench mutants pins lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ pdf: $(STAMP) ## typeset the book (needs TeX); for a hand-in STUDENT= COURSE= TU
 
 bench: $(STAMP) ## measure training and analyses, as ratios
 	$(BIN)/python benchmarks/run.py
+
+mutants: $(STAMP) ## plant known mistakes in a copy of the source and count those noticed; ONLY=lanes JOBS=2
+	$(BIN)/python tools/mutants.py --jobs $(or $(JOBS),1) $(ONLY)
 
 pins: $(STAMP) ## measure the pinned numbers anew and show what changed
 	-$(BIN)/pytest -n 2 --regen-all -q $(TESTS)

@@ -11,5 +11,5 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a long preparation come first: begun last, they would keep one process busy alone."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Tests that take long come first: begun last, they would keep one process busy alone."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("xdist_group", "slow"))))

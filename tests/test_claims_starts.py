@@ -88,7 +88,13 @@ def test_the_rows_hold_every_finished_seed_once():
     table = read_by_size(of, STAGES)
     assert len(table) == (1 + 2 + 2) * len(STAGES)
     after = table[table.after == "L0 resid_post"].set_index(["size", "seed"]).share
-    assert after.round(9).to_dict() == {("1/16", 0): 0.9, ("1/4", 0): 0.5, ("1/4", 1): 0.7, ("1", 0): 0.4, ("1", 1): 0.2}
+    assert after.round(9).to_dict() == {
+        ("1/16", 0): 0.9,
+        ("1/4", 0): 0.5,
+        ("1/4", 1): 0.7,
+        ("1", 0): 0.4,
+        ("1", 1): 0.2,
+    }
     finished = finished_by_size(of).set_index("embeddings start at")
     assert finished.finished.tolist() == ["1 of 2", "2 of 2", "2 of 2"]
     assert finished.faultless.tolist() == ["1 of 2", "1 of 2", "2 of 2"]

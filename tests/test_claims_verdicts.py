@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from tinycircuits.articles import verdict
-from tinycircuits.claims import ledger, profiles
+from tinycircuits.claims import judging, ledger, profiles
 from tinycircuits.claims.measures import MEASURES, Measure, of_models
 from tinycircuits.claims.own import _once
 from tinycircuits.claims.profiles import SOURCES, Profile
@@ -123,8 +123,8 @@ def test_without_a_model_that_counts_nothing_can_be_said(monkeypatch):
 
 @pytest.mark.parametrize("judged_by", ["seeds", "any", "majority"])
 def test_a_control_is_judged_as_the_claim_is(monkeypatch, judged_by):
-    stated = ledger.claim("A2").model_copy(update={"judged": judged_by})
-    monkeypatch.setattr(ledger, "claim", lambda name: stated)
+    stated = judging.claim("A2").model_copy(update={"judged": judged_by})
+    monkeypatch.setattr(judging, "claim", lambda name: stated)
     found = judged(monkeypatch, lambda of: of.solved)
     (control,) = found.controls
     assert found.verdict == judge(judged_by, [True] * 3 + [False] * 3)

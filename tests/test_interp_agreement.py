@@ -4,12 +4,18 @@ import math
 
 import pytest
 import torch
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
 
 from tests.circuits import SPECS, hand_built, parameters, scrambled
 from tinycircuits.interp import (
+    ablate,
+    attention_pattern,
+    components,
     digit_writing,
     families,
     fingerprint,
+    interchange,
     middle_of,
     nearest,
     pairwise_distance,
@@ -202,3 +208,49 @@ def test_the_writing_is_the_same_in_another_basis():
 def test_no_shift():
     assert shift(torch.tensor([[1.0, 0.0], [1.0, 0.0]])) is None
     assert shift(torch.tensor([[0.0, 1.0], [1.0, 0.0]])) == 1
+
+
+@pytest.mark.parametrize("name", ["three layers, two heads, gelu", "attention only"])
+def test_a_fingerprint_is_made_of_the_analyses_that_it_names(name):
+    """Attention is the mean over heads, ablation by the mean, and each control the push and not the thing itself."""
+    model = scrambled(SPECS[name], TASK)
+    found = fingerprint(model, SEQUENCES, TASK, seed=4)
+    for layer in range(SPECS[name].n_layers):
+        heads = [attention_pattern(model, TASK.inputs(SEQUENCES), layer=layer, head=head) for head in range(2)]
+        torch.testing.assert_close(found.reads[layer], (sum(heads) / 2).mean(0)[3:6, 1:4])
+    for i, part in enumerate(components(model)):
+        gone = ablate(model, SEQUENCES, TASK, part, "mean", seed=4, draws=0)
+        torch.testing.assert_close(found.kept[i], 1 - gone.wrong.double().mean(0))
+        swapped = interchange(model, SEQUENCES, TASK, part, seed=4)
+        apart = (64 - swapped.coincide).double()
+        torch.testing.assert_close(found.carries[i], swapped.as_source_distinct / apart)
+        torch.testing.assert_close(found.carries_control[i], swapped.control_as_source_distinct / apart)
+
+
+def test_a_push_of_the_same_size_hurts_the_hand_built_circuit_less_than_the_ablation():
+    found = fingerprint(hand_built(TASK, mlp=True), SEQUENCES, TASK, seed=0)
+    assert (found.kept_control > found.kept.mean(1) + 0.1).all()
+    assert (found.carries_control < found.carries - 0.5).all()
+
+
+def test_a_chain_of_neighbours_is_no_family():
+    """Average linkage: two clusters that a bridge of single models joins stay two."""
+    line = torch.tensor([0.0, 0.1, 0.2, 0.3, 1.0, 1.4, 1.8, 2.5, 2.6, 2.7]).double()[:, None]
+    found = families(line, apart=0.75)
+    condensed = pdist(line.numpy())
+    expected = fcluster(linkage(condensed, "average"), 0.75, "distance")
+    pairs = [(found[i] == found[j], expected[i] == expected[j]) for i in range(10) for j in range(10)]
+    assert all(bool(ours) == bool(theirs) for ours, theirs in pairs)
+    assert len(found.unique()) == 3
+    assert found.bincount().tolist() == sorted(found.bincount().tolist(), reverse=True)
+
+
+def test_the_middle_is_nearest_on_average_and_not_in_the_median():
+    assert middle_of(torch.tensor([[0.0], [0.1], [0.2], [5.0], [9.0]]).double(), range(5)) == 2
+    assert middle_of(torch.tensor([[0.0], [0.1], [0.25], [6.0], [6.1]]).double(), range(5)) == 2
+
+
+def test_every_feature_is_dealt_out_by_itself():
+    dealt = shuffled_features(torch.arange(30).double()[:, None].expand(-1, 5).clone(), seed=0)
+    orders = {tuple(column.tolist()) for column in dealt.T}
+    assert len(orders) == 5

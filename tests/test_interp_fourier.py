@@ -176,3 +176,19 @@ def test_noise_depends_on_nothing_alone():
 def test_what_has_no_spectrum_is_refused(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_the_strongest_frequency_is_the_embeddings_not_that_of_the_logits():
+    turn = 2 * math.pi * torch.arange(13).double()[:, None] / 13
+    found = key_frequencies(torch.cat([torch.cos(5 * turn), 0.1 * torch.sin(2 * turn)], dim=1), clock(13, {2: 1.0}))
+    assert (found.strongest, found.keys) == (5, (2,))
+    assert found.of_embedding == pytest.approx(0.01 / 1.01)
+    assert found.n_multiples == 1, "2 is 3 times 5, turned back"
+
+
+def test_a_frequency_is_key_from_a_fiftieth_of_the_variance_on():
+    turn = 2 * math.pi * torch.arange(13).double()[:, None] / 13
+    embedding = torch.cos(turn)
+    for share, keys in ((0.021, (1, 4)), (0.019, (1,))):
+        logits = clock(13, {1: math.sqrt(1 - share), 4: math.sqrt(share)})
+        assert key_frequencies(embedding, logits).keys == keys

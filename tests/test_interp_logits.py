@@ -246,3 +246,27 @@ def test_a_wrong_shape_is_caught_while_the_tests_run():
     model = scrambled(SPECS["two layers"], TASK)
     with pytest.raises(TypeCheckError):
         logits_after(model, torch.zeros(6, 4), Component(0, "mlp"), rows=ROWS)
+
+
+def test_cosines_of_some_answers_are_counted_under_their_own_tokens():
+    """Among sequences whose answers lack 0, the first answer token is 1, and its index is 0."""
+    some = SEQUENCES[(ANSWERS != 0).all(1) & (ANSWERS[:, 0] != 1)]
+    model = hand_built(TASK, mlp=False)
+    found = cosine_to_digits(model, some, TASK, stage="L0 resid_post", to="W_U")
+    assert found.tokens == (1, 2, 3)
+    assert found.share == 1
+    cases = [int((TASK.answers(some) == token).sum()) for token in (1, 2, 3)]
+    assert found.cases.tolist() == cases
+    assert len(set(cases)) > 1, "unequal cases tell the two axes apart"
+    torch.testing.assert_close(found.mean_cosine, torch.eye(3, dtype=torch.float64) / 3**0.5)
+
+
+def test_mean_cosines_are_divided_by_the_cases_of_the_true_token():
+    model, some = scrambled(SPECS["two layers"], TASK), SEQUENCES[:21]
+    found = cosine_to_digits(model, some, TASK, stage="L0 resid_post")
+    hook = "blocks.0.hook_resid_post"
+    state = activations(model, TASK.inputs(some), [hook], rows=ROWS)[hook]
+    answers = TASK.answers(some)
+    for i, true in enumerate(found.tokens):
+        mine = torch.cosine_similarity(state[answers == true][:, None], model.W_E[list(found.tokens)].detach(), dim=-1)
+        torch.testing.assert_close(found.mean_cosine[i], mine.mean(0))

@@ -162,3 +162,35 @@ def test_what_the_map_does_not_hold_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_the_read_out_is_fitted_on_a_random_part_and_not_on_the_first_inputs():
+    """In their fixed order the first 25 sequences all begin with the same two digits: nothing to tell apart there."""
+    split = OrderedSplit(n_train=200).indices(256)
+    model = hand_built(TASK, mlp=True)
+    options = {"stage": "L0 resid_mid", "seed": 0, "n_fit_rows": 100, "per_row": True}
+    found = fit_probe(model, SEQUENCES, TASK, split, **options)
+    assert found.correct.tolist() == [56] * 4
+    assert found.shuffled_correct.sum() < 0.6 * found.correct.sum()
+
+
+def unequal(seed=0):
+    """Two classes that overlap, one nine times as frequent, away from the origin."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = (torch.rand(500, generator=generator) < 0.1).long()
+    return torch.randn(500, 3, generator=generator) + labels[:, None] + 5, labels
+
+
+@every_readout
+def test_a_rare_class_is_guessed_rarely_as_scikit_learn_does(by):
+    states, labels = unequal()
+    fitted, held = states[:300], states[300:380] + 0.5  # held-out states lie elsewhere on average
+    guess = READOUTS[by](fitted, labels[None, :300], held)[0]
+    if by == "lda":
+        theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=1e-3).fit(fitted, labels[:300]).predict(held)
+    else:
+        scaler = StandardScaler().fit(fitted)
+        ridge = Ridge(alpha=1.0).fit(scaler.transform(fitted), torch.eye(2)[labels[:300]])
+        theirs = ridge.predict(scaler.transform(held)).argmax(1)
+    assert torch.equal(guess, torch.from_numpy(theirs))
+    assert guess.double().mean() < 0.4

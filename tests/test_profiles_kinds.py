@@ -300,13 +300,15 @@ def test_the_dictionaries_are_fitted_on_the_model_that_their_source_names():
     named = {n: fits.fit_named(source.fit) for n, source in SOURCES.items() if source.fit and n not in TABLE}
     for name, chosen in named.items():
         assert chosen.study == SOURCES[name].study == SOURCES["E, another start" if "start" in name else "E"].study
-    article, sparse = named["E, latents"].recipe, named["E, sparse latents"].recipe
-    assert sparse.l1 == 1000 * article.l1
-    assert named["E, another start, latents"].recipe == article
+    summed, averaged = (named[f"E, latents, {how}"].recipe for how in ("summed", "averaged"))
+    assert averaged.l1 == 128 * summed.l1  # the error of 128 dimensions, averaged instead of summed
+    assert named["E, another start, latents"].recipe == summed
     assert len({chosen.recipe for chosen in named.values()}) == len(named) - 1
 
 
 def test_every_alternative_is_a_source_of_its_own_study():
     for name, each in studies.ALTERNATIVES.items():
-        assert (SOURCES[name].study, SOURCES[name].alternative, SOURCES[name].beside) == (each.study.name, each, True)
+        source, trained_when_measured = SOURCES[name], each.sweep is None
+        assert (source.study, source.beside) == (each.study.name, True)
+        assert (source.alternative, source.trained) == ((each, None) if trained_when_measured else (None, each.sweep))
         assert ("row patching" in SOURCES[name].parts) == (each.study.article == "E")

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from tinycircuits.evaluation import count, free_running, share_interval, teacher_forced
 from tinycircuits.models import ModelSpec, build
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
-from tinycircuits.training import EpochBatches, IndependentBatches, TrainSpec, _start_of_argsort, resolve_device, train
+from tinycircuits.training import (
+    EpochBatches,
+    IndependentBatches,
+    TrainSpec,
+    _start_of_argsort,
+    generator_of,
+    resolve_device,
+    train,
+)
 
 TASK = ReverseIncrement(n_digits=2)
 MODEL = ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4)
@@ -205,3 +213,39 @@ def test_an_unwatched_run_ends_with_the_same_weights_and_numbers(spec):
     assert ends == (course[0], course[-1])
     with pytest.raises(ValueError, match="watched must be true where checkpoints are kept"):
         train(TASK, MODEL, spec, seed=3, watched=False, on_round=print)
+
+
+def test_other_betas_of_the_recipe_reach_the_optimizer(monkeypatch):
+    spec = STEPS.model_copy(update={"betas": (0.5, 0.6), "weight_decay": 0.5})
+    drawn = []
+    draw = IndependentBatches.draw
+    monkeypatch.setattr(IndependentBatches, "draw", lambda *args: drawn.append(draw(*args)) or drawn[-1])
+    model, _ = train(TASK, MODEL, spec, seed=2)
+    plain = plain_loop(spec, [batch[0] for round_ in drawn for batch in round_], seed=2)
+    for fast, slow in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(fast, slow, rtol=1e-7, atol=1e-7)
+
+
+def test_every_seed_and_round_has_batches_of_its_own():
+    states = {(seed, index): generator_of(seed, index).initial_seed() for seed in range(8) for index in range(8)}
+    assert len(set(states.values())) == 64
+
+
+@recipes
+def test_the_history_is_what_each_part_of_the_split_gives(spec):
+    kept = []
+    model, history = train(TASK, MODEL, spec, seed=3, on_round=kept.append)
+    parts = spec.split.indices(16)
+    for part, index in (("train", parts.train), ("holdout", parts.holdout)):
+        scores = teacher_forced(model, TASK, TASK.sequences()[index])
+        assert getattr(history[-1], f"{part}_loss") == pytest.approx(scores.mean_loss(), rel=1e-9)
+        assert getattr(history[-1], f"{part}_wrong_digits") == scores.errors().wrong_digits
+        assert getattr(history[-1], f"{part}_wrong_sequences") == scores.errors().wrong_sequences
+    assert history[-1].train_wrong_digits > history[-1].train_wrong_sequences, "the two counts are told apart"
+
+
+def test_the_warm_up_begins_with_a_step_and_the_cosine_where_it_ends():
+    rates = [EPOCHS.lr_at(step, 11) for step in range(12)]
+    assert rates[:4] == pytest.approx([1e-2 / 3, 2e-2 / 3, 1e-2, 1e-2])
+    assert rates[7] == pytest.approx(0.5e-2), "half-way between the third step and the eleventh"
+    assert rates[11] == pytest.approx(0)

@@ -1,0 +1,137 @@
+"""Tables of results that are written down: every cell can be counted on the fingers."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from scipy.stats import binom
+
+from tests.test_evaluation import swept
+from tinycircuits.claims.profiles import Profile
+from tinycircuits.evaluation import Errors
+from tinycircuits.fits import Fit, Fitted
+from tinycircuits.fitting import SaeSpec
+from tinycircuits.frames import latents, sweeps, verdicts
+from tinycircuits.frames.addition import attention_follows, courses, mirrored, mistakes
+from tinycircuits.interp.sae import Meanings, information
+from tinycircuits.models import ModelSpec, build
+from tinycircuits.runs import Run
+from tinycircuits.studies import Study
+from tinycircuits.tasks import ModularAddition, OrderedSplit
+from tinycircuits.training import EpochBatches, TrainSpec
+
+TASK = ModularAddition(modulus=5, plus_sign=False)
+HELD = range(19, 25)  # 3 + 4, 4 + 0, 4 + 1, 4 + 2, 4 + 3, 4 + 4
+STUDY = Study(
+    name="by hand",
+    article="E",
+    title="addition modulo five, for tests",
+    task=TASK,
+    model=ModelSpec(n_layers=1, d_model=2, n_heads=1, d_head=2, d_mlp=None),
+    train=TrainSpec(split=OrderedSplit(n_train=19), batches=EpochBatches(epochs=1, batch_size=5), lr=1),
+    published_seed=1,
+)
+
+
+def made(seed, missed):
+    """A run that errs on these pairs; its history has two rounds."""
+    wrong = {"all": missed, "train": [p for p in missed if p not in HELD], "holdout": [p for p in missed if p in HELD]}
+    sizes = {"all": 25, "train": 19, "holdout": 6}
+    history = {
+        "train_wrong_digits": [10, len(wrong["train"])],
+        "holdout_wrong_digits": [5, len(wrong["holdout"])],
+        "train_loss": [2.0, 0.5],
+        "holdout_loss": [3.0, 0.25],
+    }
+    errors = {part: vars(Errors(len(each), len(each), sizes[part], sizes[part])) for part, each in wrong.items()}
+    metrics = {"history": history, "teacher_forced": errors}
+    return Run(STUDY, seed, "none", build(STUDY.model, TASK, seed=seed), metrics, {})
+
+
+def test_a_pair_is_mirrored_when_the_other_order_was_trained():
+    """3 + 4 and 4 + 3 are both held out, and 4 + 4 is its own mirror image."""
+    assert mirrored(STUDY).tolist() == [False, True, True, True, False, False]
+
+
+def test_mistakes_are_counted_by_set_and_by_what_could_be_known():
+    missed = [3, 19, 20, 24]
+    logits = torch.zeros(5, 5, 5)
+    for i in range(25):
+        logits[i // 5, i % 5, (i // 5 + i % 5 + (i in missed)) % 5] = 1
+    row = mistakes([made(0, missed)], {0: logits}).iloc[0]
+    assert row["all pairs"] == "4 of 25"
+    assert row["training"] == "1 of 19"
+    assert row["held out"] == "3 of 6"
+    assert row["held out, hard"] == 2, "3 + 4 and 4 + 4, but not 4 + 0, whose mirror image was trained"
+    assert row.missed == "0 + 3, 3 + 4, 4 + 0, 4 + 4"
+
+
+def test_courses_are_shares_of_the_set_that_they_name():
+    runs = [made(0, [3, 20]), made(1, [])]
+    found = courses(runs, runs[1], "wrong")
+    assert list(found) == ["seed 0", "training pairs", "held-out pairs"]
+    assert found["seed 0"][1] == [5 / 6, 1 / 6]
+    assert found["training pairs"][1] == [10 / 19, 0]
+    assert found["held-out pairs"][1] == [5 / 6, 0]
+    assert courses(runs, runs[1], "loss")["held-out pairs"][1] == [3.0, 0.25]
+
+
+def test_what_attention_follows_is_the_mean_of_the_seeds_between_their_extremes():
+    shares = torch.tensor([[0.1, 0.0, 0.2, 0.3, 0.4], [0.2, 0.5, 0.1, 0.1, 0.1], [0.9, 0.0, 0.05, 0.05, 0.0]])
+    over = Profile("trained", torch.arange(3), {"attention.follows": shares[:, None].double()})
+    row = attention_follows(over).set_index("function of").loc["a"]
+    assert [row.share, row.low, row.high] == pytest.approx([0.4, 0.1, 0.9])
+
+
+def test_a_row_of_meanings_holds_medians_over_latents():
+    """Three latents of unequal quality, so that mean and median differ everywhere."""
+    f1, best = torch.tensor([0.1, 0.2, 0.9]), torch.tensor([0.3, 0.4, 0.95])
+    bits, explained = torch.tensor([1.0, 2.0, 6.0]), torch.tensor([0.0, 0.3, 0.9])
+    spectrum = torch.tensor([[0.9, 0.5, 0.3], [0.1, 0.4, 0.3], [0.0, 0.1, 0.4]])
+    found = Meanings(f1, best, torch.tensor([0, 1, 2]), bits, explained, spectrum)
+    activity = torch.rand(12, 3, generator=torch.Generator().manual_seed(0))
+    other = torch.arange(12) % 4
+    row = latents.meaning_table({"x": found}, {"x": activity}, {"a": other}, modulus=4).iloc[0]
+    shown = [row["F1, above zero"], row["F1, best"], row["by sum"], row["top wave"], row["bits, a + b"]]
+    assert shown == pytest.approx([0.2, 0.4, 0.3, 0.5, 3.0])
+    assert row["bits, a"] == pytest.approx(float(information(activity, other, modulus=4).mean()))
+    assert (row.latents, row.residues) == (3, 1)
+
+
+def test_the_last_fall_is_over_the_last_tenth_of_the_epochs():
+    losses = [100.0 - i for i in range(90)] + [8.0 - 0.5 * i for i in range(10)]
+    recipe = SaeSpec(width=2, l1=0.1, lr=1, epochs=100, batch_size=1)
+    tensors = {"W_enc": torch.eye(2), "b_enc": torch.zeros(2), "W_dec": torch.eye(2), "b_dec": torch.zeros(2)}
+    fitted = Fitted(Fit("any", "any", "for tests", "L0 mlp", recipe), 0, {"loss": losses}, tensors, {})
+    row = latents.fit_qualities({"one": [fitted]}, torch.tensor([[1.0, 0.0], [3.0, 2.0]])).iloc[0]
+    assert row["last fall"] == pytest.approx(1 - 3.5 / 8)
+    assert [row.loss, row.penalty, row.l0, row.fvu, row.dead] == [3.5, 0.1, 1.5, 0, 0]
+
+
+def test_dictionaries_are_judged_by_the_rule_and_the_models_that_a_row_names(monkeypatch):
+    shares = {
+        ("s", "trained"): {"above zero": [0.4, 0.5, 0.6], "best threshold": [0.7, 0.5, 0.6]},
+        ("s", "random encoder"): {"above zero": [0.0, 0.1, 0.2], "best threshold": [0.5, 0.1, 0.2]},
+    }
+
+    def stored(source, kind):
+        numbers = {f"latents.residues, {how}": torch.tensor(each) for how, each in shares[source, kind].items()}
+        return Profile(kind, torch.arange(3), numbers)
+
+    monkeypatch.setattr(latents, "profile", stored)
+    table = latents.residue_verdicts({"sparse": "s"}).set_index("dictionary")
+    assert table.loc["sparse"].tolist() == ["2 of 3", "3 of 3", "holds for some seeds"]
+    assert table.loc["blind, as sparse as sparse"].tolist() == ["0 of 3", "1 of 3", "does not hold"]
+
+
+def test_shares_of_seeds_have_their_exact_interval():
+    row = sweeps.share_table({"one": swept()}, "recipe").iloc[0]
+    assert (row.seeds, row.faultless, row.share, row["best accuracy"]) == (4, 1, 0.25, 1)
+    assert row.low == pytest.approx(1 - 0.975 ** (1 / 4)), "one or more of four is as rare as one in forty"
+    assert binom.cdf(1, 4, row.high) == pytest.approx(0.025), "and so is one or fewer"
+
+
+def test_a_statements_controls_are_counted_by_themselves(monkeypatch):
+    controls = [SimpleNamespace(name="untrained", met=1, n=5), SimpleNamespace(name="shuffled answers", met=0, n=4)]
+    monkeypatch.setattr(verdicts, "finding", lambda name: SimpleNamespace(met=7, judged=9, controls=controls))
+    assert verdicts.controls_met("any") == {"untrained": "1 of 5", "shuffled answers": "0 of 4"}
