@@ -10,7 +10,7 @@ from tinycircuits.articles import _SAID, ARTICLES, CHOICES, given, plainly
 from tinycircuits.claims import measures, own_choices
 from tinycircuits.claims.ledger import elsewhere, finding
 from tinycircuits.claims.measures import to_publish
-from tinycircuits.claims.own_choices import Compared, Tried, statements, they_decide_what_is_learned
+from tinycircuits.claims.own_choices import Compared, Tried, statements, they_decide_what_is_learned_and_some_verdict
 from tinycircuits.claims.profiles import SOURCES, Profile, Source, blocks
 from tinycircuits.claims.verdicts import Elsewhere
 from tinycircuits.claims.views import trials
@@ -261,6 +261,7 @@ def test_when_a_verdict_moves_and_when_shares_differ_by_more_than_seeds_do(usual
 
 MOVED = pair((10, 10, "holds"), (0, 3, "does not hold"))
 STAYED = pair((10, 10, "holds"), (3, 3, "holds"))
+BY_LUCK = pair((5, 5, "holds"), (0, 3, "does not hold"))
 NO_MODEL = pair((10, 10, "holds"), (0, 0, "not testable as stated"))
 
 
@@ -271,10 +272,11 @@ NO_MODEL = pair((10, 10, "holds"), (0, 0, "not testable as stated"))
         ((STAYED, MOVED, MOVED, STAYED, STAYED), (MOVED,), False),  # three of five stay
         ((STAYED, STAYED, MOVED, NO_MODEL), (MOVED,), True),  # what cannot be judged does not count
         ((STAYED, STAYED, MOVED), (STAYED, STAYED), False),  # as many learn the task
+        ((STAYED, STAYED, BY_LUCK), (MOVED,), False),
     ],
 )
-def test_our_claim_asks_for_another_share_that_learns_and_for_two_thirds_that_stay(statements, learning, met):
-    assert they_decide_what_is_learned(Tried(statements, learning)).met.tolist() == [met]
+def test_our_claim_asks_for_a_share_that_learns_a_verdict_and_two_thirds_that_stay(statements, learning, met):
+    assert they_decide_what_is_learned_and_some_verdict(Tried(statements, learning)).met.tolist() == [met]
 
 
 def test_groups_of_seeds_and_the_others_are_together_all_seeds():
@@ -294,8 +296,7 @@ def test_groups_of_seeds_and_the_others_are_together_all_seeds():
 
 def test_a_grid_marks_another_verdict_and_stars_what_seeds_do_not_do(monkeypatch):
     other = next(each for each in ALTERNATIVES.values() if each.study.article == "C")
-    by_luck = pair((5, 5, "holds"), (0, 3, "does not hold"))
-    pairs = zip((MOVED, by_luck, STAYED, NO_MODEL), ("C1", "C2", "C3", "C4"), strict=True)
+    pairs = zip((MOVED, BY_LUCK, STAYED, NO_MODEL), ("C1", "C2", "C3", "C4"), strict=True)
     named = tuple(replace(each, claim=name) for each, name in pairs)
     monkeypatch.setattr(choices, "statements", lambda _: [each.claim for each in named])
     monkeypatch.setattr(choices, "alternatives", lambda _: [other])

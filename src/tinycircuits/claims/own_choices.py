@@ -104,13 +104,15 @@ def learned_by_groups(article: str) -> tuple[Compared, ...]:
 
 
 def _parts(article: str, n_seeds: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The rows of all seeds outside a group, and of the group, for each group of each size of an alternative."""
+    """The rows of all seeds outside a group, and of the group, for each group of each size of an alternative.
+
+    A group holds at most half of the seeds.
+    """
     rows = torch.arange(n_seeds)
-    for size in sorted({len(each.seeds) for each in alternatives(article)}):
+    for size in sorted({min(len(each.seeds), n_seeds // 2) for each in alternatives(article)}):
         for first in range(0, n_seeds - size + 1, size):
             inside = (rows >= first) & (rows < first + size)
-            if not inside.all():
-                yield rows[~inside], rows[inside]
+            yield rows[~inside], rows[inside]
 
 
 @dataclass(frozen=True)
@@ -137,21 +139,26 @@ def _of_all(tried: Callable[[str], Tried]) -> Tried:
     return Tried(*(tuple(pair for one in each for pair in getattr(one, f.name)) for f in fields(Tried)))
 
 
-def they_decide_what_is_learned(of: Tried) -> Observed:
-    """Some choice changes the share of models that learn the task by more than seeds do; and of the verdicts for which
-    there are models to judge by at least two thirds stay."""
+def they_decide_what_is_learned_and_some_verdict(of: Tried) -> Observed:
+    """Some choice changes the share of models that learn the task by more than seeds do, and some moves a verdict so;
+    and of the verdicts for which there are models to judge by at least two thirds stay."""
     judged = [pair for pair in of.statements if pair.judged]
     stay = sum(not pair.moves for pair in judged) / len(judged)
-    unlike = sum(pair.unlike for pair in of.learning)
-    values = {"other shares of models that learn the task": unlike, "share of verdicts that stay": stay}
-    met = unlike > 0 and stay >= 2 / 3
+    learning = sum(pair.unlike for pair in of.learning)
+    turned = sum(pair.moves and pair.unlike for pair in judged)
+    met = learning > 0 and turned > 0 and stay >= 2 / 3
+    values = {
+        "other shares of models that learn the task": learning,
+        "verdicts that move by more than seeds do": turned,
+        "share of verdicts that stay": stay,
+    }
     return Observed(torch.tensor([met]), {name: torch.tensor([float(n)]) for name, n in values.items()})
 
 
 register(
     "choices",
     Measure(
-        they_decide_what_is_learned,
+        they_decide_what_is_learned_and_some_verdict,
         partial(_of_all, otherwise),
         {"other seeds of the same recipe": partial(_of_all, other_seeds)},
     ),
