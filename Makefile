@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SITE := book/_build/html
 TESTS ?= tests
+MARKS ?= not slow and not exhaustive
 BUILD_ARGS ?= -W -n --keep-going
 
 # What is built carries the date of the commit, so that the same commit gives the same bytes on every day.
@@ -14,7 +15,7 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 export SOURCE_DATE_EPOCH
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint pdf serve bench mutants pins lock clean
+.PHONY: help book test check lint pdf serve bench mutants remeasure pins lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +40,7 @@ lint: $(STAMP) ## style, types and the import contract
 	$(BIN)/lint-imports
 
 test: lint ## lint, then the test suite
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(TESTS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "$(MARKS)" $(TESTS)
 
 check: ## what CI runs: tests, book, and the tests of the built book
 	.ci/run
@@ -60,6 +61,9 @@ bench: $(STAMP) ## measure training and analyses, as ratios
 
 mutants: $(STAMP) ## plant known mistakes in a copy of the source and count those noticed; ONLY=lanes JOBS=2
 	$(BIN)/python tools/mutants.py --jobs $(or $(JOBS),1) $(ONLY)
+
+remeasure: $(STAMP) ## measure every stored result anew and compare (an hour and more)
+	$(BIN)/pytest -n 2 -m exhaustive tests
 
 pins: $(STAMP) ## measure the pinned numbers anew and show what changed
 	-$(BIN)/pytest -n 2 --regen-all -q $(TESTS)

@@ -7,12 +7,14 @@ import torch
 from scipy.stats import binom
 
 from tests.test_evaluation import swept
+from tinycircuits.claims.pairs import REMOVALS
 from tinycircuits.claims.profiles import Profile
 from tinycircuits.evaluation import Errors
 from tinycircuits.fits import Fit, Fitted
 from tinycircuits.fitting import SaeSpec
 from tinycircuits.frames import latents, sweeps, verdicts
 from tinycircuits.frames.addition import attention_follows, courses, mirrored, mistakes
+from tinycircuits.frames.patching import removals
 from tinycircuits.interp.sae import Meanings, information
 from tinycircuits.models import ModelSpec, build
 from tinycircuits.runs import Run
@@ -129,6 +131,26 @@ def test_shares_of_seeds_have_their_exact_interval():
     assert (row.seeds, row.faultless, row.share, row["best accuracy"]) == (4, 1, 0.25, 1)
     assert row.low == pytest.approx(1 - 0.975 ** (1 / 4)), "one or more of four is as rare as one in forty"
     assert binom.cdf(1, 4, row.high) == pytest.approx(0.025), "and so is one or fewer"
+
+
+def test_the_seed_without_a_mistake_is_the_one_called_faultless():
+    table = sweeps.seed_table({"one": swept()}, "recipe").set_index("seed")
+    assert table.outcome.to_dict() == {0: "faultless", 1: "with mistakes", 2: "with mistakes", 3: "with mistakes"}
+    assert table["wrong digits"].to_dict() == {0: 0, 1: 1, 2: 3, 3: 18}
+
+
+def test_the_whiskers_of_a_removal_reach_over_the_seeds():
+    """Two seeds, one part, every kind of removal: each cell has a number of its own."""
+    right = torch.tensor([[[0.9, 0.1, 0.5]], [[0.8, 0.3, 0.6]]], dtype=torch.float64)
+    over = Profile("trained", torch.tensor([3, 5]), {"ablation.heads": right, "ablation.heads, random push": right / 2})
+    table = removals(over, ["x"], seed=5, what="heads")
+    assert table[["low", "share right", "high"]].to_numpy().tolist() == [
+        [0.8, 0.8, 0.9],
+        [0.1, 0.3, 0.3],
+        [0.5, 0.6, 0.6],
+    ]
+    assert table["random push"].tolist() == [0.4, 0.15, 0.3]
+    assert table.kind.tolist() == list(REMOVALS)
 
 
 def test_a_statements_controls_are_counted_by_themselves(monkeypatch):

@@ -76,6 +76,18 @@ def test_building_a_model_leaves_the_global_random_state_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.parametrize("start", ["gpt2", "hooked", "torch"])
+def test_without_attention_every_attention_writes_nothing_and_learns_nothing_whatever_the_start(start):
+    spec = SHAPES["MLP only"].model_copy(update={"start": start})
+    model = build(spec, TASK, seed=1, dtype="float64")
+    with torch.no_grad():
+        cache = model.run_with_cache(TASK.inputs(TASK.sequences()))[1]
+    for layer in range(2):
+        assert cache[f"blocks.{layer}.hook_attn_out"].abs().max() == 0
+    trained = {name for name, parameter in named_parameters(model).items() if parameter.requires_grad}
+    assert {name for name in named_parameters(model) if ".attn." in name or ".ln1." in name}.isdisjoint(trained)
+
+
 @shapes
 def test_a_bare_module_starts_as_the_model_does(spec):
     model, module = named_parameters(build(spec, TASK, seed=3)), named_parameters(bare(spec, TASK, seed=3))

@@ -119,9 +119,11 @@ def test_the_table_counts_by_room_and_lists_who_survived():
 
 
 def test_rooms_and_words_choose():
-    listed = [replace(some("caught")[0].mutant, room=room, says=f"{room} axis") for room in ("one", "two")]
-    assert chosen(listed, []) == chosen(listed, ["axis"]) == listed
-    assert chosen(listed, ["two"]) == listed[1:]
+    base = some("caught")[0].mutant
+    listed = [replace(base, room="one", says="axis two"), replace(base, room="two", says="wrong axis")]
+    assert chosen(listed, []) == chosen(listed, ["axis"]) == chosen(listed, ["b.py"]) == listed
+    assert chosen(listed, ["two"]) == listed[1:], "the name of a room is no word to look for"
+    assert chosen(listed, ["wrong", "one"]) == listed
     done = subprocess.run(
         [sys.executable, ROOT / "tools/mutants.py", "no such word"], capture_output=True, text=True, check=False
     )

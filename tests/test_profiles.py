@@ -115,14 +115,14 @@ def test_the_published_row_is_that_of_the_published_seed(article):
             assert torch.equal(of[name][row], numbers[0])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("article", "kind"), FROM_THE_STORE)
 def test_every_stored_model_measured_again_has_its_stored_row(article, kind):
     for block in blocks(article, kind):
         agree(block.measure(), block.load())
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("article", "kind"), [each for each in KINDS if trained_when_measured(*each)])
 def test_one_model_of_each_kind_that_is_not_kept_is_trained_and_measured_again(article, kind):
     """Another processor rounds differently, and training amplifies the last bit: there only the kind of model agrees"""

@@ -95,8 +95,13 @@ def mutants(root: Path = ROOT) -> list[Mutant]:
 
 
 def chosen(every: Sequence[Mutant], only: Sequence[str]) -> list[Mutant]:
-    """Those of the rooms ``only``, or with one of these words in their file or in what they say; all if it is empty."""
-    return [m for m in every if not only or any(w == m.room or w in m.file or w in m.says for w in only)]
+    """Those of the rooms that ``only`` names, or with one of its words in file or description; all if it is empty."""
+    rooms = {mutant.room for mutant in every}
+    return [m for m in every if not only or any(_meant(m, word, rooms) for word in only)]
+
+
+def _meant(mutant: Mutant, word: str, rooms: set[str]) -> bool:
+    return word == mutant.room if word in rooms else word in mutant.file or word in mutant.says
 
 
 def outcomes(
