@@ -275,9 +275,7 @@ NO_MODEL = pair((10, 10, "holds"), (0, 0, "not testable as stated"))
         ((STAYED, STAYED, BY_LUCK), (MOVED,), False),
     ],
 )
-def test_our_claim_asks_for_another_share_that_learns_a_verdict_that_moves_and_two_thirds_that_stay(
-    statements, learning, met
-):
+def test_our_claim_asks_for_a_share_that_learns_a_verdict_and_two_thirds_that_stay(statements, learning, met):
     assert they_decide_what_is_learned_and_some_verdict(Tried(statements, learning)).met.tolist() == [met]
 
 
