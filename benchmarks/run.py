@@ -14,15 +14,29 @@ from functools import partial
 import torch
 from torch.nn.functional import cross_entropy
 
-from tinycircuits import interp, runs
-from tinycircuits.fits import fit_named, fitted_on, load_fit
 from tinycircuits.interp import sae
+from tinycircuits.interp.ablation import ablation_table
+from tinycircuits.interp.activations import attention_heads, components, part_named, stages
+from tinycircuits.interp.attention import attention_summary
+from tinycircuits.interp.attribution import logit_attribution
+from tinycircuits.interp.fourier import clock_shares, dependence, pair_logits
+from tinycircuits.interp.heads import head_rows, summarize_heads
+from tinycircuits.interp.interchange import interchange
+from tinycircuits.interp.logits import cosine_to_digits, logit_lens
+from tinycircuits.interp.mlp import digit_contributions, neuron_activity
+from tinycircuits.interp.patching import activation_patching, corrupted_pairs
 from tinycircuits.interp.probes import fit_probe, readout_map
-from tinycircuits.lanes.training import _Lanes
-from tinycircuits.models import build
-from tinycircuits.studies import STUDIES, SWEEPS, Study
-from tinycircuits.sweeps import measure, train_block
-from tinycircuits.training import _Loop, generator_of, one_thread, without_hooks
+from tinycircuits.models.build import build
+from tinycircuits.results import runs
+from tinycircuits.results.fits import fitted_on, load_fit
+from tinycircuits.results.sweeps import measure, train_block
+from tinycircuits.results.tables.fits import fit_named
+from tinycircuits.results.tables.studies import STUDIES, Study
+from tinycircuits.results.tables.sweeps import SWEEPS
+from tinycircuits.training.device import one_thread
+from tinycircuits.training.lanes.training import _Lanes
+from tinycircuits.training.loop import _Loop, without_hooks
+from tinycircuits.training.recipe import generator_of
 
 PAIRS, STEPS = 5, 60
 
@@ -53,7 +67,7 @@ def plain_steps(study: Study) -> Callable[[], None]:
 
 
 def our_steps(study: Study) -> Callable[[], None]:
-    """The loop of ``tinycircuits.training``, in the recipe's precision."""
+    """The loop of ``tinycircuits.training.loop``, in the recipe's precision."""
     model = build(study.model, study.task, seed=0, dtype=study.train.dtype)
     loop = _Loop(study.task, study.train, without_hooks(model, study.model, study.task), study.task.sequences())
     size = study.train.batches.batch_size
@@ -132,21 +146,19 @@ def time_analyses(name: str) -> None:
     model, task = run.model, run.study.task
     sequences = task.sequences()
     split = run.study.train.split.indices(len(sequences))
-    component = interp.components(model)[0]
-    last = interp.stages(model)[-1].label
+    component = components(model)[0]
+    last = stages(model)[-1].label
     jobs: dict[str, Callable[[], object]] = {
-        "attention summary": lambda: interp.attention_summary(model, sequences, task, layer=0),
-        "logit lens": lambda: interp.logit_lens(model, sequences, task, layer_norm=True),
-        "cosine to digits": lambda: interp.cosine_to_digits(model, sequences, task, stage=last, to="W_U"),
-        "digit contributions": lambda: interp.digit_contributions(model, sequences, task, layer=0),
-        "neuron activity": lambda: interp.neuron_activity(model, sequences, task, layer=0),
-        "logit attribution": lambda: interp.logit_attribution(model, sequences, task),
-        "interchange": lambda: interp.interchange(model, sequences, task, component, seed=0),
+        "attention summary": lambda: attention_summary(model, sequences, task, layer=0),
+        "logit lens": lambda: logit_lens(model, sequences, task, layer_norm=True),
+        "cosine to digits": lambda: cosine_to_digits(model, sequences, task, stage=last, to="W_U"),
+        "digit contributions": lambda: digit_contributions(model, sequences, task, layer=0),
+        "neuron activity": lambda: neuron_activity(model, sequences, task, layer=0),
+        "logit attribution": lambda: logit_attribution(model, sequences, task),
+        "interchange": lambda: interchange(model, sequences, task, component, seed=0),
         "linear read-out": lambda: fit_probe(model, sequences, task, split, stage=last, seed=0),
-        "ablation, one component": lambda: interp.ablation_table(
-            model, sequences, task, only=[component], seed=0, draws=1
-        ),
-        "ablation, whole table": lambda: interp.ablation_table(model, sequences, task, seed=0, draws=1),
+        "ablation, one component": lambda: ablation_table(model, sequences, task, only=[component], seed=0, draws=1),
+        "ablation, whole table": lambda: ablation_table(model, sequences, task, seed=0, draws=1),
     }
     report(name, len(sequences), jobs)
 
@@ -155,7 +167,7 @@ def time_latents(name: str) -> None:
     """Print the seconds of what is asked about the latents of a stored dictionary, over all its states."""
     chosen = fit_named(name)
     (states, sums), dictionary, run = fitted_on(chosen), load_fit(name, 0).dictionary, runs.load(chosen.study)
-    task, site, p = run.study.task, interp.part_named(run.model, chosen.site), int(sums.max()) + 1
+    task, site, p = run.study.task, part_named(run.model, chosen.site), int(sums.max()) + 1
     live = sae.some_live(dictionary, states, 100, seed=0)
     residue = dict.fromkeys(live, 0)
     effects = partial(sae.latent_effects, run.model, task.sequences(), task, site, dictionary, residue=residue, seed=0)
@@ -172,20 +184,20 @@ def time_addition(name: str) -> None:
     run = runs.load(name)
     model, task = run.model, run.study.task
     tokens, (row,), p = task.inputs(task.sequences()), task.predicting_rows, task.modulus
-    rows = interp.head_rows(model, tokens, row=row)
-    sequences, parts, heads = task.sequences(), interp.components(model), interp.attention_heads(model)
-    other, sums = interp.corrupted_pairs(task, operand="b", seed=0), {"a + b": task.answers(task.sequences())[:, 0]}
-    logits = interp.pair_logits(model, task)[..., :p]
-    patch = partial(interp.activation_patching, model, task, sequences, other, direction="denoise", draws=1)
-    ablate = partial(interp.ablation_table, model, sequences, task, seed=0, draws=1)
+    rows = head_rows(model, tokens, row=row)
+    sequences, parts, heads = task.sequences(), components(model), attention_heads(model)
+    other, sums = corrupted_pairs(task, operand="b", seed=0), {"a + b": task.answers(task.sequences())[:, 0]}
+    logits = pair_logits(model, task)[..., :p]
+    patch = partial(activation_patching, model, task, sequences, other, direction="denoise", draws=1)
+    ablate = partial(ablation_table, model, sequences, task, seed=0, draws=1)
     report(
         name,
         len(tokens),
         {
-            "attention of all heads": lambda: interp.head_rows(model, tokens, row=row),
-            "mean, spread, entropy": lambda: interp.summarize_heads(rows),
-            "what attention follows": lambda: interp.dependence(rows.reshape(p, p, -1)),
-            "waves of the logits": lambda: interp.clock_shares(logits),
+            "attention of all heads": lambda: head_rows(model, tokens, row=row),
+            "mean, spread, entropy": lambda: summarize_heads(rows),
+            "what attention follows": lambda: dependence(rows.reshape(p, p, -1)),
+            "waves of the logits": lambda: clock_shares(logits),
             "patching, all components": lambda: patch(groups=parts),
             "patching, all heads": lambda: patch(groups=heads),
             "ablation, all components": lambda: ablate(only=parts, kinds=["zero", "mean", "resample"]),

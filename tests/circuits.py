@@ -6,9 +6,9 @@ import torch
 from torch.nn.functional import one_hot
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.circuits import hand_built
-from tinycircuits.models import ModelSpec, build, named_parameters
-from tinycircuits.models import named_parameters as parameters
+from tinycircuits.models.build import ModelSpec, build, named_parameters
+from tinycircuits.models.build import named_parameters as parameters
+from tinycircuits.models.by_hand import hand_built
 from tinycircuits.tasks import ModularAddition, Task
 
 __all__ = ["SPECS", "adder", "answering", "hand_built", "parameters", "scrambled"]

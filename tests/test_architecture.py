@@ -9,8 +9,8 @@ import pytest
 
 from tinycircuits.claims.ledger import of_articles
 from tinycircuits.claims.report import tally
-from tinycircuits.runs import load, smaller_seeds
-from tinycircuits.studies import STUDIES
+from tinycircuits.results.runs import load, smaller_seeds
+from tinycircuits.results.tables.studies import STUDIES
 
 ROOT = Path(__file__).parents[1]
 

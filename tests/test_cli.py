@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.test_runs import house
-from tinycircuits import cli, reports, runs, studies
+from tests.results.test_runs import house
+from tinycircuits import cli, reports
+from tinycircuits.results import runs
+from tinycircuits.results.tables.studies import STUDIES
 
 __all__ = ["house"]
 
@@ -21,9 +23,9 @@ def call(monkeypatch, capsys, *arguments):
 
 @pytest.fixture
 def only_tiny(house, monkeypatch):
-    for name in list(studies.STUDIES):
+    for name in list(STUDIES):
         if name != "tiny":
-            monkeypatch.delitem(studies.STUDIES, name)
+            monkeypatch.delitem(STUDIES, name)
     return house
 
 
@@ -59,7 +61,7 @@ def test_a_full_disk_is_one_line_and_code_2(only_tiny, monkeypatch, capsys):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("tinycircuits.store.os.fsync", full)
+    monkeypatch.setattr("tinycircuits.results.store.os.fsync", full)
     code, _, err = call(monkeypatch, capsys, "train", "tiny")
     assert code == 2
     assert "No space left on device; nothing was changed" in err
@@ -176,7 +178,7 @@ def test_a_damaged_run_is_found_before_anything_is_retrained(only_tiny, monkeypa
 
 def test_verify_misses_each_seed_that_a_study_keeps(only_tiny, monkeypatch, capsys):
     call(monkeypatch, capsys, "train", "tiny")
-    monkeypatch.setitem(studies.STUDIES, "tiny", replace(studies.STUDIES["tiny"], n_seeds=2))
+    monkeypatch.setitem(STUDIES, "tiny", replace(STUDIES["tiny"], n_seeds=2))
     code, out, _ = call(monkeypatch, capsys, "verify")
     assert code == 1
     assert "MISSING tiny seed 1: make it with: tinycircuits train tiny --seed 1" in out

@@ -8,9 +8,6 @@ import torch
 
 from tests.circuits import scrambled
 from tinycircuits.claims.ledger import finding
-from tinycircuits.claims.pairs import REMOVALS, pair_profile, stored_readouts
-from tinycircuits.claims.profiles import Profile, profile
-from tinycircuits.fits import fit_named, fitted_on, load_fit
 from tinycircuits.frames.addition import (
     FOLLOWED,
     attention_by_layer,
@@ -28,26 +25,19 @@ from tinycircuits.frames.latents import (
     qualities,
     residue_verdicts,
 )
-from tinycircuits.frames.patching import (
-    recoveries,
-    recovery_by_operand,
-    recovery_intervals,
-    removals,
-)
+from tinycircuits.frames.patching import recoveries, recovery_by_operand, recovery_intervals, removals
 from tinycircuits.frames.verdicts import controls_met, verdicts
-from tinycircuits.interp import (
-    OPERANDS,
-    activation_patching,
-    components,
-    corrupted_pairs,
-    dependence,
-    pair_logits,
-    patch_every_way,
-)
+from tinycircuits.interp.activations import components
+from tinycircuits.interp.fourier import dependence, pair_logits
+from tinycircuits.interp.patching import OPERANDS, activation_patching, corrupted_pairs, patch_every_way
 from tinycircuits.interp.probes import readout_map
 from tinycircuits.interp.sae import LatentEffects, meanings, quality
-from tinycircuits.models import ModelSpec
-from tinycircuits.runs import every_seed, run
+from tinycircuits.models.build import ModelSpec
+from tinycircuits.results.fits import fitted_on, load_fit
+from tinycircuits.results.pairs import REMOVALS, pair_profile, stored_readouts
+from tinycircuits.results.profiles import Profile, profile
+from tinycircuits.results.runs import every_seed, run
+from tinycircuits.results.tables.fits import fit_named
 from tinycircuits.tasks import ModularAddition, SplitIndices
 
 TASK = ModularAddition(modulus=7, plus_sign=False)

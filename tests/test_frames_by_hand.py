@@ -6,21 +6,22 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from tests.test_evaluation import swept
-from tinycircuits.claims.pairs import REMOVALS
-from tinycircuits.claims.profiles import Profile
-from tinycircuits.evaluation import Errors
-from tinycircuits.fits import Fit, Fitted
-from tinycircuits.fitting import SaeSpec
+from tests.models.test_errors import swept
 from tinycircuits.frames import latents, sweeps, verdicts
 from tinycircuits.frames.addition import attention_follows, courses, mirrored, mistakes
 from tinycircuits.frames.patching import removals
 from tinycircuits.interp.sae import Meanings, information
-from tinycircuits.models import ModelSpec, build
-from tinycircuits.runs import Run
-from tinycircuits.studies import Study
+from tinycircuits.models.build import ModelSpec, build
+from tinycircuits.models.errors import Errors
+from tinycircuits.results.fits import Fitted
+from tinycircuits.results.pairs import REMOVALS
+from tinycircuits.results.profiles import Profile
+from tinycircuits.results.runs import Run
+from tinycircuits.results.tables.fits import Fit
+from tinycircuits.results.tables.studies import Study
 from tinycircuits.tasks import ModularAddition, OrderedSplit
-from tinycircuits.training import EpochBatches, TrainSpec
+from tinycircuits.training.dictionaries import SaeSpec
+from tinycircuits.training.recipe import EpochBatches, TrainSpec
 
 TASK = ModularAddition(modulus=5, plus_sign=False)
 HELD = range(19, 25)  # 3 + 4, 4 + 0, 4 + 1, 4 + 2, 4 + 3, 4 + 4

@@ -19,7 +19,8 @@ STEP = re.compile(r"^```(bash|diff)\n(.*?)^```$", re.S | re.M)
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what ``new-task`` changes and what its result is checked with."""
-    package = [f"src/tinycircuits/{name}" for name in ("__init__.py", "studies.py", "tasks/__init__.py")]
+    rooms = ("__init__.py", "results/__init__.py", "results/tables/__init__.py", "tasks/__init__.py")
+    package = [f"src/tinycircuits/{name}" for name in (*rooms, "results/tables/studies.py")]
     for file in ("_toc.yml", "pyproject.toml", *package):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, tmp_path / file)
@@ -44,7 +45,7 @@ def test_two_new_tasks_stand_in_table_exports_and_contents_and_are_well_formed(c
         )
         assert done.returncode == 0, done.stdout
     code = (
-        "from tinycircuits.studies import STUDIES; from tinycircuits.tasks import DigitSum, ShiftedCopy;"
+        "from tinycircuits.results.tables.studies import STUDIES; from tinycircuits.tasks import DigitSum, ShiftedCopy;"
         "print([type(study.task).__name__ for study in STUDIES.values()][-2:])"
     )
     for module in (path for path in (ROOT / "src").rglob("*.py") if not (checkout / path.relative_to(ROOT)).exists()):

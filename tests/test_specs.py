@@ -3,10 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from tinycircuits.models import ModelSpec
+from tinycircuits.models.build import ModelSpec
+from tinycircuits.results.store import key
+from tinycircuits.results.tables.studies import STUDIES, RunSpec
 from tinycircuits.specs import Spec
-from tinycircuits.store import key
-from tinycircuits.studies import STUDIES, RunSpec
 from tinycircuits.tasks import ModularAddition, OrderedSplit, ReverseIncrement
 
 

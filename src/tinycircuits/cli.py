@@ -39,7 +39,8 @@ def list_studies() -> None:
 @app.command()
 def train(name: Name, *, seed: Seed = None, device: DeviceName = "cpu", until_solved: UntilSolved = False) -> None:
     """Train a study and store the result; goes on from the last checkpoint after a Ctrl-C or a kill."""
-    from tinycircuits import reports, runs
+    from tinycircuits import reports
+    from tinycircuits.results import runs
 
     for each in itertools.count() if until_solved else [seed]:
         result = runs.run(name, each, device=device, progress=True)
@@ -64,7 +65,8 @@ def sweep(
     device: DeviceName = "cpu",
 ) -> None:
     """Train many seeds at once and store them in blocks; goes on from the last checkpoint after a Ctrl-C or a kill."""
-    from tinycircuits import reports, sweeps
+    from tinycircuits import reports
+    from tinycircuits.results import sweeps
 
     wanted = reports.seed_range(seeds) if seeds is not None else None
     result = sweeps.run_sweep(name, wanted, device=device, backend=backend, scheduler=scheduler, progress=True)
@@ -74,9 +76,11 @@ def sweep(
 @app.command()
 def fit(name: FitName, *, seed: FitSeed = None) -> None:
     """Fit an autoencoder or a read-out on a stored run and store the result."""
-    from tinycircuits import fits, reports
+    from tinycircuits import reports
+    from tinycircuits.results import fits
+    from tinycircuits.results.tables.fits import fit_named
 
-    for each in fits.fit_named(name).seeds if seed is None else [seed]:
+    for each in fit_named(name).seeds if seed is None else [seed]:
         typer.echo(reports.summary_of_fit(fits.fit(name, each, progress=True)))
 
 
@@ -89,7 +93,8 @@ Measure = Annotated[bool, typer.Option("--measure", help="First measure what is 
 @app.command()
 def claims(*, name: ClaimId = None, as_json: AsJson = False, check: Check = False, measure: Measure = False) -> None:
     """Show every statement with its verdict, or one with its evidence; nothing is trained."""
-    from tinycircuits.claims import ledger, profiles, report
+    from tinycircuits.claims import ledger, report
+    from tinycircuits.results import profiles
 
     if measure:
         for block in profiles.every_block():
@@ -136,7 +141,7 @@ def new_task(name: Annotated[str, typer.Argument(help="Lower-case words joined b
 
 def main() -> None:
     """Run the command line; a user's mistake or a damaged file becomes one line and exit code 2."""
-    from tinycircuits.store import StoreError
+    from tinycircuits.results.store import StoreError
 
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)

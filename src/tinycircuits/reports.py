@@ -11,14 +11,16 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tinycircuits.claims import profiles
-from tinycircuits.fits import FITS, Fit, Fitted, load_fit, measure_sae
-from tinycircuits.fitting import SaeSpec
-from tinycircuits.runs import Run, checkpoint_round, load, measure, results, retrain, stored_seeds
-from tinycircuits.store import CorruptResult, MissingResult, StoreError, key
-from tinycircuits.studies import STUDIES, SWEEPS, Study, Sweep, study
-from tinycircuits.sweeps import SweepResult, load_sweep, stored_blocks
-from tinycircuits.sweeps import measure as measure_block
+from tinycircuits.results import profiles
+from tinycircuits.results.fits import Fitted, load_fit, measure_sae
+from tinycircuits.results.runs import Run, checkpoint_round, load, measure, results, retrain, stored_seeds
+from tinycircuits.results.store import CorruptResult, MissingResult, StoreError, key
+from tinycircuits.results.sweeps import SweepResult, load_sweep, stored_blocks
+from tinycircuits.results.sweeps import measure as measure_block
+from tinycircuits.results.tables.fits import FITS, Fit
+from tinycircuits.results.tables.studies import STUDIES, Study, study
+from tinycircuits.results.tables.sweeps import SWEEPS, Sweep
+from tinycircuits.training.dictionaries import SaeSpec
 
 Metrics = Mapping[tuple[str, int], dict[str, Any]]
 """The metrics of runs, by study and seed."""

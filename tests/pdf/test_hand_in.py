@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.pdf.pages import Pdf, squeezed
+from tests.sphinxext.test_print_edition import NASTY
 from tests.staging import ROOT, StagedBook
-from tests.test_print_edition import NASTY
 from tests.tools import missing
 from tinycircuits.sphinxext import typeset
 

@@ -4,10 +4,10 @@ from functools import cache
 from typing import Any
 
 from tinycircuits.claims.measures import MEASURES, Measure
-from tinycircuits.claims.profiles import OTHER_START
 from tinycircuits.claims.statements import Claim, claim
 from tinycircuits.claims.verdicts import Control, Elsewhere, Finding, Observed, Spread, judge
-from tinycircuits.evaluation import share_interval
+from tinycircuits.models.errors import share_interval
+from tinycircuits.results.profiles import OTHER_START
 
 
 @cache

@@ -9,9 +9,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from tinycircuits.articles import ARTICLES
-from tinycircuits.claims.profiles import SOURCES, Profile, profile
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.claims.views import Trials, trials
+from tinycircuits.results.profiles import SOURCES, Profile, profile
 
 View = TypeVar("View")
 See = Callable[[View], Observed]

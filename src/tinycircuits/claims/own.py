@@ -9,17 +9,19 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.articles import ARTICLES
 from tinycircuits.claims.measures import Measure, of_published, of_sweeps, register
-from tinycircuits.claims.profiles import Kind, Profile, profile
 from tinycircuits.claims.reversal import ALL, PUSH
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.claims.views import Trials
-from tinycircuits.interp import KINDS, Component, ablation_table, attention_block, attention_pattern
-from tinycircuits.lanes import layout
-from tinycircuits.lanes.forward import evaluated
-from tinycircuits.models import build, named_parameters
-from tinycircuits.runs import load
-from tinycircuits.studies import STUDIES
+from tinycircuits.interp.ablation import KINDS, ablation_table
+from tinycircuits.interp.activations import Component
+from tinycircuits.interp.attention import attention_block, attention_pattern
+from tinycircuits.models.build import build, named_parameters
+from tinycircuits.results.profiles import Kind, Profile, profile
+from tinycircuits.results.runs import load
+from tinycircuits.results.tables.studies import STUDIES
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
+from tinycircuits.training.lanes import layout
+from tinycircuits.training.lanes.forward import evaluated
 
 ONE_LAYER, FOUR_DIGITS = "reversal-8d-1l", "reversal-4d-2l"
 B_PARTS = ("L0 attn", "L0 mlp")

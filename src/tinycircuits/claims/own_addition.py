@@ -16,12 +16,13 @@ from tinycircuits.claims.addition import (
     sum_at_equals,
 )
 from tinycircuits.claims.measures import Measure, register
-from tinycircuits.claims.profiles import SOURCES, Kind, Profile, profile
 from tinycircuits.claims.verdicts import Observed
-from tinycircuits.interp import ROLE_SHARE, clock_shares, pair_logits
-from tinycircuits.models import build
-from tinycircuits.runs import load
-from tinycircuits.studies import study
+from tinycircuits.interp.fourier import clock_shares, pair_logits
+from tinycircuits.interp.heads import ROLE_SHARE
+from tinycircuits.models.build import build
+from tinycircuits.results.profiles import SOURCES, Kind, Profile, profile
+from tinycircuits.results.runs import load
+from tinycircuits.results.tables.studies import study
 
 Both = dict[str, Profile]
 """Profiles of articles D and E."""

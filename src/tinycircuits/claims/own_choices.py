@@ -12,10 +12,10 @@ from torch import Tensor
 from tinycircuits.articles import ARTICLES, verdict
 from tinycircuits.claims.judging import elsewhere, finding, judged_in
 from tinycircuits.claims.measures import MEASURES, Measure, register
-from tinycircuits.claims.profiles import profile
 from tinycircuits.claims.statements import claim, claims
 from tinycircuits.claims.verdicts import Elsewhere, Observed
-from tinycircuits.studies import ALTERNATIVES, Alternative
+from tinycircuits.results.profiles import profile
+from tinycircuits.results.tables.alternatives import ALTERNATIVES, Alternative
 
 UNLIKELY = 0.01
 """Below this probability two shares of models are said to differ by more than seeds do."""

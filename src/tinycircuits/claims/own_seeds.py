@@ -4,17 +4,17 @@ from functools import cache, partial
 
 import torch
 
-from tinycircuits.circuits import hand_built
 from tinycircuits.claims.measures import Measure, of_sweeps, register
-from tinycircuits.claims.profiles import N_CONTROLS
 from tinycircuits.claims.reversal import ONE_PART_ONLY
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.claims.views import Trials
-from tinycircuits.evaluation import share_interval, teacher_forced
-from tinycircuits.interp import Fingerprint, fingerprint
-from tinycircuits.models import build
-from tinycircuits.studies import SIZES, size_name, sweep
-from tinycircuits.sweeps import load_sweep
+from tinycircuits.interp.agreement import Fingerprint, fingerprint
+from tinycircuits.models.build import build
+from tinycircuits.models.by_hand import hand_built
+from tinycircuits.models.errors import share_interval, teacher_forced
+from tinycircuits.results.profiles import N_CONTROLS
+from tinycircuits.results.sweeps import load_sweep
+from tinycircuits.results.tables.sweeps import SIZES, size_name, sweep
 from tinycircuits.tasks import ReverseIncrement
 
 C_SWEEPS = ("seeds-c-ordered", "seeds-c-shuffled", "seeds-c-ordered-better", "seeds-c-shuffled-better")

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from tinycircuits.articles import ABLATED_ACCURACY, ACCURACY_AT_STEP
 from tinycircuits.claims.measures import Measure, of_models, of_published, of_sweeps, register
-from tinycircuits.claims.profiles import Profile, profile
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.claims.views import Holdout, Trials, holdout
-from tinycircuits.studies import study
+from tinycircuits.results.profiles import Profile, profile
+from tinycircuits.results.tables.studies import study
 from tinycircuits.tasks import OrderedSplit
 
 ALL, ORDERED, OWN, PUSH = range(4)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from tinycircuits.claims.addition import AFTER_L0, sum_at_equals
 from tinycircuits.claims.measures import Measure, register
-from tinycircuits.claims.profiles import Profile, profile
 from tinycircuits.claims.verdicts import Observed
-from tinycircuits.studies import ALTERNATIVES, LARGE_BATCHES, START_SIZES, study
+from tinycircuits.results.profiles import Profile, profile
+from tinycircuits.results.tables.alternatives import ALTERNATIVES, LARGE_BATCHES, START_SIZES
+from tinycircuits.results.tables.studies import study
 
 E = study("addition-97-2l")
 N_HELD_OUT = len(E.task.sequences()) - E.train.split.n_train

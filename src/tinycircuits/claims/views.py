@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from tinycircuits.studies import study
-from tinycircuits.sweeps import SweepResult, load_sweep
+from tinycircuits.results.sweeps import SweepResult, load_sweep
+from tinycircuits.results.tables.studies import study
 from tinycircuits.tasks import Split
 
 Part = Literal["train", "holdout"]

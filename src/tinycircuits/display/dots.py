@@ -12,16 +12,7 @@ from tinycircuits.display import checks, labels
 from tinycircuits.display.checks import Number
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import axis_title
-from tinycircuits.display.theme import (
-    FAINT,
-    FULL,
-    GREY,
-    SERIES,
-    plotly_axis,
-    plotly_layout,
-    plotly_legend,
-    print_style,
-)
+from tinycircuits.display.theme import FAINT, FULL, GREY, SERIES, plotly_axis, plotly_layout, plotly_legend, print_style
 
 SPREAD, GOLDEN = 0.72, 0.6180339887498949
 

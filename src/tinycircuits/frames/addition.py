@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tinycircuits.claims.profiles import Profile
-from tinycircuits.interp import head_roles
-from tinycircuits.runs import Run
-from tinycircuits.studies import Study
+from tinycircuits.interp.heads import head_roles
+from tinycircuits.results.profiles import Profile
+from tinycircuits.results.runs import Run
+from tinycircuits.results.tables.studies import Study
 
 FOLLOWED = ("a", "b", "a + b", "a - b", "rest")
 """What attention may follow, in the order of a profile's ``attention.follows``."""

@@ -19,13 +19,14 @@ from tinycircuits.articles import (
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.measures import MEASURES
 from tinycircuits.claims.own_choices import Compared, alternatives, compared, in_the_book, learned, statements
-from tinycircuits.claims.profiles import SOURCES
 from tinycircuits.claims.verdicts import Elsewhere
-from tinycircuits.lanes import layout
-from tinycircuits.models import ModelSpec
-from tinycircuits.studies import OLDER, PYTORCH, Alternative, Study, study
+from tinycircuits.models.build import ModelSpec
+from tinycircuits.results.profiles import SOURCES
+from tinycircuits.results.tables.alternatives import OLDER, PYTORCH, Alternative
+from tinycircuits.results.tables.studies import Study, study
 from tinycircuits.tasks import OrderedSplit
-from tinycircuits.training import EpochBatches, TrainSpec
+from tinycircuits.training.lanes import layout
+from tinycircuits.training.recipe import EpochBatches, TrainSpec
 
 STARTS = {"gpt2": "TransformerLens 4's", "hooked": OLDER, "torch": PYTORCH}
 """The starts of ``ModelSpec`` by the names of their libraries."""

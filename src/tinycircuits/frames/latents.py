@@ -7,10 +7,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tinycircuits.articles import verdict
-from tinycircuits.claims.profiles import Kind, profile
-from tinycircuits.fits import Fitted
-from tinycircuits.fitting import SaeSpec
-from tinycircuits.interp.sae import LatentEffects, Meanings, SparseAutoencoder, information, quality
+from tinycircuits.interp.sae import LatentEffects, Meanings, information, quality
+from tinycircuits.models.dictionary import SparseAutoencoder
+from tinycircuits.results.fits import Fitted
+from tinycircuits.results.profiles import Kind, profile
+from tinycircuits.training.dictionaries import SaeSpec
 
 
 def fit_qualities(fits: Mapping[str, Sequence[Fitted]], states: Float[Tensor, "batch d_in"]) -> pd.DataFrame:

@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tinycircuits.claims.pairs import REMOVALS
-from tinycircuits.claims.profiles import Profile
-from tinycircuits.interp import OPERANDS, Patching
-from tinycircuits.interp.patching import Direction, Metric, Operand
+from tinycircuits.interp.patching import OPERANDS, Direction, Metric, Operand, Patching
+from tinycircuits.results.pairs import REMOVALS
+from tinycircuits.results.profiles import Profile
 
 Ways = Mapping[tuple[Operand, Direction], Patching]
 

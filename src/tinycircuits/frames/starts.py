@@ -8,7 +8,7 @@ from tinycircuits.claims.addition import AFTER_L0
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.starts import Starts
 from tinycircuits.claims.verdicts import Elsewhere, Finding
-from tinycircuits.studies import START_SIZES
+from tinycircuits.results.tables.alternatives import START_SIZES
 
 NAMES = {size: name for name, size in START_SIZES.items()}
 """``1/16`` for 0.0625."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from tinycircuits.evaluation import share_interval
-from tinycircuits.sweeps import SweepResult
+from tinycircuits.models.errors import share_interval
+from tinycircuits.results.sweeps import SweepResult
 
 OUTCOMES = ("faultless", "with mistakes")
 

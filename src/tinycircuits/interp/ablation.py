@@ -10,17 +10,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.evaluation import Errors, count
-from tinycircuits.interp.activations import (
-    Component,
-    Part,
-    activations,
-    batches,
-    check_part,
-    components,
-)
+from tinycircuits.interp.activations import Component, Part, activations, batches, check_part, components
 from tinycircuits.interp.forward import logits_after
 from tinycircuits.interp.pairs import derangement, unit_directions
+from tinycircuits.models.errors import Errors, count
 from tinycircuits.tasks import Task
 
 AblationKind = Literal["zero_weights", "zero", "mean", "resample"]

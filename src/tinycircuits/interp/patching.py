@@ -11,14 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import (
-    Component,
-    Part,
-    activations,
-    batches,
-    check_part,
-    components,
-)
+from tinycircuits.interp.activations import Component, Part, activations, batches, check_part, components
 from tinycircuits.interp.forward import logits_after
 from tinycircuits.interp.pairs import shuffle_apart, unit_directions
 from tinycircuits.tasks import ModularAddition, Task

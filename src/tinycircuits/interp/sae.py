@@ -1,6 +1,6 @@
 """Sparse dictionaries of a layer's output: what they keep, what their latents stand for, and what those latents do.
 
-The dictionaries come from ``tinycircuits.fits``; this module only looks at them.
+The dictionaries come from ``tinycircuits.results.fits``; this module only looks at them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from tinycircuits.interp.activations import Component, activations, check_component
 from tinycircuits.interp.forward import logits_after
 from tinycircuits.interp.pairs import unit_directions
+from tinycircuits.models.dictionary import SparseAutoencoder
 from tinycircuits.tasks import Task
 
 _TIMES = (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -25,32 +26,6 @@ _TIMES = (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 CLEAR_F1 = 0.8
 """From this F1 on the book says that a latent stands for one number; the rule is fixed before its results."""
-
-
-@dataclass(frozen=True)
-class SparseAutoencoder:
-    """z = ReLU((x - b_dec) @ W_enc + b_enc), x_hat = z @ W_dec + b_dec, with decoder rows of length 1.
-
-    Source: Bricken et al. 2023, "Towards Monosemanticity".
-    """
-
-    W_enc: Float[Tensor, "d_in latent"]
-    b_enc: Float[Tensor, " latent"]
-    W_dec: Float[Tensor, "latent d_in"]
-    b_dec: Float[Tensor, " d_in"]
-
-    def encode(self, states: Float[Tensor, "batch d_in"]) -> Float[Tensor, "batch latent"]:
-        """The latents, none below zero."""
-        return torch.relu((states - self.b_dec) @ self.W_enc + self.b_enc)
-
-    def decode(self, latents: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch d_in"]:
-        """The states that the latents stand for."""
-        return latents @ self.W_dec + self.b_dec
-
-    @property
-    def tensors(self) -> dict[str, Tensor]:
-        """The weights by name, as they are stored."""
-        return {name: getattr(self, name) for name in ("W_enc", "b_enc", "W_dec", "b_dec")}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from tinycircuits.checkout import REPOSITORY
+from tinycircuits.results.checkout import REPOSITORY
 
 PART = "Your own tasks"
 _BACK_MATTER = "  - caption: Back matter\n"
@@ -42,7 +42,11 @@ def new_task(name: str, root: Path = REPOSITORY) -> list[Path]:
         raise ValueError(
             f"the name {name} is taken: {', '.join(str(path.relative_to(root)) for path in taken)} is there"
         )
-    exports, studies, contents = package / "tasks" / "__init__.py", package / "studies.py", root / "_toc.yml"
+    exports, studies, contents = (
+        package / "tasks" / "__init__.py",
+        package / "results" / "tables" / "studies.py",
+        root / "_toc.yml",
+    )
     written = {path: _filled(template, words) for path, template in fresh.items()}
     written[exports] = with_export(exports.read_text(), module, words["class"])
     written[studies] = with_study(studies.read_text(), words["class"], _filled("study", words))

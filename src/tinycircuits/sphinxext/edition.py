@@ -15,8 +15,8 @@ from fontTools.ttLib import TTFont
 from matplotlib.colors import to_hex
 from sphinx.util import texescape
 
-from tinycircuits.checkout import git_commit
 from tinycircuits.display.theme import FONTS, colour_map
+from tinycircuits.results.checkout import git_commit
 
 FIELDS = ("STUDENT", "COURSE", "TUTOR")
 LABELS = {"STUDENT": "Handed in by", "COURSE": "Course", "TUTOR": "Tutor"}

@@ -15,7 +15,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from tinycircuits.checkout import git_commit
+from tinycircuits.results.checkout import git_commit
 from tinycircuits.sphinxext.chapters import cache_of, executed, inputs_of, read
 
 DISTRIBUTIONS = (
@@ -29,7 +29,7 @@ Rows = tuple[Row, list[Row]]
 
 def versions(env: Any) -> Rows:
     """With what the book was built."""
-    from tinycircuits.runs import processor  # heavy, and a build without a change does without
+    from tinycircuits.results.runs import processor
 
     rows: list[Row] = [("date", _now()), ("commit", git_commit()), ("Python", platform.python_version())]
     rows += [("system", f"{platform.system()} {platform.machine()}"), ("processor", processor())]
@@ -58,8 +58,8 @@ def chapters(env: Any) -> Rows:
 
 def studies(env: Any) -> Rows:
     """Which seeds are stored, and where and when the published model of each study was trained."""
-    from tinycircuits.runs import load, stored_seeds
-    from tinycircuits.studies import STUDIES
+    from tinycircuits.results.runs import load, stored_seeds
+    from tinycircuits.results.tables.studies import STUDIES
 
     rows: list[Row] = []
     for study in STUDIES.values():

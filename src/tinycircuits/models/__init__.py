@@ -1,0 +1,1 @@
+"""What a transformer is here: built, counted, set by hand."""

@@ -1,0 +1,1 @@
+"""What is stored: the tables, the store, and the door to it."""

@@ -1,0 +1,123 @@
+"""What is measured on one model of reverse and increment: every number that a claim about articles A, B and C needs."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.interp.ablation import Ablation, ablation_table
+from tinycircuits.interp.activations import Component, components, stages
+from tinycircuits.interp.attention import attention_summary
+from tinycircuits.interp.interchange import interchange
+from tinycircuits.interp.logits import cosine_to_digits, logit_lens
+from tinycircuits.interp.mlp import digit_contributions
+from tinycircuits.interp.probes import fit_probe
+from tinycircuits.models.errors import free_running, teacher_forced
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement, SplitIndices, Task
+
+PARTS = ("errors", "attention", "cosines", "ablation", "read-out", "interchange", "shift")
+"""What a profile may hold. The many-seed profiles of the long tasks hold only what a claim asks of them."""
+
+SETS = ("all inputs", "ordered holdout", "own holdout", "random push")
+"""The last axis of the ablation numbers: where the share of right digits is taken. The last is the control."""
+
+
+def digit_profile(
+    model: TransformerBridge, task: Task, split: SplitIndices, parts: Sequence[str] = PARTS
+) -> dict[str, Tensor]:
+    """The chosen ``parts`` of a model's profile, by name; shares are 0 .. 1, over all inputs unless the name says more.
+
+    ``wrong.<set>`` counts by answer; ``attention.<what>`` by answer in layer 0; ``nearest.<where>`` shares;
+    ``ablated.<part>.<kind>`` by ``SETS``; ``lens.<where>``, ``turned.<how>`` and ``linear.<how>`` shares;
+    ``interchange.<part>`` by answer; ``shift.<matrix>`` mean cosine by digit. Raises ``ValueError`` for an unknown part
+    and for another task.
+    """
+    if not isinstance(task, ReverseIncrement):
+        raise ValueError(f"task must be a ReverseIncrement, got {type(task).__name__}")
+    if unknown := set(parts) - set(PARTS):
+        raise ValueError(f"parts must be among {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
+    measures = dict(
+        zip(PARTS, (_errors, _attention, _cosines, _ablation, _read_out, _interchange, _shift), strict=True)
+    )
+    return {name: number for part in parts for name, number in measures[part](model, task, split)}
+
+
+Numbers = Iterator[tuple[str, Tensor]]
+
+
+def _errors(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    sequences = task.sequences()
+    wrong = teacher_forced(model, task, sequences).wrong
+    yield "wrong.all", wrong.sum(0)
+    yield "wrong.holdout", wrong[split.holdout].sum(0)
+    yield "wrong.holdout free-running", free_running(model, task, sequences[split.holdout]).sum(0)
+
+
+def _attention(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    found = attention_summary(model, task.sequences(), task, layer=0)
+    yield "attention.weight", found.source_weight
+    yield "attention.largest", found.source_argmax_share
+    yield "attention.top", found.top_digit_weight
+    yield "attention.entropy", found.entropy_bits
+    yield "attention.BOS", found.mass_bos
+    yield "attention.answers", found.mass_answers
+    if task.n_digits == 4:  # only article C reads the rows of the answers themselves
+        labelled = attention_summary(model, task.sequences(), task, layer=0, rows="labelled")
+        yield "attention.labelled largest", labelled.source_argmax_share[:-1]
+
+
+def _cosines(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    before, after = (stage.label for stage in stages(model)[-2:])
+    nearest = partial(cosine_to_digits, model, task.sequences(), task)
+    yield "nearest.W_E", torch.tensor(nearest(stage=after, to="W_E").share)
+    yield "nearest.W_U", torch.tensor(nearest(stage=after, to="W_U").share)
+    yield "nearest.W_E before the MLP", torch.tensor(nearest(stage=before, to="W_E").share)
+
+
+def _ablation(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    sequences = task.sequences()
+    ordered = OrderedSplit(n_train=len(sequences) - len(split.holdout)).indices(len(sequences)).holdout
+    named = [part for part in components(model) if part != Component(1, "attn")]  # no article removes that one
+    table = ablation_table(model, sequences, task, only=named, seed=0, draws=1)
+    for ablation in table.ablations:
+        yield f"ablated.{ablation.component.label}.{ablation.kind}", _kept(ablation, ordered, split.holdout)
+
+
+def _kept(ablation: Ablation, ordered: Tensor, own: Tensor) -> Tensor:
+    shares = [ablation.errors(index).accuracy for index in (None, ordered, own)]
+    return torch.tensor([*shares, ablation.control_accuracy()])
+
+
+def _read_out(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    sequences = task.sequences()
+    before, after = (stage.label for stage in stages(model)[-2:])
+    for norm, suffix in ((False, ""), (True, ", LayerNorm")):
+        lens = logit_lens(model, sequences, task, layer_norm=norm)
+        yield f"lens.before{suffix}", torch.tensor(lens.at(before))
+        yield f"lens.after{suffix}", torch.tensor(lens.at(after))
+        totals = lens.turns[-1].totals
+        answers = len(sequences) * task.n_answers
+        for how in ("wrong_to_right", "right_to_wrong"):
+            yield f"turned.{how}{suffix}", torch.tensor(totals[how] / answers)
+    for per_row, name in ((True, "each position"), (False, "all positions")):
+        probe = fit_probe(model, sequences, task, split, stage=before, seed=0, per_row=per_row)
+        yield f"linear.{name}", torch.tensor(probe.accuracy)
+        yield f"linear.{name}, shuffled labels", torch.tensor(probe.shuffled_accuracy)
+
+
+def _interchange(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    for part in components(model)[:2]:
+        found = interchange(model, task.sequences(), task, part, seed=0)
+        yield f"interchange.{part.kind}", found.accuracy
+        yield f"interchange.{part.kind}, random push", found.control_accuracy
+
+
+def _shift(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    found = digit_contributions(model, task.sequences(), task, layer=0)
+    yield "shift.W_E", found.mean_cosine_W_E
+    yield "shift.W_U", found.mean_cosine_W_U
+
+
+_MEASURES = dict(zip(PARTS, (_errors, _attention, _cosines, _ablation, _read_out, _interchange, _shift), strict=True))

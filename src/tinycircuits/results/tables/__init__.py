@@ -1,0 +1,1 @@
+"""The tables: which results there are."""

@@ -1,0 +1,1 @@
+"""How a model comes about: recipes, and the loops that follow them. No disk."""

@@ -1,0 +1,213 @@
+"""What goes into print: fields as they were typed, chapters by any of their names; what is said when it fails."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinycircuits.sphinxext import edition, selection, typeset
+from tinycircuits.sphinxext.mimes import column_spec, printed_lines
+from tinycircuits.sphinxext.selection import Chapter, Contents, Part
+
+ROOT = Path(__file__).resolve().parents[2]
+NASTY = {
+    "apostrophe": "Conor O'Brien",
+    "quotes": "\"Anna\" 'Eva' `Ida`",
+    "dollars": "$HOME $(shell echo make) $$ ${PATH} $(x",
+    "shell": "a; echo b && c | d > e < f * ? ! \\ #",
+    "TeX": r"&%_#$\{}~^ \input{x} ---",
+    "umlauts": "Jürgen Größ-Ångström",
+    "Polish": "Łukasz Żółć",
+    "Greek": "Ελένη Παπαδοπούλου",
+    "Cyrillic": "Ольга Щукина",
+}
+BOOK = Contents(
+    Chapter("intro", "What is this?", None),
+    (
+        Part("Start here", (Chapter("first", "Which is first, and why?", 1),)),
+        Part("I. One task", (Chapter("second", "What is second?", 2), Chapter("third", "Third", 3))),
+        Part("IV. Another", (Chapter("fourth", "Fourth", 4),)),
+    ),
+)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Runs ``make pdf`` with a stand-in for the builder and returns what reached it."""
+    python = tmp_path / "python"
+    python.write_text(f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n")
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+
+    def run(arguments=(), **environment):
+        command = ["make", "--no-print-directory", "-o", ".venv/.installed", "pdf", f"BIN={tmp_path}", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True
+        )
+        reached = json.loads(done.stdout)
+        return {name: reached[f"BOOK_{name}"] for name in ("STUDENT", "COURSE", "TUTOR", "PARTS", "CHAPTERS")}
+
+    return run
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_make_passes_on_what_was_typed(made, text):
+    assert made([f"STUDENT={text}"]) == {"STUDENT": text, "COURSE": "", "TUTOR": "", "PARTS": "", "CHAPTERS": ""}
+    assert made(TUTOR=text, CHAPTERS="mlp")["TUTOR"] == text
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_a_field_reaches_the_title_page_and_an_empty_one_leaves_no_trace(text):
+    fields = edition.hand_in({"BOOK_STUDENT": text, "BOOK_COURSE": "  ", "STUDENT": "from elsewhere"})
+    assert fields == (("STUDENT", text),)
+    page = edition.title_page(edition.Edition("1.0", "1 May 2026", "abc", fields), "A Title", "Authors")
+    assert "Handed in by" in page
+    assert "Course" not in page
+    assert "Handed in by" not in edition.title_page(edition.Edition("1.0", "1 May 2026", "abc"), "A Title", "Authors")
+
+
+def test_a_composed_letter_is_one_however_it_was_typed():
+    assert edition.hand_in({"BOOK_STUDENT": "Zoe\u0308 \n Muller\u2011Lee"}) == (("STUDENT", "Zoë Muller-Lee"),)
+
+
+def test_a_character_without_a_glyph_is_named_instead_of_lost():
+    with pytest.raises(
+        ValueError, match=r"TUTOR: .* no glyph for '李' \(U\+674E CJK UNIFIED IDEOGRAPH-674E\)"
+    ) as error:
+        edition.hand_in({"BOOK_TUTOR": "李 Wei"})
+    assert "\n" not in str(error.value)
+
+
+def test_the_date_is_that_of_the_source():
+    assert edition.date({"SOURCE_DATE_EPOCH": "1777593600"}) == "1 May 2026"
+
+
+def test_the_cover_draws_the_last_panel(tmp_path):
+    (tmp_path / "a.csv").write_text("panel,row,column,share\none,r,c,1\ntwo,r,c,0\ntwo,r,d,1\n")
+    drawn = edition.cover(tmp_path / "a.csv")
+    assert drawn.count(r"\put") == 2
+    assert "22104F" in drawn
+
+
+@pytest.mark.parametrize(
+    ("parts", "chapters", "names"),
+    [
+        ("", "", "intro first second third fourth"),
+        ("I", "", "second third"),
+        ("4", "", "fourth"),
+        ("start HERE", "", "first"),
+        ("Another", "", "fourth"),
+        ("I. One task", "intro", "intro second third"),
+        ("IV, I", "", "second third fourth"),
+        ("", "third first", "first third"),
+        ("", "4;1", "first fourth"),
+        ("", "Which is first, and why?", "first"),
+        ("", "Which is first, and why?; Third", "first third"),
+        ("", "second,third", "second third"),
+    ],
+)
+def test_chapters_are_chosen_by_any_of_their_names(parts, chapters, names):
+    assert selection.selected(BOOK, parts, chapters) == names.split()
+
+
+@pytest.mark.parametrize(
+    ("parts", "chapters", "message"),
+    [
+        ("III", "", "PARTS: no part 'iii'; there are Start here, I, IV"),
+        ("", "second, fifth", "CHAPTERS: no chapter 'fifth'; there are intro, first, second, third, fourth"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_ones(parts, chapters, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        selection.selected(BOOK, parts, chapters)
+
+
+def test_the_real_contents_have_every_chapter_with_title_and_number():
+    book = selection.contents(ROOT / "book")
+    assert book.intro.docname == "intro"
+    numbers = [chapter.number for chapter in book.chapters[1:]]
+    assert numbers == sorted(set(numbers))
+    assert "status" not in {chapter.docname for chapter in book.chapters}, "its times would change the print edition"
+    assert all(chapter.title != chapter.docname for chapter in book.chapters)
+
+
+@pytest.mark.parametrize(
+    ("system", "release", "command"),
+    [
+        ("Linux", "ID=debian", "sudo apt-get install texlive-xetex"),
+        ("Linux", 'ID=linuxmint\nID_LIKE="ubuntu debian"', "sudo apt-get install"),
+        ("Linux", "ID=fedora\nVERSION_ID=43", "sudo dnf install"),
+        ("Linux", 'ID="rocky"\nID_LIKE="rhel centos fedora"', "sudo dnf install"),
+        ("Linux", "ID=arch", "sudo pacman -S"),
+        ("Linux", 'ID="opensuse-tumbleweed"', "sudo zypper install"),
+        ("Linux", "", "TeX Live"),
+        ("Darwin", "", "brew install --cask mactex"),
+        ("Windows", "", "winget install MiKTeX.MiKTeX"),
+    ],
+)
+def test_the_remedy_for_missing_tex_is_the_systems_own(system, release, command):
+    assert typeset.remedy(system, release).startswith(command)
+
+
+def test_ci_installs_what_the_message_names():
+    assert set(typeset._DEBIAN.split()) <= set((ROOT / ".ci/tex-packages").read_text().split())
+
+
+def test_without_tex_one_line_says_what_to_install(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert typeset.main([str(ROOT / "book")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("make pdf: TeX is missing (latexmk, xelatex); install it with: ")
+    assert said.count("\n") == 1
+
+
+def test_a_mistake_is_one_line_before_anything_is_built(monkeypatch, capsys):
+    monkeypatch.setattr(typeset, "require_tex", lambda: None)
+    monkeypatch.setattr(typeset, "build", lambda *_: pytest.fail("built"))
+    monkeypatch.setenv("BOOK_CHAPTERS", "nowhere")
+    assert typeset.main([str(ROOT / "book")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("make pdf: CHAPTERS: no chapter 'nowhere'; there are intro, ")
+    assert said.count("\n") == 1
+
+
+def test_a_lost_glyph_and_a_lost_reference_are_read_from_the_log():
+    log = (
+        "Missing character: There is no 李 (U+674E) in font [./TinySans-Regular.ttf]/OT:s\ncript=latn;language=dflt;!\n"
+        "Missing character: There is no 李 (U+674E) in font [./TinySans-Regular.ttf]/OT:s\ncript=latn;language=dflt;!\n"
+        "LaTeX Warning: Reference `fig-x' on page 3 undefined on input line 7.\n"
+    )
+    assert typeset.complaints(log) == [
+        "no glyph for '李' (U+674E) in ./TinySans-Regular.ttf",
+        "unresolved reference fig-x",
+    ]
+    assert typeset.complaints("Output written on book.pdf (88 pages).\n") == []
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("! LaTeX Error: File `tabulary.sty' not found.\n", "TeX lacks tabulary.sty"),
+        ("./book.tex:12: Undefined control sequence.\n", "TeX stopped: Undefined control sequence."),
+        ("", "TeX stopped; its log says why"),
+    ],
+)
+def test_a_failed_run_is_one_line(log, said):
+    assert typeset.failure(log).startswith(said)
+    assert "\n" not in typeset.failure(log)
+
+
+def test_a_table_that_fits_has_natural_columns_and_a_wide_one_has_broken_ones():
+    assert column_spec(["name", "count"], [["a", "1"]], [False, True]) == "lr"
+    wide = column_spec(["name", "long"], [["a", "word " * 40]], [False, False])
+    widths = [float(part.split("mm")[0]) for part in wide.split("p{")[1:]]
+    assert wide.count("p{") == 2
+    assert widths[0] < 10 < 100 < widths[1] < 160
+
+
+def test_a_table_counts_a_line_for_each_row_and_those_that_its_text_fills():
+    assert printed_lines([["a" * 46, "b" * 46]] * 3) == 6
+    assert printed_lines([["one"], ["two"]]) < 3
