@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tinycircuits.sphinxext import edition, selection, typeset
-from tinycircuits.sphinxext.mimes import column_spec
+from tinycircuits.sphinxext.mimes import column_spec, printed_lines
 from tinycircuits.sphinxext.selection import Chapter, Contents, Part
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -206,3 +206,8 @@ def test_a_table_that_fits_has_natural_columns_and_a_wide_one_has_broken_ones():
     widths = [float(part.split("mm")[0]) for part in wide.split("p{")[1:]]
     assert wide.count("p{") == 2
     assert widths[0] < 10 < 100 < widths[1] < 160
+
+
+def test_a_table_counts_a_line_for_each_row_and_those_that_its_text_fills():
+    assert printed_lines([["a" * 46, "b" * 46]] * 3) == 6
+    assert printed_lines([["one"], ["two"]]) < 3

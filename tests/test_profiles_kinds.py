@@ -18,7 +18,7 @@ from tinycircuits.fitting import SaeSpec
 from tinycircuits.interp.sae import quality
 from tinycircuits.models import ModelSpec, build
 from tinycircuits.studies import Alternative, Study
-from tinycircuits.tasks import ModularAddition, ShuffledAnswers, ShuffledSplit, ShuffledSums
+from tinycircuits.tasks import ModularAddition, OrderedSplit, ShuffledAnswers, ShuffledSplit, ShuffledSums
 from tinycircuits.training import EpochBatches, TrainSpec, train
 
 SUMS = Study(
@@ -38,6 +38,9 @@ SUMS = Study(
     printed_seed=7,
 )
 DIGITS = replace(SUMS, name="tiny-digits", task=TINY.task, model=TINY.model, train=TINY.train)
+OTHER_SPLIT = replace(
+    TINY, name="tiny-other-split", train=TINY.train.model_copy(update={"split": OrderedSplit(n_train=9)})
+)
 SHUFFLED = replace(TINY, name="tiny-shuffled", task=ShuffledAnswers(n_digits=2, seed=0), n_seeds=5, lanes=5)
 OTHER = Alternative(
     SUMS,
@@ -47,7 +50,7 @@ OTHER = Alternative(
     SUMS.train.model_copy(update={"split": ShuffledSplit(n_train=15, seed=2)}),
     range(2),
 )
-SAE = Fit("tiny-sae", SUMS.name, "tiny", "L0 mlp", SaeSpec(width=24, l1=0.05, lr=1e-2, epochs=3, batch_size=5), 2)
+SAE = Fit("tiny-sae", SUMS.name, "tiny", "L0 mlp", SaeSpec(width=24, l1=1e-3, lr=1e-2, epochs=3, batch_size=5), 2)
 
 
 def known_by_its_weights(model, task, split, parts):
@@ -85,6 +88,9 @@ TABLE = {
         many_parts=("ccc",),
         dtype="float64",
     ),
+    "other split": Source(
+        DIGITS.name, known_by_its_weights, ("d",), OTHER_SPLIT.name, 3, many_parts=("d",), dtype="float64", beside=True
+    ),
     "other": Source(SUMS.name, known_by_its_weights, ("d",), alternative=OTHER, beside=True),
     "latents": Source(SUMS.name, pair_profile, ("latents",), fit=SAE.name),
     "latents beside": Source(SUMS.name, pair_profile, ("latents",), fit=SAE.name, beside=True),
@@ -101,7 +107,7 @@ def house(tmp_path_factory):
         patch.setenv("TINYCIRCUITS_FROZEN", "0")
         for table, rows in (
             (studies.STUDIES, {each.name: each for each in (SUMS, DIGITS)}),
-            (studies.SWEEPS, {each.name: each for each in (TINY, SHUFFLED)}),
+            (studies.SWEEPS, {each.name: each for each in (TINY, SHUFFLED, OTHER_SPLIT)}),
             (FITS, {SAE.name: SAE}),
             (SOURCES, TABLE),
         ):
@@ -112,6 +118,7 @@ def house(tmp_path_factory):
                 runs.run(name, seed)
         for name in (TINY.name, SHUFFLED.name):
             sweeps.run_sweep(name)
+        sweeps.run_sweep(OTHER_SPLIT.name, range(3))
         for seed in SAE.seeds:
             fits.fit(SAE.name, seed)
         yield
@@ -180,6 +187,13 @@ def test_trained_models_are_those_of_the_sweep_in_the_order_of_their_seeds(house
     assert torch.equal(found["holdout"][5], split_of(DIGITS).holdout)
 
 
+def test_models_of_a_sweep_on_another_split_are_measured_on_what_was_held_out_from_them(house):
+    seeds, found = measured("other split", "trained")
+    assert seeds == [0, 1, 2]
+    assert found["holdout"].tolist() == [list(range(9, 16))] * 3
+    assert torch.equal(found["answers"][0], answers_of(DIGITS.task))
+
+
 def test_models_of_a_sweep_with_shuffled_answers_are_judged_on_the_studys_own(house):
     seeds, found = measured("digits", "shuffled answers")
     assert seeds == [0, 1, 2, 3, 4]
@@ -233,6 +247,7 @@ def test_a_random_encoder_is_as_sparse_as_the_first_fit_and_is_none_of_its_makin
     states, _ = fitted_on(SAE)
     assert blocks("latents", "random encoder")[0].seeds == range(5)
     drawn = [profiles._as_sparse(SAE.name, seed) for seed in range(3)]
+    assert first.metrics["l0"] > 4
     for seed, each in enumerate(drawn):
         one_state = 1 / len(states)  # a latent can only be active on a whole number of states
         assert quality(each, states).l0 == pytest.approx(quality(first.dictionary, states).l0, abs=24 * one_state)

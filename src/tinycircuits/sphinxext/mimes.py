@@ -16,6 +16,8 @@ from tinycircuits.sphinxext.figures import kept, write
 
 _LINE, _GAP, _SHORT, _CHARACTER = 92, 2.6, 18, 1.72
 """A line of a printed table in characters, the space between columns, the longest short cell, and millimetres each."""
+_PAGE = 50
+"""Lines of a table that a printed page holds; a longer one is broken between rows."""
 
 
 class FigurePlugin:
@@ -58,6 +60,8 @@ class TablePlugin:
         group += nodes.tbody("", *[_row(renderer, cells, numeric, data.line) for cells in shown["rows"]])
         title = nodes.title("", "", *_inline(renderer, shown["caption"], data.line))
         classes = ["tc-table", *(f"tc-filter-{shown['columns'].index(name)}" for name in shown["filters"])]
+        if printed_lines(shown["rows"]) > _PAGE:
+            classes.append("longtable")
         table = _named(renderer, nodes.table("", title, group, classes=classes), f"tbl-{shown['name']}", data.line)
         columns = addnodes.tabular_col_spec(spec=column_spec(shown["columns"], shown["rows"], numeric))
         return [columns, table]
@@ -81,6 +85,11 @@ class EntriesPlugin:
             box = nodes.container("", title, *texts, classes=["tc-entry"])
             found.append(_named(renderer, box, entry["name"], data.line))
         return found
+
+
+def printed_lines(rows: list[list[str]]) -> float:
+    """Return about how many lines the rows take in print: one each, and what their text fills."""
+    return len(rows) + sum(_shown_length(cell) for row in rows for cell in row) / _LINE
 
 
 def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) -> str:
