@@ -65,7 +65,7 @@ PROBE_ACCURACY = {"embed": 1 / 97, "L0 resid_post": 0.05, "L1 resid_post": 0.85}
 ACCURACY_AT_STEP = {0: (0.2712, 0.1518), 1000: (0.8675, 0.6696), 2000: (1.0, 1.0)}
 """Article C, step: share of right digits on the training set and on the holdout."""
 
-Status = Literal["printed", "in words", "open"]
+Status = Literal["printed", "worded", "open"]
 """How an article fixes a choice: by a number or by code, by a word that names no number, or not at all."""
 
 Value = int | float | str | tuple[int, int]
@@ -88,7 +88,7 @@ def _printed(*allows: Value, says: str | None = None) -> Given:
 
 
 def _words(says: str, *allows: Value) -> Given:
-    return Given("in words", says, allows)
+    return Given("worded", says, allows)
 
 
 def plainly(value: Value) -> str:

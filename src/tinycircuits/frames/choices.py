@@ -110,13 +110,15 @@ IN_FULL: dict[str, Callable[[Study], str]] = {
 
 
 def choices(article: str) -> pd.DataFrame:
-    """One row for each choice: what the article gives, by number, in words or not at all, and what the study does."""
+    """One row for each choice: what the article gives, by number, by a word or not at all, and what the study does."""
     of = studied(article)
     rows = []
     for choice in CHOICES:
         said = given(article, choice)
         ours = IN_FULL[choice](of) if choice in IN_FULL else plainly(OURS[choice](of))
-        rows.append({"article": article, "choice": choice, "there": said.says, "given": said.status, "here": ours})
+        rows.append(
+            {"article": article, "choice": choice, "there": said.says or None, "given": said.status, "here": ours}
+        )
     return pd.DataFrame(rows)
 
 
@@ -175,7 +177,7 @@ def _marked(pair: Compared) -> str:
 
 
 def _named(other: Alternative) -> str:
-    return f"{other.choice}: {other.value}"
+    return f"{other.choice}: {'older library' if other.value == OLDER else other.value}"
 
 
 def moves(article: str) -> pd.DataFrame:
