@@ -13,3 +13,16 @@ torch.set_num_threads(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that take long come first: begun last, they would keep one process busy alone."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("xdist_group", "slow"))))
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A table with one tiny study, and stores in an empty folder."""
+    from tests.tiny import TINY
+    from tinycircuits.results.tables.studies import STUDIES
+
+    monkeypatch.setitem(STUDIES, "tiny", TINY)
+    monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("TINYCIRCUITS_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.delenv("TINYCIRCUITS_FROZEN", raising=False)
+    return tmp_path

@@ -19,40 +19,39 @@ INTERRUPTED = 130
 """The exit code that typer returns after a Ctrl-C."""
 
 Name = Annotated[str, typer.Argument(help="Name of a study; `tinycircuits list` shows them.")]
-Names = Annotated[list[str] | None, typer.Argument(help="Names of studies and fits; all of them when left out.")]
-ChosenNames = Annotated[list[str], typer.Argument(help="Names of studies.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names that `tinycircuits list` shows; all when left out.")]
+ChosenNames = Annotated[list[str], typer.Argument(help="Names that `tinycircuits list` shows, of any kind.")]
 Seed = Annotated[int | None, typer.Option(help="Seed to train; the published one when left out.")]
 DeviceName = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 FitName = Annotated[str, typer.Argument(help="Name of a fit; a wrong one lists them.")]
 FitSeed = Annotated[int | None, typer.Option(help="Seed to fit; all that the book uses when left out.")]
 UntilSolved = Annotated[bool, typer.Option(help="Train seeds 0, 1, 2, ... until one makes no mistake on any input.")]
+SweepName = Annotated[str, typer.Argument(help="Name of a sweep; `tinycircuits list` shows them.")]
+Seeds = Annotated[str | None, typer.Option(help="Seeds such as 0..999; those of the table when left out.")]
+SomeSeeds = Annotated[str | None, typer.Option("--seeds", help="Seeds such as 7 or 0..249; all stored when left out.")]
+BackendName = Annotated[Literal["local", "dask"], typer.Option(help="Train here, or on the workers of a Dask cluster.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")]
+Whole = Annotated[bool, typer.Option(help="Measure all profiles again; hours, as it trains what is not kept.")]
 
 
 @app.command(name="list")
-def list_studies() -> None:
-    """Show every study: key, state, size and the errors of its published model; and every sweep over seeds."""
+def list_all(names: Names = None) -> None:
+    """Show what is stored: studies with the errors of their published models, sweeps, fits and profiles."""
     from tinycircuits import reports
 
-    typer.echo(f"{reports.table_of_studies()}\n\n{reports.table_of_sweeps()}")
+    typer.echo(reports.overview(names or None))
 
 
 @app.command()
 def train(name: Name, *, seed: Seed = None, device: DeviceName = "cpu", until_solved: UntilSolved = False) -> None:
     """Train a study and store the result; goes on from the last checkpoint after a Ctrl-C or a kill."""
-    from tinycircuits import reports
     from tinycircuits.results import runs
 
     for each in itertools.count() if until_solved else [seed]:
         result = runs.run(name, each, device=device, progress=True)
-        typer.echo(reports.summary(result))
+        typer.echo(f"{name} seed {result.seed}: {runs.summary(result)}")
         if result.errors().wrong_digits == 0:
             break
-
-
-SweepName = Annotated[str, typer.Argument(help="Name of a sweep; `tinycircuits list` shows them.")]
-Seeds = Annotated[str | None, typer.Option(help="Seeds such as 0..999; those of the table when left out.")]
-BackendName = Annotated[Literal["local", "dask"], typer.Option(help="Train here, or on the workers of a Dask cluster.")]
-Scheduler = Annotated[str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")]
 
 
 @app.command()
@@ -65,23 +64,22 @@ def sweep(
     device: DeviceName = "cpu",
 ) -> None:
     """Train many seeds at once and store them in blocks; goes on from the last checkpoint after a Ctrl-C or a kill."""
-    from tinycircuits import reports
+    from tinycircuits.reports import seed_range
     from tinycircuits.results import sweeps
 
-    wanted = reports.seed_range(seeds) if seeds is not None else None
+    wanted = seed_range(seeds) if seeds is not None else None
     result = sweeps.run_sweep(name, wanted, device=device, backend=backend, scheduler=scheduler, progress=True)
-    typer.echo(reports.sweep_summary(result))
+    typer.echo(f"{name}: {sweeps.summary(result)}")
 
 
 @app.command()
 def fit(name: FitName, *, seed: FitSeed = None) -> None:
     """Fit an autoencoder or a read-out on a stored run and store the result."""
-    from tinycircuits import reports
     from tinycircuits.results import fits
     from tinycircuits.results.tables.fits import fit_named
 
     for each in fit_named(name).seeds if seed is None else [seed]:
-        typer.echo(reports.summary_of_fit(fits.fit(name, each, progress=True)))
+        typer.echo(f"{name} seed {each}: {fits.summary(fits.fit(name, each, progress=True))}")
 
 
 ClaimId = Annotated[str | None, typer.Option("--id", help="One claim with its evidence; a wrong id lists them all.")]
@@ -93,12 +91,13 @@ Measure = Annotated[bool, typer.Option("--measure", help="First measure what is 
 @app.command()
 def claims(*, name: ClaimId = None, as_json: AsJson = False, check: Check = False, measure: Measure = False) -> None:
     """Show every statement with its verdict, or one with its evidence; nothing is trained."""
-    from tinycircuits.claims import ledger, report
-    from tinycircuits.results import profiles
-
     if measure:
-        for block in profiles.every_block():
-            block.measure_and_store(progress=True)
+        from tinycircuits.results import door, profiling
+
+        for each in (one for row in profiling.rows() for one in row.committed):
+            door.get(each, progress=True)
+    from tinycircuits.claims import ledger, report
+
     if check:
         lines = ledger.contradicted([name] if name else None)
         typer.echo("\n".join(lines) or "every stored verdict follows from the results")
@@ -110,19 +109,20 @@ def claims(*, name: ClaimId = None, as_json: AsJson = False, check: Check = Fals
 
 
 @app.command()
-def retrain(names: ChosenNames, *, device: DeviceName = "cpu") -> None:
-    """Train every stored run of the studies anew, replace it, and print the changed numbers as a Markdown table."""
+def retrain(names: ChosenNames, *, seeds: SomeSeeds = None, device: DeviceName = "cpu") -> None:
+    """Make stored results anew, of any kind, replace them, and print the changed numbers as a Markdown table."""
     from tinycircuits import reports
 
-    typer.echo(reports.retrained(names, device=device, progress=sys.stderr.isatty()))
+    wanted = reports.seed_range(seeds) if seeds is not None else None
+    typer.echo(reports.remade(names, wanted, device=device, progress=sys.stderr.isatty()))
 
 
 @app.command()
-def verify(names: Names = None) -> None:
-    """Check the sums of all stored results, re-evaluate every model and compare with its stored metrics."""
+def verify(names: Names = None, *, whole: Whole = False) -> None:
+    """Check the sums of all stored results, evaluate them again and compare; of each kind of profiles one seed."""
     from tinycircuits import reports
 
-    lines, sound = reports.verification(names or None, progress=sys.stderr.isatty())
+    lines, sound = reports.verification(names or None, whole=whole, progress=sys.stderr.isatty())
     typer.echo("\n".join(lines))
     if not sound:
         raise typer.Exit(1)

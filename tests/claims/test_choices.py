@@ -16,10 +16,12 @@ from tinycircuits.claims.views import trials
 from tinycircuits.frames import choices
 from tinycircuits.frames.choices import OURS, every_choice, other_than_given, studied
 from tinycircuits.models.build import named_parameters
-from tinycircuits.results.profiles import SOURCES, Profile, Source, blocks
+from tinycircuits.results import profiling
+from tinycircuits.results.profiles import Profile, places
 from tinycircuits.results.runs import load
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.alternatives import ALTERNATIVES
+from tinycircuits.results.tables.profiles import SOURCES, Source
 from tinycircuits.results.tables.sweeps import SWEEPS
 
 pytestmark = pytest.mark.xdist_group("ledger")
@@ -109,9 +111,8 @@ def test_the_sweep_of_an_alternative_trains_what_the_alternative_says(name):
 
 def test_a_profile_of_a_sweep_looks_at_the_holdout_of_that_sweep(monkeypatch):
     looked_at = []
-    monkeypatch.setitem(SOURCES, "B, ordered", replace(SOURCES["B, split ordered"], measure=keep(looked_at)))
-    blocks("B, ordered", "trained")[0].row(0)
-    blocks("B", "trained")[0]
+    monkeypatch.setattr(profiling, "digit_profile", keep(looked_at))
+    profiling._measured(SOURCES["B, split ordered"], places("B, split ordered", "trained")[0], 0)
     assert torch.equal(looked_at[0].holdout, torch.arange(60_000, 65_536))
 
 

@@ -14,7 +14,8 @@ from tinycircuits.claims.own import _once
 from tinycircuits.claims.verdicts import Observed, Spread, judge
 from tinycircuits.models.errors import share_interval
 from tinycircuits.results import profiles
-from tinycircuits.results.profiles import SOURCES, Profile
+from tinycircuits.results.profiles import Profile
+from tinycircuits.results.tables.profiles import SOURCES
 
 pytestmark = pytest.mark.xdist_group("ledger")
 

@@ -208,8 +208,7 @@ def test_a_part_of_a_block_is_the_models_of_its_seeds(monkeypatch):
         made[block] = {**tensors, "weights": at[:, None].float()}
     monkeypatch.setattr(sweeps, "sweep", lambda name: SWEEP)
     order = iter(SWEEP.blocks(range(4)))
-    store = SimpleNamespace(load=lambda *_, **__: SimpleNamespace(tensors=made[next(order)]))
-    monkeypatch.setattr(sweeps, "results", lambda: store)
+    monkeypatch.setattr(sweeps.door, "load", lambda _: SimpleNamespace(tensors=made[next(order)]))
     found = sweeps.load_sweep("by hand", range(1, 3))
     assert found.seeds.tolist() == [1, 2]
     assert found.weights.tolist() == [[1], [2]]

@@ -5,16 +5,14 @@ import dataclasses
 import pytest
 import torch
 
-from tests.results.test_runs import house
 from tests.test_cli import call
+from tests.tiny import only_these
 from tinycircuits import reports
 from tinycircuits.results import fits, runs
 from tinycircuits.results.store import CorruptResult, MissingResult
-from tinycircuits.results.tables.fits import EVERY_STAGE, FITS, Fit
+from tinycircuits.results.tables.fits import EVERY_STAGE, FITS, Fit, fit_named
 from tinycircuits.results.tables.studies import STUDIES
 from tinycircuits.training.dictionaries import ProbeSpec, SaeSpec
-
-__all__ = ["house"]
 
 SAE = Fit("tiny-sae", "small", "for tests", "L0 mlp", SaeSpec(width=6, l1=0.1, lr=1e-2, epochs=2, batch_size=8), 2)
 PROBE = Fit("tiny-probe", "small", "for tests", EVERY_STAGE, ProbeSpec(steps=3, lr=1e-2, fit_share=0.5), 1)
@@ -36,13 +34,7 @@ def small(house, monkeypatch):
             split=OrderedSplit(n_train=20), batches=IndependentBatches(steps=4, batch_size=4, round_steps=4), lr=1e-2
         ),
     )
-    for name in list(STUDIES):
-        monkeypatch.delitem(STUDIES, name)
-    monkeypatch.setitem(STUDIES, "small", study)
-    for name in list(FITS):
-        monkeypatch.delitem(FITS, name)
-    for each in (SAE, PROBE):
-        monkeypatch.setitem(FITS, each.name, each)
+    only_these(monkeypatch, studies=[study], fits=[SAE, PROBE])
     runs.run("small")
     return house
 
@@ -74,14 +66,14 @@ def test_a_missing_fit_names_the_command_and_nothing_is_made_when_frozen(small, 
     with pytest.raises(MissingResult, match="make it with: tinycircuits fit tiny-sae --seed 0"):
         fits.fit("tiny-sae", 0)
     with pytest.raises(ValueError, match="unknown fit 'tiny'; known are tiny-sae, tiny-probe"):
-        fits.fit_named("tiny")
+        fit_named("tiny")
 
 
 def test_a_damaged_fit_is_never_remade_silently(small):
     fits.fit("tiny-sae", 0)
     weights = next((small / "results" / "tiny-sae").rglob("model.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(CorruptResult, match=r"model.safetensors is damaged.*tinycircuits fit tiny-sae --seed 0"):
+    with pytest.raises(CorruptResult, match=r"model.safetensors is damaged.*tinycircuits retrain tiny-sae --seeds 0"):
         fits.fit("tiny-sae", 0)
 
 
@@ -100,7 +92,7 @@ def test_the_command_line_fits_and_verifies(small, monkeypatch, capsys):
     assert [line.split(":")[0] for line in out.splitlines()] == ["tiny-sae seed 0", "tiny-sae seed 1"]
     code, out, _ = call(monkeypatch, capsys, "fit", "tiny-probe", "--seed", "0")
     assert "of 13 held out read right" in out
-    lines, sound = reports.verification(["tiny-sae", "tiny-probe"], progress=False)
+    lines, sound = reports.verification(["tiny-sae", "tiny-probe"], whole=False, progress=False)
     assert sound
     assert len(lines) == 3
     code, _, err = call(monkeypatch, capsys, "fit", "tinny")
@@ -110,9 +102,9 @@ def test_the_command_line_fits_and_verifies(small, monkeypatch, capsys):
 
 def test_verify_sees_a_changed_number_and_a_missing_fit(small, monkeypatch):
     fits.fit("tiny-sae", 0)
-    lines, sound = reports.verification(["tiny-sae"], progress=False)
+    lines, sound = reports.verification(["tiny-sae"], whole=False, progress=False)
     assert not sound
     assert lines[-1].startswith("MISSING tiny-sae seed 1")
-    monkeypatch.setattr(reports, "measure_sae", lambda *_: {"l0": 99.0})
-    lines, _ = reports.verification(["tiny-sae"], progress=False)
+    monkeypatch.setattr(fits, "measure_sae", lambda *_: {"l0": 99.0})
+    lines, _ = reports.verification(["tiny-sae"], whole=False, progress=False)
     assert lines[0].startswith("DIFFERS")

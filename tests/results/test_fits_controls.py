@@ -13,7 +13,8 @@ from tinycircuits.interp.activations import activations, stages
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.dictionary import SparseAutoencoder
 from tinycircuits.results import fits
-from tinycircuits.results.tables.fits import EVERY_STAGE, Fit
+from tinycircuits.results.door import Work
+from tinycircuits.results.tables.fits import EVERY_STAGE, FITS, Fit
 from tinycircuits.tasks import ModularAddition
 from tinycircuits.training.dictionaries import ProbeSpec, SaeSpec, fit_probe, fit_sae
 
@@ -185,6 +186,6 @@ def test_an_autoencoder_is_that_of_plain_adam_over_shuffled_batches(decay):
 
 def test_every_stage_is_the_site_of_a_read_out(house, monkeypatch):
     chosen = Fit("any", "any", "for tests", EVERY_STAGE, RECIPE)
-    tensors, metrics = fits._make(chosen, 0, progress=False)
-    assert tensors == {}
-    assert list(metrics["stages"]) == ["embed", "L0 resid_mid", "L0 resid_post"]
+    made = fits._make(chosen, 0, Work(fits.entry(FITS["addition-97-2l-probe-article"], 0), "cpu", False))
+    assert made.tensors == {}
+    assert list(made.metrics["stages"]) == ["embed", "L0 resid_mid", "L0 resid_post"]

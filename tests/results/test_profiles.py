@@ -6,20 +6,31 @@ import pytest
 import torch
 
 from tinycircuits.interp.attention import attention_summary
+from tinycircuits.results import door, profiling
 from tinycircuits.results.digits import digit_profile
-from tinycircuits.results.profiles import OTHER_START, SOURCES, blocks, every_block, profile
-from tinycircuits.results.runs import load, processor, results
+from tinycircuits.results.door import Work
+from tinycircuits.results.profiles import places, profile
+from tinycircuits.results.provenance import processor
+from tinycircuits.results.runs import load
+from tinycircuits.results.tables.profiles import OTHER_START, SOURCES
 from tinycircuits.results.tables.studies import study
 from tinycircuits.tasks import ModularAddition, Task
 
 pytestmark = pytest.mark.xdist_group("ledger")
 
 
+def entries(article, kind):
+    return profiling.row_of(article, kind).committed
+
+
+def made(entry):
+    return entry.make(Work(entry, "cpu", False)).tensors
+
+
 @pytest.mark.parametrize("kind", ["published", "untrained"])
 def test_measuring_again_gives_the_stored_numbers(kind):
-    for block in blocks("C", kind):
-        again = block.measure()
-        stored = block.load()
+    for each in entries("C", kind):
+        again, stored = made(each), door.load(each).tensors
         assert again.keys() == stored.keys()
         for name, numbers in again.items():
             torch.testing.assert_close(numbers, stored[name], equal_nan=True, rtol=1e-6, atol=1e-6)
@@ -32,7 +43,7 @@ def test_a_row_holds_what_the_analysis_says():
 
 
 def test_every_profile_is_stored_and_has_a_row_for_each_seed():
-    missing = [block.label for block in every_block() if not block.stored]
+    missing = [each.label for row in profiling.rows() for each in row.committed if not each.held]
     assert not missing
     for article, source in SOURCES.items():
         for kind in source.kinds:
@@ -44,7 +55,7 @@ def test_an_unknown_number_and_an_unknown_kind_are_named():
     with pytest.raises(KeyError, match=r"'attention.wieght' was not measured; there are .*attention.weight"):
         profile("C", "published")["attention.wieght"]
     with pytest.raises(ValueError, match=r"kind must be one of trained, .* for article D, got 'random encoder'"):
-        blocks("D", "random encoder")
+        places("D", "random encoder")
 
 
 def test_an_unknown_part_and_another_task_are_refused():
@@ -96,10 +107,10 @@ def test_one_model_of_each_kind_measured_again_has_its_stored_row(article, kind,
     if source.fit is None:
         cheap = ("attention",)
         monkeypatch.setitem(SOURCES, article, replace(source, parts=cheap, many_parts=cheap))
-    block = blocks(article, kind)[-1]
-    seed = block.seeds[-1]
+    place = places(article, kind)[-1]
+    seed = place.seeds[-1]
     assert seed == stored.seeds[-1]
-    anew = block.row(seed)
+    anew = profiling._measured(SOURCES[article], place, seed)
     agree(anew, {name: stored[name][-1] for name in anew})
 
 
@@ -119,22 +130,22 @@ def test_the_published_row_is_that_of_the_published_seed(article):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("article", "kind"), FROM_THE_STORE)
 def test_every_stored_model_measured_again_has_its_stored_row(article, kind):
-    for block in blocks(article, kind):
-        agree(block.measure(), block.load())
+    for each in entries(article, kind):
+        agree(made(each), door.load(each).tensors)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("article", "kind"), [each for each in KINDS if trained_when_measured(*each)])
 def test_one_model_of_each_kind_that_is_not_kept_is_trained_and_measured_again(article, kind):
     """Another processor rounds differently, and training amplifies the last bit: there only the kind of model agrees"""
-    block = blocks(article, kind)[0]
-    anew, stored = block.measure(), block.load()
-    made = results().load("profiles", block.spec.described(), remedy="").provenance
-    if made["device"] == processor():
+    each = entries(article, kind)[0]
+    anew, found = made(each), door.load(each)
+    stored = found.tensors
+    if found.provenance["device"] == processor():
         agree(anew, stored)
     else:
         assert {name: numbers.shape for name, numbers in anew.items()} == {
             name: numbers.shape for name, numbers in stored.items()
         }
         own = "wrong.train, own answers"
-        assert (anew[own] - stored[own]).abs().max() < 0.05 * len(block.spec.of.task.sequences())
+        assert (anew[own] - stored[own]).abs().max() < 0.05 * len(each.spec.of.task.sequences())

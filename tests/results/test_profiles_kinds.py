@@ -11,12 +11,13 @@ from tests.results.test_sweeps import TINY
 from tinycircuits.interp.sae import quality
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.errors import teacher_forced
-from tinycircuits.results import fits, profiles, runs, sweeps
+from tinycircuits.results import door, fits, profiles, profiling, runs, sweeps
+from tinycircuits.results.door import Work
 from tinycircuits.results.fits import fitted_on, load_fit
-from tinycircuits.results.pairs import pair_profile
-from tinycircuits.results.profiles import N_CONTROLS, SOURCES, Source, blocks, profile
+from tinycircuits.results.profiles import profile
 from tinycircuits.results.tables.alternatives import ALTERNATIVES, Alternative
-from tinycircuits.results.tables.fits import FITS, Fit
+from tinycircuits.results.tables.fits import FITS, Fit, fit_named
+from tinycircuits.results.tables.profiles import N_CONTROLS, SOURCES, Source
 from tinycircuits.results.tables.studies import STUDIES, Study, study
 from tinycircuits.results.tables.sweeps import SWEEPS, sweep
 from tinycircuits.tasks import ModularAddition, OrderedSplit, ShuffledAnswers, ShuffledSplit, ShuffledSums
@@ -75,7 +76,6 @@ def weights_of(model):
 TABLE = {
     "sums": Source(
         SUMS.name,
-        known_by_its_weights,
         ("a", "bb"),
         shuffled=ShuffledSums(modulus=5, plus_sign=False, seed=0),
         many_parts=("ccc",),
@@ -83,7 +83,6 @@ TABLE = {
     ),
     "digits": Source(
         DIGITS.name,
-        known_by_its_weights,
         ("a", "bb"),
         TINY.name,
         6,
@@ -91,12 +90,10 @@ TABLE = {
         many_parts=("ccc",),
         dtype="float64",
     ),
-    "other split": Source(
-        DIGITS.name, known_by_its_weights, ("d",), OTHER_SPLIT.name, 3, many_parts=("d",), dtype="float64", beside=True
-    ),
-    "other": Source(SUMS.name, known_by_its_weights, ("d",), alternative=OTHER, beside=True),
-    "latents": Source(SUMS.name, pair_profile, ("latents",), fit=SAE.name),
-    "latents beside": Source(SUMS.name, pair_profile, ("latents",), fit=SAE.name, beside=True),
+    "other split": Source(DIGITS.name, ("d",), OTHER_SPLIT.name, 3, many_parts=("d",), dtype="float64", beside=True),
+    "other": Source(SUMS.name, ("d",), alternative=OTHER, beside=True),
+    "latents": Source(SUMS.name, ("latents",), fit=SAE.name),
+    "latents beside": Source(SUMS.name, ("latents",), fit=SAE.name, beside=True),
 }
 
 
@@ -116,6 +113,8 @@ def house(tmp_path_factory):
         ):
             for name, row in rows.items():
                 patch.setitem(table, name, row)
+        for measure in ("digit_profile", "pair_profile"):
+            patch.setattr(profiling, measure, known_by_its_weights)
         for name in (SUMS.name, DIGITS.name):
             for seed in (0, 1, 7):
                 runs.run(name, seed)
@@ -125,14 +124,18 @@ def house(tmp_path_factory):
         for seed in SAE.seeds:
             fits.fit(SAE.name, seed)
         yield
-    for cached in (profile, profiles._fitted_on, profiles._of_sweep):
+    for cached in (profile, profiling._states, profiling._block):
         cached.cache_clear()
+
+
+def entries(article, kind):
+    return profiling.row_of(article, kind).committed
 
 
 def measured(article, kind):
     """What the blocks measure, with their seeds: one row for each model."""
-    found = blocks(article, kind)
-    rows = [block.measure() for block in found]
+    found = entries(article, kind)
+    rows = [each.make(Work(each, "cpu", False)).tensors for each in found]
     seeds = [seed for block in found for seed in block.seeds]
     return seeds, {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
 
@@ -209,9 +212,9 @@ def test_models_of_a_sweep_with_shuffled_answers_are_judged_on_the_studys_own(ho
 
 
 def test_models_that_learn_other_pairs_sums_are_trained_on_them_and_judged_on_the_tasks_own(house):
-    block = blocks("sums", "shuffled answers")[3]
-    assert [each.seeds[0] for each in blocks("sums", "shuffled answers")] == [0, 1, 2, 3, 4]
-    task, found = TABLE["sums"].shuffled, block.row(3)
+    assert [each.seeds[0] for each in entries("sums", "shuffled answers")] == [0, 1, 2, 3, 4]
+    task, (_, numbers) = TABLE["sums"].shuffled, measured("sums", "shuffled answers")
+    found = {name: rows[3] for name, rows in numbers.items()}
     model, _ = train(task, SUMS.model, SUMS.train, seed=3)
     assert torch.equal(found["weights"], weights_of(model).double())
     assert torch.equal(found["answers"], answers_of(SUMS.task))
@@ -248,8 +251,8 @@ def test_latents_are_those_of_each_seeds_dictionary_on_the_states_that_it_was_fi
 def test_a_random_encoder_is_as_sparse_as_the_first_fit_and_is_none_of_its_making(house):
     first = load_fit(SAE.name, 0)
     states, _ = fitted_on(SAE)
-    assert blocks("latents", "random encoder")[0].seeds == range(5)
-    drawn = [profiles._as_sparse(SAE.name, seed) for seed in range(3)]
+    assert entries("latents", "random encoder")[0].seeds == range(5)
+    drawn = [profiling._as_sparse(SAE.name, seed) for seed in range(3)]
     assert first.metrics["l0"] > 4
     for seed, each in enumerate(drawn):
         one_state = 1 / len(states)  # a latent can only be active on a whole number of states
@@ -261,10 +264,10 @@ def test_a_random_encoder_is_as_sparse_as_the_first_fit_and_is_none_of_its_makin
 
 def test_a_profile_is_stored_and_loaded_with_a_row_for_each_seed_in_order(house):
     for article, kind in (("digits", "trained"), ("sums", "trained"), ("sums", "published")):
-        for block in blocks(article, kind):
-            assert not block.stored or kind == "published"
-            block.measure_and_store()
-            assert block.stored
+        for each in entries(article, kind):
+            assert not each.held or kind == "published"
+            door.get(each)
+            assert each.held
         loaded, (seeds, anew) = profile(article, kind), measured(article, kind)
         assert (loaded.kind, loaded.seeds.tolist()) == (kind, seeds)
         for name, numbers in anew.items():
@@ -315,7 +318,7 @@ def test_each_article_is_spoken_for_by_its_own_study_task_and_recipe(article):
 
 
 def test_the_dictionaries_are_fitted_on_the_model_that_their_source_names():
-    named = {n: fits.fit_named(source.fit) for n, source in SOURCES.items() if source.fit and n not in TABLE}
+    named = {n: fit_named(source.fit) for n, source in SOURCES.items() if source.fit and n not in TABLE}
     for name, chosen in named.items():
         assert chosen.study == SOURCES[name].study == SOURCES["E, another start" if "start" in name else "E"].study
     summed, averaged = (named[f"E, latents, {how}"].recipe for how in ("summed", "averaged"))

@@ -10,37 +10,15 @@ import time
 import pytest
 import torch
 
-from tinycircuits.models.build import ModelSpec, build
+from tests.tiny import TINY
+from tinycircuits.models.build import build
 from tinycircuits.models.errors import teacher_forced
-from tinycircuits.results import runs
+from tinycircuits.results import provenance, runs
 from tinycircuits.results.store import CorruptResult, MissingResult
 from tinycircuits.results.tables.studies import STUDIES, Study, studies_of
-from tinycircuits.tasks import ModularAddition, OrderedSplit, ReverseIncrement, Task
-from tinycircuits.training.recipe import IndependentBatches, TrainSpec
+from tinycircuits.tasks import ModularAddition, Task
 
 MODES = ("teacher_forced", "free_running")
-
-TINY = Study(
-    name="tiny",
-    article="none",
-    title="two digits, for tests",
-    task=ReverseIncrement(n_digits=2),
-    model=ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4),
-    train=TrainSpec(
-        split=OrderedSplit(n_train=12), batches=IndependentBatches(steps=12, batch_size=4, round_steps=4), lr=1e-2
-    ),
-    published_seed=0,
-)
-
-
-@pytest.fixture
-def house(tmp_path, monkeypatch):
-    """A table with one tiny study, and stores in an empty folder."""
-    monkeypatch.setitem(STUDIES, "tiny", TINY)
-    monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("TINYCIRCUITS_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    monkeypatch.delenv("TINYCIRCUITS_FROZEN", raising=False)
-    return tmp_path
 
 
 def test_the_second_call_loads_what_the_first_one_trained(house, monkeypatch):
@@ -67,7 +45,7 @@ def test_a_damaged_result_is_never_retrained_silently(house, monkeypatch):
     weights = next((house / "results").rglob("model.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
     monkeypatch.setattr(runs, "train", lambda *_, **__: pytest.fail("trained again"))
-    with pytest.raises(CorruptResult, match=r"model.safetensors is damaged.*tinycircuits train tiny --seed 0"):
+    with pytest.raises(CorruptResult, match=r"model.safetensors is damaged.*tinycircuits retrain tiny --seeds 0"):
         runs.run("tiny")
 
 
@@ -97,13 +75,13 @@ def test_a_broken_run_goes_on_from_its_last_round(house, monkeypatch):
     monkeypatch.setattr(runs, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         runs.run("tiny", 5)
-    assert runs.checkpoint_round("tiny", 5) == 2
+    assert runs.entry(TINY, 5).rounds_done == 2
     assert runs.stored_seeds("tiny") == []
     resumed = []
     monkeypatch.setattr(runs, "train", lambda *a, resume, **k: resumed.append(resume) or real(*a, resume=resume, **k))
     assert runs.run("tiny", 5).metrics == whole
     assert len(resumed[0].history) == 3
-    assert runs.checkpoint_round("tiny", 5) is None
+    assert runs.entry(TINY, 5).rounds_done is None
 
 
 @pytest.mark.parametrize(("name", "seed", "said"), [("tinny", None, "known are"), ("tiny", -1, "seed must be 0")])
@@ -183,7 +161,7 @@ def test_a_killed_training_of_four_digits_ends_with_the_stored_metrics(tmp_path)
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "of 1,024 digits wrong" in again.stdout
     stored = json.loads(next((tmp_path / "results").rglob("metrics.json")).read_text())
-    rounds = slice(None) if published.provenance["device"] == runs.processor() else slice(2)
+    rounds = slice(None) if published.provenance["device"] == provenance.processor() else slice(2)
     for column, values in published.history.items():
         assert stored["history"][column][rounds] == pytest.approx(values[rounds], rel=1e-6), column
     if rounds == slice(None):

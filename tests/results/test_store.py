@@ -12,7 +12,6 @@ import torch
 from tinycircuits.results.store import CorruptResult, MissingResult, Store, StoreError, canonical, key
 
 SPEC = {"type": "Run", "seed": 3}
-REMEDY = "make it again"
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def folder(store: Store) -> Path:
 
 
 def test_what_was_saved_is_loaded(store, folder):
-    stored = store.load("study", SPEC, remedy=REMEDY)
+    stored = store.load("study", SPEC)
     assert stored.spec == SPEC
     assert stored.metrics == {"loss": 0.1}
     assert stored.provenance == {"date": "today"}
@@ -42,15 +41,14 @@ def test_saving_twice_writes_the_same_bytes(store, folder):
 
 @pytest.mark.parametrize("name", ["spec.json", "metrics.json", "model.safetensors", "provenance.json"])
 @pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
-def test_any_flipped_bit_is_found_and_names_file_and_remedy(store, folder, name, place):
+def test_any_flipped_bit_is_found_and_names_the_file(store, folder, name, place):
     file = folder / name
     content = bytearray(file.read_bytes())
     content[int(len(content) * place)] ^= 1
     file.write_bytes(content)
     with pytest.raises(CorruptResult) as error:
-        store.load("study", SPEC, remedy=REMEDY)
+        store.load("study", SPEC)
     assert str(folder) in str(error.value)
-    assert REMEDY in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["spec.json", "metrics.json", "model.safetensors", "provenance.json"])
@@ -61,19 +59,19 @@ def test_a_truncated_or_missing_file_is_found(store, folder, name, damage):
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:-7] if damage == "truncate" else b"")
-    with pytest.raises(CorruptResult, match=REMEDY):
-        store.load("study", SPEC, remedy=REMEDY)
+    with pytest.raises(CorruptResult, match=r"is damaged|is missing|cannot be read"):
+        store.load("study", SPEC)
 
 
 def test_a_result_under_a_foreign_key_is_refused(store, folder):
     folder.rename(folder.with_name("0" * 16))
     with pytest.raises(CorruptResult, match="does not belong to the key"):
-        store.read(folder.with_name("0" * 16), remedy=REMEDY)
+        store.read(folder.with_name("0" * 16))
 
 
 def test_a_missing_result_says_how_to_make_it_and_that_others_exist(store, folder):
-    with pytest.raises(MissingResult, match=rf"1 of other seeds or recipes.*{REMEDY}"):
-        store.load("study", {**SPEC, "seed": 4}, remedy=REMEDY)
+    with pytest.raises(MissingResult, match="1 of other seeds or recipes"):
+        store.load("study", {**SPEC, "seed": 4})
 
 
 def test_a_full_disk_leaves_the_old_result_and_no_rubbish(store, folder, monkeypatch):
@@ -84,7 +82,7 @@ def test_a_full_disk_leaves_the_old_result_and_no_rubbish(store, folder, monkeyp
     with pytest.raises(StoreError, match=r"No space left on device; nothing was changed"):
         store.save("study", SPEC, {"loss": 9.9}, {"w": torch.zeros(1)}, {})
     monkeypatch.undo()
-    assert store.load("study", SPEC, remedy=REMEDY).metrics == {"loss": 0.1}
+    assert store.load("study", SPEC).metrics == {"loss": 0.1}
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
@@ -112,7 +110,7 @@ def test_a_writer_killed_half_way_leaves_nothing_that_loads(tmp_path):
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
     assert Store(tmp_path).folders("study") == []
     with pytest.raises(MissingResult):
-        Store(tmp_path).load("study", SPEC, remedy=REMEDY)
+        Store(tmp_path).load("study", SPEC)
 
 
 def test_metrics_that_are_not_numbers_are_refused(store):

@@ -1,35 +1,41 @@
-"""What lies in the store is what the tables describe: nothing is left over from an older recipe."""
+"""What lies in the store is what the tables describe: nothing is left over, and every key of old is found."""
 
 import json
 
-from tinycircuits.results.profiles import NAME, every_block
-from tinycircuits.results.runs import results
+import pytest
+
+from tinycircuits.results import catalogue, door
+from tinycircuits.results.door import results
+from tinycircuits.results.rows import entries_stored
 from tinycircuits.results.store import key
-from tinycircuits.results.tables.fits import FITS
-from tinycircuits.results.tables.studies import STUDIES
-from tinycircuits.results.tables.sweeps import SWEEPS
-
-
-def described(name: str, spec: dict) -> bool:
-    """Whether the table of today gives this description to the result of that seed."""
-    if name in FITS:
-        return FITS[name].spec(spec["seed"]).described() == spec
-    if name in STUDIES:
-        return STUDIES[name].spec(spec["seed"]).described() == spec
-    first, lanes = spec["first_seed"], spec["lanes"]
-    return SWEEPS[name].spec(range(first, first + lanes)).described() == spec
 
 
 def test_every_stored_result_is_one_that_the_tables_describe():
-    profiles = {key(block.spec.described()) for block in every_block()}
-    left_over = [
-        str(folder)
-        for study in sorted(path for path in results().root.iterdir() if path.is_dir())
-        for folder in results().folders(study.name)
-        if not (
-            folder.name in profiles
-            if study.name == NAME
-            else described(study.name, json.loads((folder / "spec.json").read_text()))
-        )
-    ]
-    assert left_over == []
+    assert catalogue.left_over() == []
+    folders = [path.name for path in results().root.iterdir() if path.is_dir()]
+    assert sorted(folders) == sorted({row.folder for row in catalogue.rows()})
+
+
+def test_every_row_has_a_name_of_its_own():
+    names = [row.name for row in catalogue.rows()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("kind", ["study", "sweep", "fit", "profile"])
+def test_every_entry_is_loaded_from_the_key_that_it_was_stored_under(kind):
+    entries = [each for row in catalogue.rows() if row.kind == kind for each in row.committed]
+    assert entries
+    for each in entries:
+        spec = json.loads((each.path / "spec.json").read_text())
+        assert each.path.name == key(spec) == key(each.spec.described())
+        assert door.load(each).spec == spec
+
+
+def test_the_seeds_of_an_entry_are_those_of_its_description():
+    for row in catalogue.rows():
+        for each in entries_stored(row):
+            spec = each.spec.described()
+            if "seed" in spec:
+                assert each.seeds == range(spec["seed"], spec["seed"] + 1)
+            if "first_seed" in spec:
+                assert each.seeds == range(spec["first_seed"], spec["first_seed"] + spec["lanes"])

@@ -14,10 +14,11 @@ import torch
 import torch._dynamo
 
 from tests.test_cli import call
+from tests.tiny import only_these
 from tinycircuits.frames.sweeps import OUTCOMES, seed_table, share_table
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.models.errors import teacher_forced
-from tinycircuits.results import runs, sweeps
+from tinycircuits.results import door, sweeps
 from tinycircuits.results.store import CorruptResult, MissingResult, key
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
@@ -104,14 +105,14 @@ def test_a_missing_and_a_damaged_block_name_the_command_that_mends_them(house):
     sweeps.run_sweep(TINY.name)
     weights = next((house / "results").rglob("model.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(CorruptResult, match="tinycircuits sweep tiny-sweep --seeds"):
+    with pytest.raises(CorruptResult, match=r"tinycircuits retrain tiny-sweep --seeds (0\.\.2|3\.\.5)$"):
         sweeps.run_sweep(TINY.name)
 
 
 def test_a_sweep_broken_off_after_any_round_goes_on_to_the_same_end(house, monkeypatch):
     whole = sweeps.run_sweep(TINY.name)
     (house / "results").rename(house / "away")
-    monkeypatch.setattr(sweeps, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(door, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     real, left = sweeps.train_lanes, [5]
 
     def broken(*args, on_round, **kwargs):
@@ -126,7 +127,7 @@ def test_a_sweep_broken_off_after_any_round_goes_on_to_the_same_end(house, monke
     monkeypatch.setattr(sweeps, "train_lanes", broken)
     with pytest.raises(KeyboardInterrupt):
         sweeps.run_sweep(TINY.name)
-    assert len(sweeps.stored_blocks(TINY)) == 1
+    assert [each.held for each in sweeps.row_of(TINY).committed] == [True, False]
     resumed = []
     monkeypatch.setattr(
         sweeps, "train_lanes", lambda *a, resume, **k: resumed.append(resume) or real(*a, resume=resume, **k)
@@ -141,10 +142,10 @@ def runner() -> list[str]:
         "import torch\n"
         "torch.set_num_threads(1)\n"
         "from tests.results.test_sweeps import LONG\n"
-        "from tinycircuits.results import sweeps\n"
+        "from tinycircuits.results import door, sweeps\n"
         "from tinycircuits.results.tables.sweeps import SWEEPS\n"
         "SWEEPS[LONG.name] = LONG\n"
-        "sweeps.SECONDS_BETWEEN_CHECKPOINTS = 0.0\n"
+        "door.SECONDS_BETWEEN_CHECKPOINTS = 0.0\n"
         "sweeps.run_sweep(LONG.name)\n"
     )
     return [sys.executable, "-c", code]
@@ -218,15 +219,14 @@ def test_a_cluster_needs_an_address_at_which_something_answers(house):
 
 
 def test_the_command_line_trains_loads_lists_and_verifies(house, monkeypatch, capsys):
-    for name in [name for name in SWEEPS if name != TINY.name]:
-        monkeypatch.delitem(SWEEPS, name)
+    only_these(monkeypatch, sweeps=[TINY])
     code, out, _ = call(monkeypatch, capsys, "sweep", TINY.name, "--seeds", "0..2")
     assert (code, out.count("\n")) == (0, 1)
     assert "of 3 seeds make no mistake on any input" in out
     assert "3 of 6" in call(monkeypatch, capsys, "list")[1]
     code, out, _ = call(monkeypatch, capsys, "verify", TINY.name)
-    assert (code, out.startswith("ok      tiny-sweep seeds 0..2")) == (0, True)
-    monkeypatch.setattr("tinycircuits.reports.measure_block", lambda *_: {"train_loss": torch.zeros(3).double()})
+    assert (code, out.startswith("ok      tiny-sweep seeds 0..2")) == (1, True)  # the other block is missing
+    monkeypatch.setattr("tinycircuits.results.sweeps.measure", lambda *_: {"train_loss": torch.zeros(3).double()})
     code, out, _ = call(monkeypatch, capsys, "verify", TINY.name)
     assert (code, "DIFFERS" in out) == (1, True)
     for arguments, said in (
@@ -251,7 +251,7 @@ def test_the_first_key_has_not_changed_by_accident():
 
 
 def test_all_stored_sweeps_take_at_most_forty_megabytes():
-    folders = [runs.results().root / name for name in SWEEPS]
+    folders = [door.results().root / name for name in SWEEPS]
     assert sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file()) <= 40e6
 
 

@@ -9,7 +9,8 @@ from tinycircuits.articles import PATCHING_RECOVERY
 from tinycircuits.claims.measures import Measure, of_models, register
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.interp.heads import ROLE_SHARE
-from tinycircuits.results.profiles import Kind, Profile, profile
+from tinycircuits.results.profiles import Profile, profile
+from tinycircuits.results.tables.profiles import Kind
 
 A, PLUS, B, EQUALS = 0, 1, 2, -1
 """Positions of article D's tokens; in article E, which writes no plus sign, b stands at 1."""

@@ -7,7 +7,7 @@ from tinycircuits.claims.measures import MEASURES, Measure
 from tinycircuits.claims.statements import Claim, claim
 from tinycircuits.claims.verdicts import Control, Elsewhere, Finding, Observed, Spread, judge
 from tinycircuits.models.errors import share_interval
-from tinycircuits.results.profiles import OTHER_START
+from tinycircuits.results.tables.profiles import OTHER_START
 
 
 @cache

@@ -11,7 +11,8 @@ from torch import Tensor
 from tinycircuits.articles import ARTICLES
 from tinycircuits.claims.verdicts import Observed
 from tinycircuits.claims.views import Trials, trials
-from tinycircuits.results.profiles import SOURCES, Profile, profile
+from tinycircuits.results.profiles import Profile, profile
+from tinycircuits.results.tables.profiles import SOURCES
 
 View = TypeVar("View")
 See = Callable[[View], Observed]

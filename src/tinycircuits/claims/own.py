@@ -16,8 +16,9 @@ from tinycircuits.interp.ablation import KINDS, ablation_table
 from tinycircuits.interp.activations import Component
 from tinycircuits.interp.attention import attention_block, attention_pattern
 from tinycircuits.models.build import build, named_parameters
-from tinycircuits.results.profiles import Kind, Profile, profile
+from tinycircuits.results.profiles import Profile, profile
 from tinycircuits.results.runs import load
+from tinycircuits.results.tables.profiles import Kind
 from tinycircuits.results.tables.studies import STUDIES
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
 from tinycircuits.training.lanes import layout

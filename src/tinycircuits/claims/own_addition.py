@@ -20,8 +20,9 @@ from tinycircuits.claims.verdicts import Observed
 from tinycircuits.interp.fourier import clock_shares, pair_logits
 from tinycircuits.interp.heads import ROLE_SHARE
 from tinycircuits.models.build import build
-from tinycircuits.results.profiles import SOURCES, Kind, Profile, profile
+from tinycircuits.results.profiles import Profile, profile
 from tinycircuits.results.runs import load
+from tinycircuits.results.tables.profiles import SOURCES, Kind
 from tinycircuits.results.tables.studies import study
 
 Both = dict[str, Profile]

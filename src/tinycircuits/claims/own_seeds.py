@@ -12,8 +12,8 @@ from tinycircuits.interp.agreement import Fingerprint, fingerprint
 from tinycircuits.models.build import build
 from tinycircuits.models.by_hand import hand_built
 from tinycircuits.models.errors import share_interval, teacher_forced
-from tinycircuits.results.profiles import N_CONTROLS
 from tinycircuits.results.sweeps import load_sweep
+from tinycircuits.results.tables.profiles import N_CONTROLS
 from tinycircuits.results.tables.sweeps import SIZES, size_name, sweep
 from tinycircuits.tasks import ReverseIncrement
 

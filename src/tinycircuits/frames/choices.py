@@ -21,8 +21,8 @@ from tinycircuits.claims.measures import MEASURES
 from tinycircuits.claims.own_choices import Compared, alternatives, compared, in_the_book, learned, statements
 from tinycircuits.claims.verdicts import Elsewhere
 from tinycircuits.models.build import ModelSpec
-from tinycircuits.results.profiles import SOURCES
 from tinycircuits.results.tables.alternatives import OLDER, PYTORCH, Alternative
+from tinycircuits.results.tables.profiles import SOURCES
 from tinycircuits.results.tables.studies import Study, study
 from tinycircuits.tasks import OrderedSplit
 from tinycircuits.training.lanes import layout

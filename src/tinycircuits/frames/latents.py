@@ -10,7 +10,8 @@ from tinycircuits.articles import verdict
 from tinycircuits.interp.sae import LatentEffects, Meanings, information, quality
 from tinycircuits.models.dictionary import SparseAutoencoder
 from tinycircuits.results.fits import Fitted
-from tinycircuits.results.profiles import Kind, profile
+from tinycircuits.results.profiles import profile
+from tinycircuits.results.tables.profiles import Kind
 from tinycircuits.training.dictionaries import SaeSpec
 
 

@@ -1,7 +1,6 @@
 """Fits: what is fitted on the activations of a stored run. ``fit`` loads the stored one, or makes and stores it."""
 
-import os
-import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,11 +14,18 @@ from tinycircuits.interp.activations import activations, part_named, stages
 from tinycircuits.interp.sae import quality
 from tinycircuits.models.build import build
 from tinycircuits.models.dictionary import SparseAutoencoder
-from tinycircuits.results.runs import checkpoints, load, provenance, results
-from tinycircuits.results.store import Stored
-from tinycircuits.results.tables.fits import Fit, fit_named
+from tinycircuits.results import door
+from tinycircuits.results.differences import SINGLE_TOLERANCE, differences
+from tinycircuits.results.door import Entry, Made, Work
+from tinycircuits.results.rows import Row
+from tinycircuits.results.runs import load
+from tinycircuits.results.store import Json, Stored
+from tinycircuits.results.tables.fits import FITS, Fit, fit_named
 from tinycircuits.tasks import Task
 from tinycircuits.training.dictionaries import ProbeSpec, SaeSpec, fit_probe, fit_sae
+
+READ_OUT_TOLERANCE = 2e-3
+"""Difference of the share that a read-out reads right which rounding its steps otherwise may make."""
 
 
 @dataclass(frozen=True)
@@ -41,28 +47,57 @@ class Fitted:
 
 
 def fit(name: str, seed: int, *, progress: bool = False) -> Fitted:
-    """Return a fit from the store, or by making and storing it.
+    """A fit from the store, or by making and storing it.
 
-    With ``TINYCIRCUITS_FROZEN=1`` nothing is made. Raises ``MissingResult`` then, or when the run that it is fitted on
-    is not stored; ``CorruptResult``, ``StoreError`` and ``ValueError`` as ``runs.run`` does.
+    Raises as ``door.get`` and ``runs.load`` do, and ``ValueError`` for an unknown fit or a negative seed.
     """
     chosen = fit_named(name)
-    spec = chosen.spec(seed).described()
-    if not results().holds(name, spec) and os.environ.get("TINYCIRCUITS_FROZEN") != "1":
-        with checkpoints().locked(name, spec):
-            if not results().holds(name, spec):
-                started = time.monotonic()
-                tensors, metrics = _make(chosen, seed, progress=progress)
-                made = provenance("cpu", time.monotonic() - started)
-                results().save(name, spec, metrics, tensors, made)
-    return load_fit(name, seed)
+    return _fitted(chosen, seed, door.get(entry(chosen, seed), progress=progress))
 
 
 def load_fit(name: str, seed: int) -> Fitted:
-    """Return a stored fit and never make it. Raises as ``fit`` does."""
+    """A stored fit; never made. Raises as ``door.load`` does, and ``ValueError`` as ``fit`` does."""
     chosen = fit_named(name)
-    stored = results().load(name, chosen.spec(seed).described(), remedy=chosen.command(seed))
-    return _fitted(chosen, seed, stored)
+    return _fitted(chosen, seed, door.load(entry(chosen, seed)))
+
+
+def rows() -> list[Row]:
+    """The rows of the table of fits."""
+    return [row_of(each) for each in FITS.values()]
+
+
+def row_of(chosen: Fit) -> Row:
+    """A fit as a row of what is stored."""
+
+    def entries(seeds: Iterable[int]) -> list[Entry]:
+        return [entry(chosen, seed) for seed in seeds]
+
+    return Row("fit", chosen.name, chosen.name, chosen.title, chosen.seeds, entries)
+
+
+def entry(chosen: Fit, seed: int) -> Entry:
+    """The fit of one seed as an entry; raises ``ValueError`` for a negative seed."""
+    return Entry(
+        folder=chosen.name,
+        spec=chosen.spec(seed),
+        name=chosen.name,
+        seeds=range(seed, seed + 1),
+        command=f"tinycircuits fit {chosen.name} --seed {seed}",
+        make=partial(_make, chosen, seed),
+        check=partial(_check, chosen, seed),
+        says=lambda stored: summary(_fitted(chosen, seed, stored)),
+    )
+
+
+def summary(one: Fitted) -> str:
+    """What a fit found, and how long it took."""
+    metrics = one.metrics
+    if isinstance(one.fit.recipe, SaeSpec):
+        found = f"l0 {metrics['l0']:.1f}, fvu {metrics['fvu']:.2g}, {metrics['dead']} of {one.fit.recipe.width} dead"
+    else:
+        right = (f"{stage} {each['held out']:,}" for stage, each in metrics["stages"].items())
+        found = f"of {metrics['n_holdout']:,} held out read right: {', '.join(right)}"
+    return f"{found}; {one.provenance['seconds']:.0f} s"
 
 
 def fitted_on(chosen: Fit) -> tuple[Float[Tensor, "batch d_model"], Int[Tensor, " batch"]]:
@@ -82,14 +117,27 @@ def measure_sae(chosen: Fit, dictionary: SparseAutoencoder) -> dict[str, Any]:
     return {"l0": found.l0, "fvu": found.fvu, "dead": found.dead, "n_states": len(states)}
 
 
-def _make(chosen: Fit, seed: int, *, progress: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _make(chosen: Fit, seed: int, work: Work) -> Made:
+    if not isinstance(chosen.recipe, SaeSpec):
+        return Made(_probe_metrics(chosen.study, chosen.recipe, seed), {})
+    states, _ = fitted_on(chosen)
+    dictionary, losses = fit_sae(states, chosen.recipe, seed=seed, progress=work.bar)
+    tensors = {name: tensor.contiguous() for name, tensor in dictionary.tensors.items()}
+    return Made({**measure_sae(chosen, dictionary), "loss": losses}, tensors)
+
+
+def _check(chosen: Fit, seed: int, stored: Stored, whole: bool) -> list[str]:
+    """An autoencoder is measured anew; a read-out, of which only counts are stored, is fitted anew."""
     if isinstance(chosen.recipe, SaeSpec):
-        states, _ = fitted_on(chosen)
-        label = f"{chosen.name} seed {seed}" if progress else None
-        dictionary, losses = fit_sae(states, chosen.recipe, seed=seed, progress=label)
-        tensors = {name: tensor.contiguous() for name, tensor in dictionary.tensors.items()}
-        return tensors, {**measure_sae(chosen, dictionary), "loss": losses}
-    return {}, _probe_metrics(chosen.study, chosen.recipe, seed)
+        now = measure_sae(chosen, _fitted(chosen, seed, stored).dictionary)
+        return differences(now, stored.metrics, tolerance=SINGLE_TOLERANCE)
+    now = _shares(_probe_metrics(chosen.study, chosen.recipe, seed))
+    return differences(now, _shares(stored.metrics), absolute=READ_OUT_TOLERANCE)
+
+
+def _shares(metrics: Json) -> Json:
+    whole = metrics["n_fit"] + metrics["n_holdout"]
+    return {stage: {name: n / whole for name, n in each.items()} for stage, each in metrics["stages"].items()}
 
 
 def _probe_metrics(study_name: str, recipe: ProbeSpec, seed: int) -> dict[str, Any]:

@@ -1,12 +1,8 @@
-"""Runs: ``run`` is the one way to get a trained model. It loads the stored one, or trains and stores it."""
+"""Runs: one trained model each. ``run`` loads the stored one, or trains and stores it."""
 
-import os
-import platform
-import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,10 +10,13 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.models.build import build, parameter_count
 from tinycircuits.models.errors import Errors, count, free_running, teacher_forced
-from tinycircuits.results.checkout import REPOSITORY, git_commit
-from tinycircuits.results.store import CorruptResult, Store, key
-from tinycircuits.results.tables.studies import Study, study
-from tinycircuits.training.device import resolve_device
+from tinycircuits.results import door
+from tinycircuits.results.differences import differences
+from tinycircuits.results.door import Entry, Made, Work
+from tinycircuits.results.rows import Row, seeds_stored
+from tinycircuits.results.store import Stored, key
+from tinycircuits.results.tables.studies import STUDIES, Study, study
+from tinycircuits.results.text import of
 from tinycircuits.training.loop import Checkpoint, Round, train
 
 Columns = dict[str, list[int] | list[float]]
@@ -45,56 +44,19 @@ class Run:
         return Errors(**self.metrics[mode][on])
 
 
-def results() -> Store:
-    """The store of finished results: ``$TINYCIRCUITS_RESULTS``, or ``results/`` of the repository."""
-    return Store(Path(os.environ.get("TINYCIRCUITS_RESULTS") or REPOSITORY / "results"))
-
-
-def checkpoints() -> Store:
-    """The store of unfinished runs: ``$TINYCIRCUITS_CHECKPOINTS``, or ``checkpoints/`` of the repository."""
-    return Store(Path(os.environ.get("TINYCIRCUITS_CHECKPOINTS") or REPOSITORY / "checkpoints"))
-
-
 def run(name: str, seed: int | None = None, *, device: str = "cpu", progress: bool = False) -> Run:
-    """Return the run of a study, from the store or by training it; without ``seed``, the published one.
+    """The run of a study, from the store or by training it; without ``seed``, the published one.
 
-    With ``TINYCIRCUITS_FROZEN=1`` nothing is trained. Raises ``MissingResult`` then, ``CorruptResult`` for a
-    damaged result (which is never retrained silently), ``StoreError`` when it cannot be written and ``ValueError``
-    for an unknown study, a negative seed or an unusable device.
+    Raises as ``door.get`` does, and ``ValueError`` for an unknown study or a negative seed.
     """
-    chosen = study(name)
-    seed = chosen.published_seed if seed is None else seed
-    spec = chosen.spec(seed).described()
-    if not results().holds(name, spec) and os.environ.get("TINYCIRCUITS_FROZEN") != "1":
-        resolve_device(device)
-        with checkpoints().locked(name, spec):
-            if not results().holds(name, spec):
-                _train_and_store(chosen, seed, device=device, progress=progress)
-    return load(name, seed)
-
-
-def retrain(name: str, seed: int, *, device: str = "cpu", progress: bool = False) -> Run:
-    """Train a run anew and put it in the place of the stored one, which stays until the new one is whole.
-
-    Raises ``StoreError`` when it cannot be written and ``ValueError`` for an unknown study, a negative seed or an
-    unusable device.
-    """
-    chosen = study(name)
-    spec = chosen.spec(seed).described()
-    resolve_device(device)
-    with checkpoints().locked(name, spec):
-        _train_and_store(chosen, seed, device=device, progress=progress)
-    return load(name, seed)
+    chosen, seed = _named(name, seed)
+    return _run(chosen, seed, door.get(entry(chosen, seed), device=device, progress=progress))
 
 
 def load(name: str, seed: int | None = None) -> Run:
-    """Return a stored run and never train; without ``seed``, the published one. Raises as ``run`` does."""
-    chosen = study(name)
-    seed = chosen.published_seed if seed is None else seed
-    stored = results().load(name, chosen.spec(seed).described(), remedy=chosen.command(seed))
-    model = build(chosen.model, chosen.task, seed=seed, dtype=chosen.train.dtype)
-    model.load_state_dict(stored.tensors)
-    return Run(chosen, seed, key(stored.spec), model, stored.metrics, stored.provenance)
+    """A stored run; never trains. Without ``seed``, the published one. Raises as ``door.load`` and ``run`` do."""
+    chosen, seed = _named(name, seed)
+    return _run(chosen, seed, door.load(entry(chosen, seed)))
 
 
 def smaller_seeds(name: str) -> list[Run]:
@@ -112,16 +74,47 @@ def every_seed(name: str) -> list[Run]:
 
 
 def stored_seeds(name: str) -> list[int]:
-    """Seeds of the study whose results are stored under its present recipe, in order; damaged ones are left out."""
-    chosen, seeds = study(name), []
-    for folder in results().folders(name):
-        try:
-            seed = int(results().read(folder, remedy=f"tinycircuits train {name}").spec["seed"])
-        except (CorruptResult, KeyError, TypeError, ValueError):
-            continue
-        if results().folder(name, chosen.spec(seed).described()) == folder:
-            seeds.append(seed)
-    return sorted(seeds)
+    """Seeds of the study whose results are stored under its present recipe, in order."""
+    return seeds_stored(row_of(study(name)))
+
+
+def rows() -> list[Row]:
+    """The rows of the table of studies."""
+    return [row_of(each) for each in STUDIES.values()]
+
+
+def row_of(chosen: Study) -> Row:
+    """A study as a row of what is stored."""
+
+    def entries(seeds: Iterable[int]) -> list[Entry]:
+        return [entry(chosen, seed) for seed in seeds]
+
+    return Row("study", chosen.name, chosen.name, chosen.title, chosen.seeds, entries)
+
+
+def entry(chosen: Study, seed: int) -> Entry:
+    """The run of one seed as an entry; raises ``ValueError`` for a negative seed."""
+    return Entry(
+        folder=chosen.name,
+        spec=chosen.spec(seed),
+        name=chosen.name,
+        seeds=range(seed, seed + 1),
+        command=f"tinycircuits train {chosen.name} --seed {seed}",
+        make=partial(_make, chosen, seed),
+        check=partial(_check, chosen, seed),
+        says=lambda stored: summary(_run(chosen, seed, stored)),
+    )
+
+
+def summary(one: Run) -> str:
+    """What a run came to: its errors in both modes, on the holdout, its seconds and its key."""
+    forced, free, held = one.errors(), one.errors("free_running"), one.errors(on="holdout")
+    return (
+        f"{of(forced.wrong_digits, forced.n_digits)} digits wrong, "
+        f"{of(forced.wrong_sequences, forced.n_sequences)} sequences; on the holdout "
+        f"{of(held.wrong_digits, held.n_digits)} digits; free-running "
+        f"{of(free.wrong_digits, free.n_digits)} digits; {one.provenance['seconds']:.0f} s; key {one.key}"
+    )
 
 
 def measure(chosen: Study, model: TransformerBridge) -> dict[str, Any]:
@@ -130,100 +123,61 @@ def measure(chosen: Study, model: TransformerBridge) -> dict[str, Any]:
     A float32 model is measured as the float64 model with the same weights, whose losses every processor agrees on.
     """
     sequences = chosen.task.sequences()
-    model = _in_float64(chosen, model)
+    double = build(chosen.model, chosen.task, seed=0, dtype="float64")
+    double.load_state_dict(model.state_dict())
     split = chosen.train.split.indices(len(sequences))
-    scores = teacher_forced(model, chosen.task, sequences)
-    wrong = free_running(model, chosen.task, sequences)
+    scores = teacher_forced(double, chosen.task, sequences)
+    wrong = free_running(double, chosen.task, sequences)
     parts = {"all": torch.arange(len(sequences)), "train": split.train, "holdout": split.holdout}
     return {
         "teacher_forced": {name: asdict(scores.errors(index)) for name, index in parts.items()},
         "free_running": {name: asdict(count(wrong[index])) for name, index in parts.items()},
         "loss": {name: scores.mean_loss(index) for name, index in parts.items()},
-        "n_parameters": parameter_count(model),
+        "n_parameters": parameter_count(double),
     }
 
 
-def _in_float64(chosen: Study, model: TransformerBridge) -> TransformerBridge:
-    double = build(chosen.model, chosen.task, seed=0, dtype="float64")
-    double.load_state_dict(model.state_dict())
-    return double
-
-
-def checkpoint_round(name: str, seed: int) -> int | None:
-    """The last round after which an unfinished run was saved, or ``None``."""
+def _named(name: str, seed: int | None) -> tuple[Study, int]:
     chosen = study(name)
-    spec = chosen.spec(seed).described()
-    rounds = range(chosen.train.batches.n_rounds, 0, -1)
-    return next((r for r in rounds if checkpoints().holds(name, _at_round(spec, r))), None)
+    return chosen, chosen.published_seed if seed is None else seed
 
 
-def _train_and_store(chosen: Study, seed: int, *, device: str, progress: bool) -> None:
-    started = time.monotonic()
-    spec = chosen.spec(seed).described()
-    unfinished = checkpoints()
+def _run(chosen: Study, seed: int, stored: Stored) -> Run:
+    model = build(chosen.model, chosen.task, seed=seed, dtype=chosen.train.dtype)
+    model.load_state_dict(stored.tensors)
+    return Run(chosen, seed, key(stored.spec), model, stored.metrics, stored.provenance)
 
+
+def _check(chosen: Study, seed: int, stored: Stored, whole: bool) -> list[str]:
+    return differences(measure(chosen, _run(chosen, seed, stored).model), stored.metrics)
+
+
+def _make(chosen: Study, seed: int, work: Work) -> Made:
     def keep(checkpoint: Checkpoint) -> None:
-        done = len(checkpoint.history) - 1
-        metrics = {"history": _columns(checkpoint.history)}
-        unfinished.save(chosen.name, _at_round(spec, done), metrics, checkpoint.tensors, {})
-        unfinished.remove(chosen.name, _at_round(spec, done - 1))
+        work.keep(len(checkpoint.history) - 1, {"history": _columns(checkpoint.history)}, checkpoint.tensors)
 
     model, history = train(
         chosen.task,
         chosen.model,
         chosen.train,
         seed=seed,
-        device=device,
-        resume=_latest_checkpoint(chosen, seed),
+        device=work.device,
+        resume=_checkpoint(work.latest()),
         on_round=keep,
-        progress=f"{chosen.name} seed {seed}" if progress else None,
+        progress=work.bar,
     )
-    metrics = {**measure(chosen, model), "history": _columns(history)}
-    seconds = time.monotonic() - started
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    results().save(chosen.name, spec, metrics, tensors, provenance(device, seconds))
-    unfinished.remove(chosen.name, _at_round(spec, chosen.train.batches.n_rounds))
+    return Made({**measure(chosen, model), "history": _columns(history)}, tensors)
 
 
-def _latest_checkpoint(chosen: Study, seed: int) -> Checkpoint | None:
-    done = checkpoint_round(chosen.name, seed)
-    if done is None:
+def _checkpoint(stored: Stored | None) -> Checkpoint | None:
+    if stored is None:
         return None
-    spec = _at_round(chosen.spec(seed).described(), done)
-    folder = checkpoints().folder(chosen.name, spec)
-    stored = checkpoints().load(chosen.name, spec, remedy=f"rm -r {folder} && {chosen.command(seed)}")
     columns = stored.metrics["history"]
     rows = zip(*columns.values(), strict=True)
     return Checkpoint(stored.tensors, tuple(Round(**dict(zip(columns, row, strict=True))) for row in rows))
 
 
-def _at_round(spec: dict[str, Any], done: int) -> dict[str, Any]:
-    return {"type": "Checkpoint", "run": spec, "round": done}
-
-
 def _columns(history: tuple[Round, ...]) -> Columns:
     rows = [asdict(entry) for entry in history]
     return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def provenance(device: str, seconds: float) -> dict[str, Any]:
-    """When, where, with what and in how many seconds a result was made on ``device``."""
-    where = resolve_device(device)
-    return {
-        "commit": git_commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else processor(),
-        "seconds": round(seconds, 1),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformer_lens": version("transformer-lens"),
-    }
-
-
-def processor() -> str:
-    """Name of this machine's processor, with the instruction set that torch uses on it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name} ({torch.backends.cpu.get_cpu_capability()})"

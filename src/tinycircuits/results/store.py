@@ -26,7 +26,7 @@ SPEC, METRICS, MODEL, PROVENANCE = "spec.json", "metrics.json", "model.safetenso
 
 
 class StoreError(Exception):
-    """A result cannot be read or written; the message says which file and what mends it."""
+    """A result cannot be read or written; the message says which file."""
 
 
 class MissingResult(StoreError):
@@ -91,23 +91,22 @@ class Store:
             raise StoreError(f"cannot write {folder}: {error.strerror or error}; nothing was changed") from error
         return folder
 
-    def load(self, study: str, spec: Json, *, remedy: str) -> Stored:
+    def load(self, study: str, spec: Json) -> Stored:
         """Read and check the result of ``spec``.
 
-        Raises ``MissingResult`` when there is none, ``CorruptResult`` when a file is damaged; both name
-        ``remedy``, the command that makes the result anew.
+        Raises ``MissingResult`` when there is none, ``CorruptResult`` when a file is damaged.
         """
         folder = self.folder(study, spec)
         if not folder.is_dir():
             others = len(self.folders(study))
             hint = f" ({others} of other seeds or recipes are there)" if others else ""
-            raise MissingResult(f"no result {folder}{hint}; make it with: {remedy}")
-        stored = self.read(folder, remedy=remedy)
+            raise MissingResult(f"no result {folder}{hint}")
+        stored = self.read(folder)
         if stored.spec != json.loads(canonical(spec)):
-            raise CorruptResult(f"{folder / SPEC} describes another run; make it anew with: {remedy}")
+            raise CorruptResult(f"{folder / SPEC} describes another run")
         return stored
 
-    def read(self, folder: Path, *, remedy: str) -> Stored:
+    def read(self, folder: Path) -> Stored:
         """Read and check whatever result lies in ``folder``; raises ``CorruptResult`` as ``load`` does."""
         try:
             provenance = json.loads(_bytes(folder / PROVENANCE))
@@ -122,10 +121,8 @@ class Store:
             if key(spec) != folder.name:
                 raise CorruptResult(f"{folder / SPEC} does not belong to the key {folder.name}")
             return Stored(spec, json.loads(contents[METRICS]), load(contents[MODEL]), provenance["run"])
-        except CorruptResult as error:
-            raise CorruptResult(f"{error}; make it anew with: {remedy}") from None
         except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-            raise CorruptResult(f"{folder} cannot be read ({error}); make it anew with: {remedy}") from error
+            raise CorruptResult(f"{folder} cannot be read ({error})") from error
 
     def remove(self, study: str, spec: Json) -> None:
         """Delete the result of ``spec``; nothing happens when there is none."""

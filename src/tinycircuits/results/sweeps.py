@@ -1,10 +1,10 @@
 """Sweeps: many seeds of one training, in blocks that are loaded from the store, or trained and stored."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -14,10 +14,14 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.models.build import Dtype
-from tinycircuits.results.runs import checkpoints, provenance, results
-from tinycircuits.results.store import Store
-from tinycircuits.results.tables.sweeps import Sweep, sweep
-from tinycircuits.training.device import resolve_device
+from tinycircuits.results import door
+from tinycircuits.results.differences import tensors_that_differ
+from tinycircuits.results.door import Entry, Made, Work
+from tinycircuits.results.provenance import provenance
+from tinycircuits.results.rows import Row
+from tinycircuits.results.store import Json, Stored
+from tinycircuits.results.tables.sweeps import SWEEPS, Sweep, sweep
+from tinycircuits.results.text import of
 from tinycircuits.training.lanes import (
     CURVE_INPUTS,
     LaneCheckpoint,
@@ -32,8 +36,6 @@ from tinycircuits.training.lanes import (
 
 Tensors = dict[str, Tensor]
 Backend = Literal["local", "dask"]
-
-SECONDS_BETWEEN_CHECKPOINTS = 20.0
 
 
 @dataclass(frozen=True)
@@ -121,17 +123,17 @@ class SweepResult:
 
 
 def load_sweep(name: str, seeds: range | None = None) -> SweepResult:
-    """Return stored models and never train; without ``seeds``, those of the table.
+    """Stored models; never trains. Without ``seeds``, those of the table.
 
-    Raises ``MissingResult`` and ``CorruptResult`` with the command that mends it, ``ValueError`` for an unknown name.
+    Raises as ``door.load`` does, and ``ValueError`` for an unknown name.
     """
     chosen = sweep(name)
     wanted = seeds if seeds is not None else range(chosen.n_seeds)
     blocks = []
-    for block in chosen.blocks(wanted):
-        stored = results().load(name, chosen.spec(block).described(), remedy=chosen.command(block))
-        rows = torch.tensor([seed - block[0] for seed in block if seed in wanted])
-        blocks.append({key: t if key == "history.step" else t[rows] for key, t in stored.tensors.items()})
+    for each in chosen.blocks(wanted):
+        tensors = door.load(entry(chosen, each)).tensors
+        rows = torch.tensor([seed - each[0] for seed in each if seed in wanted])
+        blocks.append({key: t if key == "history.step" else t[rows] for key, t in tensors.items()})
     joined = {key: torch.cat([block[key] for block in blocks]) for key in blocks[0] if key != "history.step"}
     history = {field.name: joined.pop(f"history.{field.name}") for field in fields(LaneHistory)[1:]}
     step = blocks[0]["history.step"]
@@ -149,44 +151,78 @@ def run_sweep(
 ) -> SweepResult:
     """Train and store the blocks that are not stored yet, and return all of them.
 
-    ``local`` trains here, one block after another, and goes on from checkpoints after a kill; ``dask`` hands blocks to
-    the workers of the cluster at ``scheduler`` and stores each as it comes back: the same bits on the same kind of
-    processor and number of threads. Raises as ``load_sweep`` does, and
-    ``ValueError`` for an unusable device or backend.
+    ``local`` trains here, one block after another; ``dask`` hands blocks to the workers of the cluster at ``scheduler``
+    and stores each as it comes back: the same bits on the same kind of processor and number of threads. Raises as
+    ``door.get`` does, and ``ValueError`` for an unknown name and an unusable backend.
     """
     chosen = sweep(name)
     seeds = seeds if seeds is not None else range(chosen.n_seeds)
-    missing = [b for b in chosen.blocks(seeds) if not results().holds(name, chosen.spec(b).described())]
+    entries = [entry(chosen, block) for block in chosen.blocks(seeds)]
     if backend == "dask":
-        _on_cluster(chosen, missing, scheduler, device, progress)
-    elif missing:
-        resolve_device(device)
-        _here(chosen, missing, device, progress)
+        _on_cluster(chosen, [each for each in entries if not each.held], scheduler, device, progress)
+    else:
+        for each in entries:
+            door.get(each, device=device, progress=progress)
     return load_sweep(name, seeds)
 
 
-def stored_blocks(chosen: Sweep) -> list[range]:
-    """The blocks of the table's seeds that are stored."""
-    blocks = chosen.blocks(range(chosen.n_seeds))
-    return [block for block in blocks if results().holds(chosen.name, chosen.spec(block).described())]
+def rows() -> list[Row]:
+    """The rows of the table of sweeps."""
+    return [row_of(each) for each in SWEEPS.values()]
+
+
+def row_of(chosen: Sweep) -> Row:
+    """A sweep as a row of what is stored."""
+
+    def entries(seeds: Iterable[int]) -> list[Entry]:
+        asked = sorted(seeds)
+        return [entry(chosen, block) for block in chosen.blocks(range(asked[0], asked[-1] + 1))] if asked else []
+
+    return Row("sweep", chosen.name, chosen.name, chosen.title, range(chosen.n_seeds), entries)
+
+
+def entry(chosen: Sweep, block: range) -> Entry:
+    """A block as an entry."""
+    return Entry(
+        folder=chosen.name,
+        spec=chosen.spec(block),
+        name=chosen.name,
+        seeds=block,
+        command=f"tinycircuits sweep {chosen.name} --seeds {door.span_of(block)}",
+        make=partial(_make, chosen, block),
+        check=partial(_check, chosen),
+        says=lambda stored: f"{of(stored.metrics['seeds_without_a_mistake'], len(block))} without a mistake",
+    )
 
 
 def train_block(
-    chosen: Sweep,
-    block: range,
-    device: str = "cpu",
-    *,
-    resume: LaneCheckpoint | None = None,
-    on_round: Callable[[LaneCheckpoint], None] | None = None,
-) -> tuple[Tensors, dict[str, Any]]:
-    """Train one block and evaluate it on all inputs, in float64; return its tensors and how it was made. No disk."""
-    started = time.monotonic()
-    weights, history = train_lanes(
-        chosen.task, chosen.model, chosen.train, seeds=block, device=device, resume=resume, on_round=on_round
-    )
+    chosen: Sweep, block: range, device: str = "cpu", *, bar: str | None = None, work: Work | None = None
+) -> Made:
+    """Train one block and evaluate it on all inputs, in float64; ``work`` keeps its checkpoints. No disk without it."""
+    resume = _checkpoint(work.latest()) if work else None
+    rounds = chosen.train.batches.n_rounds
+    with tqdm(
+        total=rounds,
+        initial=resume.rounds if resume else 0,
+        desc=bar,
+        unit=chosen.train.batches.round_name,
+        disable=None if bar else True,
+    ) as shown:
+
+        def after(checkpoint: LaneCheckpoint) -> None:
+            shown.set_postfix_str(f"{checkpoint.history.n_solved} of {len(block)} without a mistake")
+            shown.update()
+            if work:
+                history = {f"history.{f.name}": getattr(checkpoint.history, f.name) for f in fields(LaneHistory)}
+                work.keep(checkpoint.rounds, {}, {**checkpoint.tensors, **history})
+
+        weights, history = train_lanes(
+            chosen.task, chosen.model, chosen.train, seeds=block, device=device, resume=resume, on_round=after
+        )
     tensors = {"weights": weights, **measure(chosen, weights)}
     tensors |= {f"history.{field.name}": _compact(getattr(history, field.name)) for field in fields(history)}
-    return tensors, provenance(device, time.monotonic() - started)
+    wrong = tensors["train_wrong_sequences"] + tensors["holdout_wrong_sequences"]
+    return Made({"seeds": len(block), "seeds_without_a_mistake": int((wrong == 0).sum())}, tensors)
 
 
 def measure(chosen: Sweep, weights: Float[Tensor, "lane parameter"]) -> Tensors:
@@ -202,29 +238,38 @@ def measure(chosen: Sweep, weights: Float[Tensor, "lane parameter"]) -> Tensors:
     return tensors
 
 
-def _here(chosen: Sweep, blocks: list[range], device: str, progress: bool) -> None:
-    with _bar(chosen, blocks, progress) as bar:
-        for block in blocks:
-            with checkpoints().locked(chosen.name, chosen.spec(block).described()):
-                if not results().holds(chosen.name, chosen.spec(block).described()):
-                    _train_and_store(chosen, block, device, bar)
+def summary(result: SweepResult) -> str:
+    """What a sweep came to: seeds without a mistake, and the range of the others' wrong digits."""
+    wrong = result.wrong_digits.double()
+    return (
+        f"{of(int(result.solved.sum()), len(result.seeds))} seeds make no mistake on any input; "
+        f"wrong digits of {result.n_digits:,}: median {wrong.median():.0f}, largest {wrong.max():.0f}"
+    )
 
 
-def _train_and_store(chosen: Sweep, block: range, device: str, bar: "tqdm[Any]") -> None:
-    kept, before = _Checkpoints(chosen, block), bar.n
-    resume = kept.latest()
-    bar.update(resume.rounds if resume else 0)
-
-    def after(checkpoint: LaneCheckpoint) -> None:
-        kept.keep(checkpoint)
-        bar.set_postfix_str(f"{checkpoint.history.n_solved} of {len(block)} without a mistake")
-        bar.update(before + checkpoint.rounds - bar.n)
-
-    _store(chosen, block, *train_block(chosen, block, device, resume=resume, on_round=after))
-    kept.remove()
+def _make(chosen: Sweep, block: range, work: Work) -> Made:
+    return train_block(chosen, block, work.device, bar=work.bar, work=work)
 
 
-def _on_cluster(chosen: Sweep, blocks: list[range], scheduler: str | None, device: str, progress: bool) -> None:
+def _check(chosen: Sweep, stored: Stored, whole: bool) -> list[str]:
+    return tensors_that_differ(measure(chosen, stored.tensors["weights"]), stored.tensors)
+
+
+def _checkpoint(stored: Stored | None) -> LaneCheckpoint | None:
+    if stored is None:
+        return None
+    tensors = dict(stored.tensors)
+    history = LaneHistory(*(tensors.pop(f"history.{field.name}") for field in fields(LaneHistory)))
+    return LaneCheckpoint(stored.metrics["round"], tensors, history)
+
+
+def _elsewhere(chosen: Sweep, block: range, device: str) -> tuple[Made, Json]:
+    started = time.monotonic()
+    made = train_block(chosen, block, device)
+    return made, provenance(device, time.monotonic() - started)
+
+
+def _on_cluster(chosen: Sweep, missing: list[Entry], scheduler: str | None, device: str, progress: bool) -> None:
     if scheduler is None:
         raise ValueError("backend dask: give the address of a scheduler with --scheduler")
     try:
@@ -235,68 +280,15 @@ def _on_cluster(chosen: Sweep, blocks: list[range], scheduler: str | None, devic
         client = Client(scheduler, timeout="10s")
     except OSError:
         raise ValueError(f"scheduler: nothing answers at {scheduler}") from None
-    with client, _bar(chosen, blocks, progress) as bar:
-        jobs: dict[Future[Any], range] = {
-            client.submit(train_block, chosen, block, device, pure=False): block for block in blocks
+    bar = tqdm(total=len(missing), desc=chosen.name, unit="block", disable=None if progress else True)
+    with client, bar:
+        jobs: dict[Future[Any], Entry] = {
+            client.submit(_elsewhere, chosen, each.seeds, device, pure=False): each for each in missing
         }
         for done in as_completed(jobs):
-            _store(chosen, jobs[done], *done.result())
-            bar.update(chosen.train.batches.n_rounds)
-
-
-@contextmanager
-def _bar(chosen: Sweep, blocks: list[range], progress: bool) -> Iterator["tqdm[Any]"]:
-    rounds = len(blocks) * chosen.train.batches.n_rounds
-    unit = chosen.train.batches.round_name
-    with tqdm(total=rounds, desc=chosen.name, unit=unit, disable=None if progress else True) as bar:
-        yield bar
-
-
-def _store(chosen: Sweep, block: range, tensors: Tensors, made: dict[str, Any]) -> None:
-    wrong = tensors["train_wrong_sequences"] + tensors["holdout_wrong_sequences"]
-    metrics = {"seeds": len(block), "seeds_without_a_mistake": int((wrong == 0).sum())}
-    results().save(chosen.name, chosen.spec(block).described(), metrics, tensors, made)
+            door.put(jobs[done], *done.result())
+            bar.update()
 
 
 def _compact(values: Tensor) -> Tensor:
     return values.float() if values.is_floating_point() else values.int()
-
-
-class _Checkpoints:
-    """The checkpoint of one block, written over every so often."""
-
-    def __init__(self, chosen: Sweep, block: range) -> None:
-        self.name, self.spec = chosen.name, chosen.spec(block).described()
-        self.remedy = f"rm -r {checkpoints().root / self.name} && {chosen.command(block)}"
-        self.n_rounds = chosen.train.batches.n_rounds
-        self.written: int | None = None
-        self.due = time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
-
-    def latest(self) -> LaneCheckpoint | None:
-        """The last checkpoint of an unfinished block, if there is one."""
-        rounds = range(self.n_rounds, 0, -1)
-        self.written = next((r for r in rounds if checkpoints().holds(self.name, self._at(r))), None)
-        if self.written is None:
-            return None
-        tensors = checkpoints().load(self.name, self._at(self.written), remedy=self.remedy).tensors
-        history = LaneHistory(*(tensors.pop(f"history.{field.name}") for field in fields(LaneHistory)))
-        return LaneCheckpoint(self.written, tensors, history)
-
-    def keep(self, checkpoint: LaneCheckpoint) -> None:
-        """Write the checkpoint if the last one is old enough, and then remove that one."""
-        if time.monotonic() < self.due:
-            return
-        history = {f"history.{f.name}": getattr(checkpoint.history, f.name) for f in fields(LaneHistory)}
-        store: Store = checkpoints()
-        store.save(self.name, self._at(checkpoint.rounds), {}, {**checkpoint.tensors, **history}, {})
-        self.remove()
-        self.written, self.due = checkpoint.rounds, time.monotonic() + SECONDS_BETWEEN_CHECKPOINTS
-
-    def remove(self) -> None:
-        """Delete the checkpoint that was written last."""
-        if self.written is not None:
-            checkpoints().remove(self.name, self._at(self.written))
-            self.written = None
-
-    def _at(self, done: int) -> dict[str, Any]:
-        return {"type": "Checkpoint", "run": self.spec, "round": done}

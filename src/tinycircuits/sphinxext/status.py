@@ -29,7 +29,7 @@ Rows = tuple[Row, list[Row]]
 
 def versions(env: Any) -> Rows:
     """With what the book was built."""
-    from tinycircuits.results.runs import processor
+    from tinycircuits.results.provenance import processor
 
     rows: list[Row] = [("date", _now()), ("commit", git_commit()), ("Python", platform.python_version())]
     rows += [("system", f"{platform.system()} {platform.machine()}"), ("processor", processor())]

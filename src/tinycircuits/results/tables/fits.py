@@ -46,10 +46,6 @@ class Fit:
         chosen = study(self.study)
         return FitSpec(run=chosen.spec(chosen.published_seed), site=self.site, recipe=self.recipe, seed=seed)
 
-    def command(self, seed: int) -> str:
-        """The shell command that makes the fit of ``seed``."""
-        return f"tinycircuits fit {self.name} --seed {seed}"
-
 
 # Article E gives width, coefficient, optimizer, epochs and batch; it leaves open how its loss is averaged. Either both
 # terms are summed over dimensions and latents, or the error is averaged over the dimensions, as `mse_loss` does: the

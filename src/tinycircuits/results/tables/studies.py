@@ -58,10 +58,6 @@ class Study:
             raise ValueError(f"seed must be 0 or larger, got {seed}")
         return RunSpec(task=self.task, model=self.model, train=self.train, seed=seed)
 
-    def command(self, seed: int) -> str:
-        """The shell command that makes the result of ``seed``."""
-        return f"tinycircuits train {self.name} --seed {seed}"
-
 
 # Articles A and B say that their data are shuffled and that gradients are clipped; A adds a warm-up, both a cosine
 # decay. They leave open the batch size, the learning rate, the clipping norm and the length of the warm-up. Chosen

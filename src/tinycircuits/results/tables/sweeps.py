@@ -58,10 +58,6 @@ class Sweep:
         """The full description of one block."""
         return SweepSpec(task=self.task, model=self.model, train=self.train, first_seed=block[0], lanes=len(block))
 
-    def command(self, block: range) -> str:
-        """The shell command that makes the block."""
-        return f"tinycircuits sweep {self.name} --seeds {block[0]}..{block[-1]}"
-
 
 # The sweeps train in single precision, as the articles do: many courses are wanted, not one to the last bit.
 _C, _B, _A = (STUDIES[f"reversal-{shape}"] for shape in ("4d-2l", "8d-1l", "8d-2l"))

@@ -1,0 +1,32 @@
+"""A study so small that a test trains it."""
+
+from tinycircuits.models.build import ModelSpec
+from tinycircuits.results.tables.fits import FITS
+from tinycircuits.results.tables.profiles import SOURCES
+from tinycircuits.results.tables.studies import STUDIES, Study
+from tinycircuits.results.tables.sweeps import SWEEPS
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement
+from tinycircuits.training.recipe import IndependentBatches, TrainSpec
+
+TINY = Study(
+    name="tiny",
+    article="none",
+    title="two digits, for tests",
+    task=ReverseIncrement(n_digits=2),
+    model=ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4),
+    train=TrainSpec(
+        split=OrderedSplit(n_train=12), batches=IndependentBatches(steps=12, batch_size=4, round_steps=4), lr=1e-2
+    ),
+    published_seed=0,
+)
+
+
+def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None):
+    """Empty all tables but for these rows."""
+    for table, kept in ((STUDIES, studies), (SWEEPS, sweeps), (FITS, fits), (SOURCES, ())):
+        for name in list(table):
+            patch.delitem(table, name)
+        for each in kept:
+            patch.setitem(table, each.name, each)
+    for name, row in (sources or {}).items():
+        patch.setitem(SOURCES, name, row)
