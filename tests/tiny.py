@@ -1,6 +1,7 @@
 """A study so small that a test trains it."""
 
 from tinycircuits.models.build import ModelSpec
+from tinycircuits.results.tables.analyses import ANALYSES
 from tinycircuits.results.tables.fits import FITS
 from tinycircuits.results.tables.profiles import SOURCES
 from tinycircuits.results.tables.studies import STUDIES, Study
@@ -21,9 +22,9 @@ TINY = Study(
 )
 
 
-def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None):
+def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=()):
     """Empty all tables but for these rows."""
-    for table, kept in ((STUDIES, studies), (SWEEPS, sweeps), (FITS, fits), (SOURCES, ())):
+    for table, kept in ((STUDIES, studies), (SWEEPS, sweeps), (FITS, fits), (SOURCES, ()), (ANALYSES, analyses)):
         for name in list(table):
             patch.delitem(table, name)
         for each in kept:

@@ -2,41 +2,51 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from tqdm.auto import tqdm
 
 from tinycircuits.results import catalogue, door
 from tinycircuits.results.door import Entry
-from tinycircuits.results.rows import Row, entries_stored
+from tinycircuits.results.rows import Kind, Row, committed_or_stored
 from tinycircuits.results.runs import load, row_of, stored_seeds
 from tinycircuits.results.store import CorruptResult, MissingResult, Stored, StoreError
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.studies import STUDIES, Study
 from tinycircuits.results.text import aligned, of
 
+FOLDED: tuple[Kind, ...] = ("profile", "analysis")
+"""Kinds with so many rows that each folder is one line."""
+
 
 def overview(names: list[str] | None = None) -> str:
-    """Every study with the errors of its published model, then the sweeps, the fits and the profiles.
+    """Every study with the errors of its published model, then the sweeps, the fits, the profiles and the analyses.
 
-    The many profiles are one line unless they are named. Raises ``ValueError`` for an unknown name.
+    Of the last two each folder is one line, unless it is named. Raises ``ValueError`` for an unknown name.
     """
     rows = catalogue.rows(names)
-    of_kind = {kind: [row for row in rows if row.kind == kind] for kind in ("study", "sweep", "fit", "profile")}
+    of_kind = {kind: [row for row in rows if row.kind == kind] for kind in get_args(Kind)}
     tables = []
     if of_kind["study"]:
         tables.append(_studies([STUDIES[row.name] for row in of_kind["study"]]))
     if of_kind["sweep"]:
         header = ("sweep", "of", "seeds stored", "size", "without a mistake")
         tables.append(aligned([header, *map(_sweep, of_kind["sweep"])]))
-    for kind in ("fit", "profile"):
+    for kind in ("fit", "profile", "analysis"):
         if found := of_kind[kind]:
             lines = [_held(row.name, row.title, [row]) for row in found]
-            if kind == "profile" and names is None:
-                lines = [_held(found[0].folder, f"{len(found)} kinds of models; list {found[0].folder}", found)]
+            if kind in FOLDED and names is None:
+                lines = [
+                    _held(name, f"{len(folder)} rows; list {name}", folder)
+                    for name, folder in _by_folder(found).items()
+                ]
             tables.append(aligned([(kind, "of", "stored", "size"), *lines]))
     return "\n\n".join(tables)
+
+
+def _by_folder(rows: list[Row]) -> dict[str, list[Row]]:
+    return {name: [row for row in rows if row.folder == name] for name in dict.fromkeys(row.folder for row in rows)}
 
 
 def seed_range(text: str) -> range:
@@ -54,11 +64,7 @@ def verification(names: list[str] | None, *, whole: bool, progress: bool) -> tup
     A result is sound when its sums match, a row describes it, and what is evaluated again comes out as it is stored:
     counts exactly, losses within rounding. Raises ``ValueError`` for an unknown name.
     """
-    jobs: list[Entry] = []
-    for row in catalogue.rows(names):
-        stored = entries_stored(row)
-        held = {each.path for each in stored}
-        jobs += stored + [each for each in row.committed if each.path not in held]
+    jobs = [each for row in catalogue.rows(names) for each in committed_or_stored(row)]
     lines = [door.verified(each, whole=whole) for each in tqdm(jobs, desc="verify", disable=not progress)]
     lines += [f"STALE   {path}: no row describes it; delete it" for path in catalogue.left_over(names)]
     return lines, all(line.startswith("ok") for line in lines)

@@ -17,6 +17,7 @@ from tinycircuits.results.door import Made
 from tinycircuits.results.profiles import profile
 from tinycircuits.results.rows import entries_stored
 from tinycircuits.results.store import CorruptResult, MissingResult, StoreError
+from tinycircuits.results.tables.analyses import analysis
 from tinycircuits.results.tables.fits import EVERY_STAGE, Fit
 from tinycircuits.results.tables.profiles import Source
 from tinycircuits.results.tables.sweeps import Sweep
@@ -36,7 +37,8 @@ SWEPT = Sweep("swept", "tiny", TINY.task, TINY.model, TINY.train.model_copy(upda
 SAE = Fit("sae", "sums", "tiny", "L0 mlp", SaeSpec(width=6, l1=0.1, lr=1e-2, epochs=2, batch_size=8), 2)
 PROBE = Fit("probe", "sums", "tiny", EVERY_STAGE, ProbeSpec(steps=3, lr=1e-2, fit_share=0.5), 1)
 SOURCE = Source("tiny", ("errors",), trained="swept", n_seeds=4, dtype="float64")
-ROWS = ["tiny", "sums", "swept", "sae", "probe", "profiles of T, trained", "profiles of T, untrained"]
+REMOVED = analysis("tiny", "ablation.ablation_table", seed=0, draws=1)
+ROWS = ["tiny", "sums", "swept", "sae", "probe", "profiles of T, trained", "profiles of T, untrained", REMOVED.name]
 FILES = ["spec.json", "metrics.json", "model.safetensors", "provenance.json"]
 
 
@@ -72,7 +74,9 @@ def few_rows(patch, folder):
         patch.setenv(f"TINYCIRCUITS_{name.upper()}", str(folder / name))
     patch.setenv("TINYCIRCUITS_FROZEN", "0")
     patch.setattr(torch._dynamo.config, "disable", True)
-    only_these(patch, studies=[TINY, SUMS], sweeps=[SWEPT], fits=[SAE, PROBE], sources={"T": SOURCE})
+    only_these(
+        patch, studies=[TINY, SUMS], sweeps=[SWEPT], fits=[SAE, PROBE], sources={"T": SOURCE}, analyses=[REMOVED]
+    )
     forget()
 
 
@@ -171,6 +175,9 @@ def other(found):
         stage, counts = next(iter(found.metrics["stages"].items()))
         changed = {**found.metrics["stages"], stage: {**counts, "held out": counts["held out"] + 2}}
         return Made({**found.metrics, "stages": changed}, found.tensors)
+    if "result" in found.metrics:
+        name = next(iter(found.tensors))
+        return Made(found.metrics, {**found.tensors, name: found.tensors[name] ^ 1})
     for number in ("n_parameters", "dead"):
         if number in found.metrics:
             return Made({**found.metrics, number: found.metrics[number] + 1}, found.tensors)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from tinycircuits.results import fits, profiling, runs, sweeps
+from tinycircuits.results import analyses, fits, profiling, runs, sweeps
 from tinycircuits.results.door import Entry, results
-from tinycircuits.results.rows import Row, entries_stored
+from tinycircuits.results.rows import Row, committed_or_stored, entries_stored
 
 
 def rows(names: list[str] | None = None) -> list[Row]:
     """All rows, or those of these names or folders; raises ``ValueError`` for an unknown one."""
-    every = [*runs.rows(), *sweeps.rows(), *fits.rows(), *profiling.rows()]
+    every = [*runs.rows(), *sweeps.rows(), *fits.rows(), *profiling.rows(), *analyses.rows()]
     for name in names or []:
         if not any(name in (row.name, row.folder) for row in every):
             known = dict.fromkeys(row.folder for row in every)
@@ -18,11 +18,13 @@ def rows(names: list[str] | None = None) -> list[Row]:
 
 
 def entries(names: list[str], seeds: range | None = None) -> list[Entry]:
-    """What is stored of these rows; with ``seeds``, the entries that hold them, stored or not.
+    """The entries of these rows that are committed or stored; with ``seeds`` those that hold them, stored or not.
 
     Raises ``ValueError`` for an unknown name, and for seeds that no entry holds.
     """
-    found = [each for row in rows(names) for each in (entries_stored(row) if seeds is None else row.entries(seeds))]
+    found = [
+        each for row in rows(names) for each in (committed_or_stored(row) if seeds is None else row.entries(seeds))
+    ]
     if not found and seeds is not None:
         raise ValueError(f"{', '.join(names)}: no entry holds these seeds")
     return found

@@ -24,6 +24,8 @@ def differences(
     found = []
     for name, value in now.items():
         path, old = f"{where}{name}", stored.get(name)
+        if isinstance(value, list) and isinstance(old, list) and len(value) == len(old):
+            value, old = ({str(at): item for at, item in enumerate(each)} for each in (value, old))
         if isinstance(value, dict):
             found += differences(value, old or {}, f"{path}.", tolerance=tolerance, absolute=absolute)
         elif isinstance(value, float) and isinstance(old, float):

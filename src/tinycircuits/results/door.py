@@ -211,8 +211,8 @@ def retraining(name: str, seeds: range) -> str:
 
 
 def span_of(seeds: range) -> str:
-    """``0..249``, or ``7``."""
-    return f"{seeds[0]}..{seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
+    """``0..249``, ``7``, or ``-`` where there are none."""
+    return f"{seeds[0]}..{seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}" if seeds else "-"
 
 
 @contextmanager

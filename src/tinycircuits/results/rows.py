@@ -48,6 +48,12 @@ def entries_stored(row: Row) -> list[Entry]:
     return sorted(found, key=lambda entry: list(entry.seeds))
 
 
+def committed_or_stored(row: Row) -> list[Entry]:
+    """The entries of a row that lie in the store, and those that should."""
+    stored = entries_stored(row)
+    return stored + [entry for entry in row.committed if not entry.held]
+
+
 def _seeds_said(folder: Path) -> range:
     """The seeds that a stored spec names; none where it cannot be read."""
     try:

@@ -1,0 +1,126 @@
+"""Analyses as they are stored: ``stored`` loads what a function of ``interp`` found in a model, or computes it once."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.models.build import build
+from tinycircuits.results import door
+from tinycircuits.results.codec import decoded, encoded
+from tinycircuits.results.differences import differences, tensors_that_differ
+from tinycircuits.results.door import Entry, Made, Work
+from tinycircuits.results.rows import Row
+from tinycircuits.results.runs import Run, load
+from tinycircuits.results.store import Stored
+from tinycircuits.results.tables.analyses import ANALYSES, Analysis, analysis
+
+Found = TypeVar("Found")
+INTERP = "tinycircuits.interp."
+ANALYSIS_TOLERANCE = 2e-3
+"""Difference of a number computed again that another machine may make: it rounds otherwise in single precision."""
+
+
+def stored(function: Callable[..., Found], of: Run, *, trained: bool = True, **arguments: Any) -> Found:
+    """What ``function(model, ..., **arguments)`` found in the published model of a study, or before its training.
+
+    The function's parameters ``model``, ``sequences``, ``task``, ``split`` and ``spec`` are those of the run. An
+    argument may be a function of the model, such as ``attention_heads``, or a part of it. Raises as ``door.get`` does,
+    and ``ValueError`` for what stands in no row of ``tables.analyses``: that is computed by calling the function.
+    """
+    asked = {name: _said(value) for name, value in arguments.items()}
+    row = analysis(of.study.name, _path(function), trained=trained, **asked)
+    known = {each.name: each for each in ANALYSES.values()}
+    if row.name not in known or of.seed != of.study.published_seed:
+        raise ValueError(f"{row.name} is no row of the table of analyses; call {function.__name__} itself")
+    return cast(Found, _value(door.get(entry(known[row.name]))))
+
+
+def rows() -> list[Row]:
+    """The rows of the table of analyses."""
+    return [row_of(each) for each in ANALYSES.values()]
+
+
+def row_of(chosen: Analysis) -> Row:
+    """An analysis as a row of what is stored; it has no seeds."""
+
+    def entries(seeds: Iterable[int]) -> list[Entry]:
+        return [entry(chosen)]
+
+    return Row("analysis", chosen.name, chosen.folder, chosen.analysis, (), entries)
+
+
+def entry(chosen: Analysis) -> Entry:
+    """An analysis as an entry."""
+    return Entry(
+        folder=chosen.folder,
+        spec=chosen.spec,
+        name=chosen.name,
+        seeds=range(0),
+        command=door.retraining(chosen.name, range(0)),
+        make=partial(_make, chosen),
+        check=partial(_check, chosen),
+        says=lambda stored: f"{len(stored.tensors)} tensors",
+    )
+
+
+def computed(chosen: Analysis) -> Any:
+    """What the analysis finds now; raises as ``runs.load`` does for the run."""
+    run = load(chosen.study)
+    task, seed = run.study.task, 0
+    model = run.model if chosen.trained else build(run.study.model, task, seed=seed, dtype="float64")
+    sequences = task.sequences()
+    module, _, name = chosen.analysis.rpartition(".")
+    function = getattr(importlib.import_module(INTERP + module), name)
+    known = {
+        "model": model,
+        "sequences": sequences,
+        "task": task,
+        "split": run.study.train.split.indices(len(sequences)),
+        "spec": run.study.model,
+    }
+    given = {name: value for name, value in known.items() if name in inspect.signature(function).parameters}
+    return function(**given, **{name: _meant(value, model) for name, value in chosen.arguments})
+
+
+def _make(chosen: Analysis, work: Work) -> Made:
+    said, tensors = encoded(computed(chosen))
+    return Made({"result": said}, tensors)
+
+
+def _check(chosen: Analysis, before: Stored, whole: bool) -> list[str]:
+    said, tensors = encoded(computed(chosen))
+    found = differences({"result": said}, before.metrics, tolerance=ANALYSIS_TOLERANCE)
+    return found + tensors_that_differ(tensors, before.tensors, tolerance=ANALYSIS_TOLERANCE)
+
+
+def _value(found: Stored) -> Any:
+    return decoded(found.metrics["result"], found.tensors)
+
+
+def _path(function: Callable[..., Any]) -> str:
+    if not function.__module__.startswith(INTERP):
+        raise ValueError(f"function must be one of tinycircuits.interp, got {function.__module__}.{function.__name__}")
+    return f"{function.__module__.removeprefix(INTERP)}.{function.__name__}"
+
+
+def _said(value: Any) -> Any:
+    """An argument as the table has it: a function of the model by its path, a part of the model by its label."""
+    if callable(value):
+        return f"of model: {_path(value)}"
+    return f"part: {value.label}" if hasattr(value, "label") else value
+
+
+def _meant(value: Any, model: TransformerBridge) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.startswith("of model: "):
+        module, _, name = value.removeprefix("of model: ").rpartition(".")
+        return getattr(importlib.import_module(INTERP + module), name)(model)
+    if value.startswith("part: "):
+        parts = importlib.import_module(INTERP + "activations")
+        return parts.part_named(model, value.removeprefix("part: "))
+    return value

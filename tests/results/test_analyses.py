@@ -1,0 +1,118 @@
+"""Analyses: what a function of the package finds is stored once, and comes back as it was."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tiny import TINY, only_these
+from tinycircuits.interp.ablation import ablation_table
+from tinycircuits.interp.activations import Component, attention_heads, components
+from tinycircuits.interp.interchange import interchange
+from tinycircuits.models.build import build
+from tinycircuits.results import analyses, door, runs
+from tinycircuits.results.analyses import stored
+from tinycircuits.results.codec import decoded, encoded
+from tinycircuits.results.tables.analyses import ANALYSES, analysis
+
+
+@pytest.fixture
+def run(house, monkeypatch):
+    """A trained run whose table of ablations, before training and after, may be stored."""
+    of = [
+        analysis("tiny", "ablation.ablation_table", seed=0),
+        analysis("tiny", "ablation.ablation_table", trained=False, seed=0),
+        analysis("tiny", "interchange.interchange", component="part: L0 attn", seed=0),
+    ]
+    only_these(monkeypatch, studies=[TINY], analyses=of)
+    return runs.run("tiny")
+
+
+def equal(one, two):
+    said, tensors = encoded(one)
+    other, others = encoded(two)
+    assert said == other
+    assert all(torch.equal(tensors[name], others[name]) for name in tensors)
+
+
+def test_what_is_stored_is_what_the_function_finds(run, monkeypatch):
+    task, sequences = TINY.task, TINY.task.sequences()
+    equal(stored(ablation_table, run, seed=0), ablation_table(run.model, sequences, task, seed=0))
+    monkeypatch.setattr(analyses, "computed", lambda _: pytest.fail("computed again"))
+    again = stored(ablation_table, run, seed=0)
+    assert again.ablations[0].wrong.dtype == torch.bool
+    assert again.ablations[0].component in components(run.model)
+
+
+def test_before_training_it_is_the_model_of_seed_zero(run):
+    fresh = build(TINY.model, TINY.task, seed=0, dtype="float64")
+    expected = ablation_table(fresh, TINY.task.sequences(), TINY.task, seed=0)
+    equal(stored(ablation_table, run, trained=False, seed=0), expected)
+
+
+def test_a_part_of_the_model_is_an_argument_by_its_label(run):
+    expected = interchange(run.model, TINY.task.sequences(), TINY.task, Component(0, "attn"), seed=0)
+    equal(stored(interchange, run, component=Component(0, "attn"), seed=0), expected)
+
+
+def test_what_stands_in_no_row_is_refused_and_says_what_to_do(run):
+    with pytest.raises(ValueError, match=r"tiny.ablation_table\(seed=1\) is no row of .*; call ablation_table itself"):
+        stored(ablation_table, run, seed=1)
+    with pytest.raises(ValueError, match=r"function must be one of tinycircuits.interp, got tinycircuits.models"):
+        stored(build, run)
+    with pytest.raises(ValueError, match="is no row"):
+        stored(ablation_table, runs.run("tiny", 1), seed=0)
+
+
+def test_a_function_of_the_model_is_an_argument_by_its_path():
+    said = analyses._said(attention_heads)
+    assert said == "of model: activations.attention_heads"
+    model = build(TINY.model, TINY.task, seed=0)
+    assert analyses._meant(said, model) == attention_heads(model)
+
+
+def test_every_row_of_the_table_names_a_function_that_takes_its_arguments():
+    for each in ANALYSES.values():
+        analyses.entry(each)
+        assert door.load(analyses.entry(each)).spec == each.spec.described()
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.tuples(st.text(), st.text()), inner),
+)
+
+
+@given(values)
+def test_plain_values_come_back_as_they_were(value):
+    assert decoded(*encoded(value)) == value
+
+
+@given(st.lists(st.booleans(), max_size=40), st.lists(st.integers(-(2**40), 2**40), max_size=5))
+def test_tensors_come_back_bit_by_bit(bits, numbers):
+    for tensor in (torch.tensor(bits, dtype=torch.bool), torch.tensor(numbers, dtype=torch.int64)):
+        again = decoded(*encoded({"here": (tensor,)}))["here"][0]
+        assert torch.equal(again, tensor)
+        assert again.dtype == tensor.dtype
+
+
+def test_truth_values_take_an_eighth_of_their_bytes_and_small_numbers_one():
+    _, tensors = encoded((torch.ones(16, 3, dtype=torch.bool), torch.arange(200)))
+    assert sorted(each.numel() * each.element_size() for each in tensors.values()) == [6, 200]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A class outside the package."""
+
+    number: int = 1
+
+
+def test_only_what_is_frozen_here_is_stored_and_only_that_is_made_again():
+    with pytest.raises(TypeError, match="result must be a frozen result, a tensor or plain, got Foreign"):
+        encoded(Foreign())
+    for name in ("os:system", "tinycircuits.cli:main", "tinycircuits.results.codec:PACKAGE"):
+        with pytest.raises(ValueError, match="is no dataclass of this package"):
+            decoded({"class": name, "fields": {}}, {})
