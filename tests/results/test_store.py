@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tinycircuits.results import store as store_module
 from tinycircuits.results.store import CorruptResult, MissingResult, Store, StoreError, canonical, key
 
 SPEC = {"type": "Run", "seed": 3}
@@ -128,3 +130,75 @@ def test_remove_and_size(store, folder):
     store.remove("study", SPEC)
     assert not store.holds("study", SPEC)
     assert store.size("study", SPEC) == 0
+
+
+def killed_at(event: int, folder: Path) -> bool:
+    """Replace the result of ``SPEC`` in a process that dies at this line event of the store; whether it did."""
+    pid = os.fork()
+    if pid == 0:
+        left = iter(range(event, -1, -1))
+
+        def trace(frame, kind, _):
+            if frame.f_code.co_filename != store_module.__file__:
+                return None
+            if kind in ("line", "return") and next(left) == 0:
+                os._exit(9)
+            return trace
+
+        sys.settrace(trace)
+        Store(folder).save("study", SPEC, {"loss": 2.0}, {"w": torch.ones(1)}, {})
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+
+
+def test_a_kill_at_any_instruction_leaves_the_old_or_the_new_and_nothing_else_after_the_next(tmp_path):
+    """Fault injection at every step of replacing a result."""
+    seen = set()
+    for event in range(10_000):
+        folder = tmp_path / str(event)
+        store = Store(folder)
+        store.save("study", SPEC, {"loss": 1.0}, {"w": torch.zeros(1)}, {})
+        died = killed_at(event, folder)
+        assert store.holds("study", SPEC)
+        loss = store.load("study", SPEC).metrics["loss"]
+        seen.add(loss)
+        assert store.folders("study") == [store.folder("study", SPEC)]
+        store.save("study", SPEC, {"loss": 3.0}, {"w": torch.zeros(1)}, {})
+        assert store.load("study", SPEC).metrics["loss"] == 3.0
+        assert [path.name for path in (folder / "study").iterdir()] == [key(SPEC)]
+        shutil.rmtree(folder)
+        if not died:
+            break
+    assert not died
+    assert event > 60
+    assert loss == 2.0
+    assert seen == {1.0, 2.0}
+
+
+def test_a_result_that_was_set_aside_is_found_by_whoever_looks_first(store, folder):
+    aside = folder.with_name(f".{folder.name}.old")
+    for look in (
+        lambda: store.holds("study", SPEC),
+        lambda: store.folders("study") == [folder],
+        lambda: store.load("study", SPEC).metrics == {"loss": 0.1},
+        lambda: store.size("study", SPEC) > 0,
+    ):
+        folder.rename(aside)
+        assert look()
+        assert not aside.exists()
+
+
+def test_who_puts_the_old_one_back_in_the_last_moment_does_not_keep_the_new_one_out(store, folder, monkeypatch):
+    """A reader that settles between the two renames of a writer."""
+    rename, seen = Path.rename, []
+
+    def interrupted(self, target):
+        if Path(target) == folder and self.name.endswith(".new") and not seen:
+            seen.append(store.load("study", SPEC).metrics["loss"])
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    store.save("study", SPEC, {"loss": 2.0}, {"w": torch.ones(1)}, {})
+    assert seen == [0.1]
+    assert store.load("study", SPEC).metrics["loss"] == 2.0
+    assert [path.name for path in folder.parent.iterdir()] == [key(SPEC)]

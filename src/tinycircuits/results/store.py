@@ -4,13 +4,14 @@ A result is ``<root>/<study>/<key>/`` with ``spec.json``, ``metrics.json``, ``mo
 ``provenance.json``, which holds their SHA-256 sums and its own. The key is a hash of the spec.
 """
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,14 @@ class Store:
 
     def folder(self, study: str, spec: Json) -> Path:
         """Where the result of ``spec`` lies, or would lie."""
-        return self.root / study / key(spec)
+        folder = self.root / study / key(spec)
+        _settle(folder)
+        return folder
 
     def folders(self, study: str) -> list[Path]:
         """The folders of all stored results of a study, in order of their keys."""
+        for aside in (self.root / study).glob(f".{'[0-9a-f]' * 16}.old"):
+            _settle(aside.with_name(aside.name[1:-4]))
         return sorted(path for path in (self.root / study).glob("[0-9a-f]" * 16) if path.is_dir())
 
     def holds(self, study: str, spec: Json) -> bool:
@@ -167,21 +172,49 @@ def _sum(content: bytes) -> str:
 
 def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    for left in folder.parent.glob(f".{folder.name}.*.new"):
+        shutil.rmtree(left, ignore_errors=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".new", dir=folder.parent))
     try:
         for name, content in files.items():
             _write_flushed(fresh / name, content)
         fresh.chmod(0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-            folder.rename(old / folder.name)
-            fresh.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            fresh.rename(folder)
+        _flush(fresh)
+        _put_in_place(fresh, folder)
         _flush(folder.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _put_in_place(fresh: Path, folder: Path) -> None:
+    """Move ``fresh`` to ``folder``. What lay there is set aside until then, where ``_settle`` finds it after a kill."""
+    while True:
+        _settle(folder)
+        if folder.exists():
+            folder.rename(_aside(folder))
+        try:
+            fresh.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:  # nobody has put the old one back meanwhile
+            return _settle(folder)
+
+
+def _settle(folder: Path) -> None:
+    """End what a kill broke off: the result that was set aside goes back if nothing took its place, else away."""
+    aside = _aside(folder)
+    if not aside.is_dir():
+        return
+    with suppress(OSError):
+        if folder.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(folder)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
 
 
 def _write_flushed(path: Path, content: bytes) -> None:
