@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
+import yaml
+
 from tinycircuits.results.checkout import REPOSITORY
 
 PART = "Your own tasks"
@@ -36,7 +38,7 @@ def new_task(name: str, root: Path = REPOSITORY) -> list[Path]:
     fresh = {
         package / "tasks" / f"{module}.py": "task",
         root / "book" / f"{name}.md": "chapter",
-        root / "tests" / f"test_{module}.py": "test",
+        root / "tests" / "tasks" / f"test_{module}.py": "test",
     }
     if taken := [path for path in fresh if path.exists()]:
         raise ValueError(
@@ -84,6 +86,12 @@ def with_chapter(contents: str, name: str) -> str:
         raise ValueError(f"_toc.yml has no line {_BACK_MATTER.strip()!r}, before which the chapter would go")
     head = "" if f"- caption: {PART}\n" in before else f"  - caption: {PART}\n    numbered: true\n    chapters:\n"
     return f"{before}{head}      - file: {name}\n{mark}{after}"
+
+
+def own_tasks(root: Path = REPOSITORY) -> list[str]:
+    """The names of the reader's own tasks: the chapters that ``_toc.yml`` lists in the part for them."""
+    parts = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    return [chapter["file"] for part in parts if part["caption"] == PART for chapter in part["chapters"]]
 
 
 def _filled(template: str, words: dict[str, str]) -> str:
