@@ -6,9 +6,11 @@ medians are printed. ``python benchmarks/run.py lanes`` measures the lanes only.
 
 import resource
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import torch
@@ -95,11 +97,23 @@ def time_training() -> None:
         print(f"{study.name:16} {a:9.2f} {b:9.2f} {ratio:13.2f} {whole:7.0f}")
 
 
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """Meanwhile another process keeps one core busy."""
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        other.kill()
+        other.wait()
+
+
 def lane_steps(study: Study, lanes: int, steps: int) -> Callable[[], None]:
     """``steps`` steps of a stack of models in single precision, as the plain loop has it, with drawing the batches."""
     recipe = study.train.model_copy(update={"dtype": "float32"})
     loop = _Lanes(study.task, study.model, recipe, range(lanes), torch.device("cpu"), compiled=True)
 
+    @one_thread()  # as `train_lanes`
     def run() -> None:
         drawn = recipe.batches.draw(len(loop.train), [generator_of(seed, 0) for seed in loop.seeds])
         for step, batch in enumerate(drawn[:steps]):
@@ -109,17 +123,23 @@ def lane_steps(study: Study, lanes: int, steps: int) -> Callable[[], None]:
 
 
 def time_lanes() -> None:
-    """Print the model-steps a second of the lanes over those of the plain loop, which runs fastest on one thread."""
-    print(f"\nlanes on {torch.get_num_threads()} threads, median of {PAIRS} interleaved pairs")
-    print(f"{'study':16} {'lanes':>6} {'plain ms':>9} {'lane ms':>9} {'plain / lane':>13}")
-    for name, lanes, steps in (("reversal-4d-2l", 512, 100), ("reversal-8d-1l", 25, 10)):
+    """Print the model-steps a second of the lanes over those of the plain loop, both on one thread: of their blocks as
+    they are stored, and of a large one, with a core to spare and beside another process that keeps one busy.
+
+    Both loops lose to that process alike where there is one core; the milliseconds show what it costs.
+    """
+    print(f"\nlanes on one thread of {torch.get_num_threads()}, median of {PAIRS} interleaved pairs")
+    print(f"{'study':16} {'lanes':>6} {'beside':>10} {'plain ms':>9} {'lane ms':>9} {'plain / lane':>13}")
+    for name, lanes, steps in (("reversal-4d-2l", 250, 100), ("reversal-4d-2l", 512, 100), ("reversal-8d-1l", 25, 10)):
         plain, ours = one_thread()(plain_steps(STUDIES[name])), lane_steps(STUDIES[name], lanes, steps)
         plain()
         ours()
-        pairs = [(seconds(plain) / STEPS, seconds(ours) / steps / lanes) for _ in range(PAIRS)]
-        ratio = statistics.median(a / b for a, b in pairs)
-        a, b = (1000 * statistics.median(column) for column in zip(*pairs, strict=True))
-        print(f"{name:16} {lanes:6} {a:9.3f} {b:9.4f} {ratio:13.0f}", flush=True)
+        for beside, other in (("nothing", nullcontext()), ("busy core", busy_core())):
+            with other:
+                pairs = [(seconds(plain) / STEPS, seconds(ours) / steps / lanes) for _ in range(PAIRS)]
+            ratio = statistics.median(a / b for a, b in pairs)
+            a, b = (1000 * statistics.median(column) for column in zip(*pairs, strict=True))
+            print(f"{name:16} {lanes:6} {beside:>10} {a:9.3f} {b:9.4f} {ratio:13.0f}", flush=True)
 
 
 def time_a_thousand_seeds() -> None:

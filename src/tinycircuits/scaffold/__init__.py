@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
+import yaml
+
 from tinycircuits.results.checkout import REPOSITORY
 
 PART = "Your own tasks"
@@ -25,28 +27,18 @@ def new_task(name: str, root: Path = REPOSITORY) -> list[Path]:
         raise ValueError(f"a task's name is lower-case words joined by hyphens (shifted-copy), got {name!r}")
     if not (root / "_toc.yml").is_file():
         raise ValueError(f"new-task writes into a checkout of the book's repository, and {root} is none")
-    words = {
-        "name": name,
-        "module": name.replace("-", "_"),
-        "class": "".join(word.capitalize() for word in name.split("-")),
-        "words": name.replace("-", " "),
-        "title": name.replace("-", " ").capitalize(),
-    }
+    words = _words(name)
     package, module = root / "src" / "tinycircuits", words["module"]
     fresh = {
         package / "tasks" / f"{module}.py": "task",
         root / "book" / f"{name}.md": "chapter",
-        root / "tests" / f"test_{module}.py": "test",
+        root / "tests" / "tasks" / f"test_{module}.py": "test",
     }
     if taken := [path for path in fresh if path.exists()]:
-        raise ValueError(
-            f"the name {name} is taken: {', '.join(str(path.relative_to(root)) for path in taken)} is there"
-        )
-    exports, studies, contents = (
-        package / "tasks" / "__init__.py",
-        package / "results" / "tables" / "studies.py",
-        root / "_toc.yml",
-    )
+        there = ", ".join(str(path.relative_to(root)) for path in taken)
+        raise ValueError(f"the name {name} is taken: {there} is there")
+    exports, studies = package / "tasks" / "__init__.py", package / "results" / "tables" / "studies.py"
+    contents = root / "_toc.yml"
     written = {path: _filled(template, words) for path, template in fresh.items()}
     written[exports] = with_export(exports.read_text(), module, words["class"])
     written[studies] = with_study(studies.read_text(), words["class"], _filled("study", words))
@@ -84,6 +76,23 @@ def with_chapter(contents: str, name: str) -> str:
         raise ValueError(f"_toc.yml has no line {_BACK_MATTER.strip()!r}, before which the chapter would go")
     head = "" if f"- caption: {PART}\n" in before else f"  - caption: {PART}\n    numbered: true\n    chapters:\n"
     return f"{before}{head}      - file: {name}\n{mark}{after}"
+
+
+def own_tasks(root: Path = REPOSITORY) -> list[str]:
+    """The names of the reader's own tasks: the chapters that ``_toc.yml`` lists in the part for them."""
+    parts = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    return [chapter["file"] for part in parts if part["caption"] == PART for chapter in part["chapters"]]
+
+
+def _words(name: str) -> dict[str, str]:
+    words = name.replace("-", " ")
+    return {
+        "name": name,
+        "module": name.replace("-", "_"),
+        "class": "".join(word.capitalize() for word in name.split("-")),
+        "words": words,
+        "title": words.capitalize(),
+    }
 
 
 def _filled(template: str, words: dict[str, str]) -> str:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.tables.studies import STUDIES, RunSpec, Study
-from tinycircuits.tasks import (
-    OrderedSplit,
-)
+from tinycircuits.tasks import OrderedSplit
 from tinycircuits.training.recipe import EpochBatches, TrainSpec
 
 

@@ -58,13 +58,7 @@ _FITS = (
     Fit("addition-97-2l-sae-summed", "addition-97-2l", "as in article E, error summed", "L1 mlp", _SUMMED),
     Fit("addition-97-2l-sae-averaged", "addition-97-2l", "as in article E, error averaged", "L1 mlp", _AVERAGED),
     Fit("addition-97-2l-gpt2-sae-summed", "addition-97-2l-gpt2", "as in article E, error summed", "L1 mlp", _SUMMED),
-    Fit(
-        "addition-97-2l-probe-article",
-        "addition-97-2l",
-        "as in article E",
-        EVERY_STAGE,
-        ARTICLE_PROBE,
-    ),
+    Fit("addition-97-2l-probe-article", "addition-97-2l", "as in article E", EVERY_STAGE, ARTICLE_PROBE),
 )
 
 FITS = {each.name: each for each in _FITS}

@@ -6,13 +6,7 @@ from pydantic import Field
 
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.specs import Spec
-from tinycircuits.tasks import (
-    ModularAddition,
-    OrderedSplit,
-    ReverseIncrement,
-    ShuffledSplit,
-    Task,
-)
+from tinycircuits.tasks import ModularAddition, OrderedSplit, ReverseIncrement, ShuffledSplit, Task
 from tinycircuits.training.recipe import EpochBatches, IndependentBatches, TrainSpec
 
 
@@ -59,16 +53,31 @@ class Study:
         return RunSpec(task=self.task, model=self.model, train=self.train, seed=seed)
 
 
+def _of_addition(n_train: int, batch_size: int) -> TrainSpec:
+    """The recipe of modular addition.
+
+    Article D gives the task, three layers of four heads and 50 epochs. Chosen here: the widths and the AdamW settings
+    usual for this task since Nanda et al. 2023, the split of E, batches, warm-up and decay. Article E prints its class
+    with PyTorch's own start, a vocabulary of a hundred tokens, seed 42 and the split, but neither an optimizer nor a
+    length: the recipe of D, with the batch that E prints for its autoencoder. ``addition-97-2l-gpt2`` is the same task
+    from the start that TransformerLens gives, embeddings at 0.07: the book's first version of E, kept for comparison.
+    Float32 halves time and weights; the final errors and losses are still measured in float64 (``runs.measure``).
+    """
+    return TrainSpec(
+        split=ShuffledSplit(n_train=n_train, seed=0),
+        batches=EpochBatches(epochs=50, batch_size=batch_size),
+        lr=1e-3,
+        betas=(0.9, 0.98),
+        weight_decay=1.0,
+        warmup_steps=10,
+        decay="cosine",
+        dtype="float32",
+    )
+
+
 # Articles A and B say that their data are shuffled and that gradients are clipped; A adds a warm-up, both a cosine
 # decay. They leave open the batch size, the learning rate, the clipping norm and the length of the warm-up. Chosen
 # here: 256, the 0.01 of article C, 1.0 and 500 steps. C's recipe is complete and taken as its code has it.
-#
-# Article D gives the task, three layers of four heads and 50 epochs. Chosen here: the widths and the AdamW settings
-# usual for this task since Nanda et al. 2023, the split of E, batches, warm-up and decay. Article E prints its class
-# with PyTorch's own start, a vocabulary of a hundred tokens, seed 42 and the split, but neither an optimizer nor a
-# length: the recipe of D, with the batch that E prints for its autoencoder. ``addition-97-2l-gpt2`` is the same task
-# from the start that TransformerLens gives, embeddings at 0.07: the book's first version of E, kept as a second column.
-# Float32 halves time and weights; the final errors and losses are still measured in float64 (`runs.measure`).
 _STUDIES = (
     Study(
         name="reversal-8d-2l",
@@ -120,16 +129,7 @@ _STUDIES = (
         title="modulo 113, three layers",
         task=ModularAddition(modulus=113, plus_sign=True),
         model=ModelSpec(n_layers=3, d_model=128, n_heads=4, d_head=32, d_mlp=512),
-        train=TrainSpec(
-            split=ShuffledSplit(n_train=10_215, seed=0),
-            batches=EpochBatches(epochs=50, batch_size=256),
-            lr=1e-3,
-            betas=(0.9, 0.98),
-            weight_decay=1.0,
-            warmup_steps=10,
-            decay="cosine",
-            dtype="float32",
-        ),
+        train=_of_addition(n_train=10_215, batch_size=256),
         published_seed=0,
         n_seeds=5,
     ),
@@ -139,16 +139,7 @@ _STUDIES = (
         title="modulo 97, two layers",
         task=ModularAddition(modulus=97, plus_sign=False, unused_tokens=2),
         model=ModelSpec(n_layers=2, d_model=128, n_heads=4, d_head=32, d_mlp=256, act_fn="gelu", start="torch"),
-        train=TrainSpec(
-            split=ShuffledSplit(n_train=7_527, seed=0),
-            batches=EpochBatches(epochs=50, batch_size=128),
-            lr=1e-3,
-            betas=(0.9, 0.98),
-            weight_decay=1.0,
-            warmup_steps=10,
-            decay="cosine",
-            dtype="float32",
-        ),
+        train=_of_addition(n_train=7_527, batch_size=128),
         published_seed=42,
         n_seeds=9,
         printed_seed=42,
@@ -159,16 +150,7 @@ _STUDIES = (
         title="modulo 97, two layers, another start",
         task=ModularAddition(modulus=97, plus_sign=False),
         model=ModelSpec(n_layers=2, d_model=128, n_heads=4, d_head=32, d_mlp=256, act_fn="gelu"),
-        train=TrainSpec(
-            split=ShuffledSplit(n_train=7_527, seed=0),
-            batches=EpochBatches(epochs=50, batch_size=512),
-            lr=1e-3,
-            betas=(0.9, 0.98),
-            weight_decay=1.0,
-            warmup_steps=10,
-            decay="cosine",
-            dtype="float32",
-        ),
+        train=_of_addition(n_train=7_527, batch_size=512),
         published_seed=0,
         n_seeds=5,
     ),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.tasks import Task
-from tinycircuits.training.device import resolve_device
+from tinycircuits.training.device import one_thread, resolve_device
 from tinycircuits.training.lanes.gradient import Gradient
 from tinycircuits.training.lanes.layout import initial_weights
 from tinycircuits.training.lanes.scores import score
@@ -53,6 +53,7 @@ class LaneCheckpoint:
     history: LaneHistory
 
 
+@one_thread()
 def train_lanes(
     task: Task,
     model_spec: ModelSpec,
@@ -68,7 +69,9 @@ def train_lanes(
 
     ``compiled`` asks for ``torch.compile``; without a C++ compiler the loop runs uncompiled and says so in one line.
     ``on_round`` receives a checkpoint after each round; ``resume`` goes on from one, to the same end.
-    The number of threads, and for some shapes compiled or not, may change the last bit, which long training amplifies.
+    It keeps to one thread: two meet at a barrier many times in a step of a few milliseconds, and where another process
+    holds one of their cores, each barrier waits for its turn. A second core is for a second block, side by side.
+    For some shapes, compiled or not may change the last bit, which long training amplifies.
     Raises ``ValueError`` for an unusable device and when there are no seeds.
     """
     if not seeds:
