@@ -152,7 +152,7 @@ def run_sweep(
     """Train and store the blocks that are not stored yet, and return all of them.
 
     ``local`` trains here, one block after another; ``dask`` hands blocks to the workers of the cluster at ``scheduler``
-    and stores each as it comes back: the same bits on the same kind of processor and number of threads. Raises as
+    and stores each as it comes back: the same bits on the same kind of processor. Raises as
     ``door.get`` does, and ``ValueError`` for an unknown name and an unusable backend.
     """
     chosen = sweep(name)
