@@ -52,7 +52,7 @@ class _Bars:
             raise ValueError("frame: exactly one row for every category of every group expected")
 
     def column(self, column: str, group: str) -> checks.Array:
-        """Return ``column`` of ``group`` in the order of the categories."""
+        """``column`` of ``group`` in the order of the categories."""
         values = checks.finite(f"frame[{column!r}]", self.frame[column].to_numpy(), ndim=1)
         return values[[self._row[category, group] for category in self.categories]]
 
@@ -76,7 +76,7 @@ def bars(
     y_range: tuple[Number, Number] | None = None,
     colours: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Return one bar per row of a tidy ``frame``: ``category`` along the axis, ``group`` side by side and by colour.
+    """One bar per row of a tidy ``frame``: ``category`` along the axis, ``group`` side by side and by colour.
 
     The other names are columns too: ``low`` and ``high`` end each bar's interval, ``control`` is drawn as a diamond
     over its bar. ``reference`` is a named dashed level, such as chance. Raises ``ValueError`` naming the column for
@@ -96,13 +96,13 @@ def bars(
 
 
 def _offsets(table: _Bars) -> tuple[float, list[float]]:
-    """Return the width of a bar and the groups' offsets from the middle of their category."""
+    """The width of a bar and the groups' offsets from the middle of their category."""
     width = 0.8 / len(table.groups)
     return width * 0.92, [(index - (len(table.groups) - 1) / 2) * width for index in range(len(table.groups))]
 
 
 def _wrapped(categories: Sequence[str]) -> list[list[str]]:
-    """Return the lines of each category's label: broken between words where a bar has no room for all of it."""
+    """The lines of each category's label: broken between words where a bar has no room for all of it."""
     return [textwrap.wrap(each, max(8, _LETTERS // len(categories)), break_long_words=False) for each in categories]
 
 

@@ -61,7 +61,7 @@ class _Curves:
         return xs, ys
 
     def frame(self, x_title: str, y_title: str) -> pd.DataFrame:
-        """Return the drawn numbers, one row per point."""
+        """The drawn numbers, one row per point."""
         rows = [
             {"panel": panel, "series": name, x_title: x, y_title: y}
             for panel, series in zip(self.names, self.panels, strict=True)
@@ -71,7 +71,7 @@ class _Curves:
         return pd.DataFrame(rows).drop(columns=["panel"] if self.names == [""] else [])
 
     def y_limits(self, given: tuple[Number, Number] | None) -> tuple[float, float]:
-        """Return limits that fit every panel; in powers of ten on a logarithmic axis."""
+        """Limits that fit every panel; in powers of ten on a logarithmic axis."""
         ys = np.concatenate([y for panel in self.panels for _, y in panel.values()])
         low, high = given or (float(ys.min()), float(ys.max()))
         if self.log_y:
@@ -96,7 +96,7 @@ def lines(
     background: Sequence[str] = (),
     markers: bool = False,
 ) -> Figure:
-    """Return named series ``{name: (x, y)}`` in one panel.
+    """Named series ``{name: (x, y)}`` in one panel.
 
     ``x_labels`` names the positions 0, 1, ... of the x axis. ``reference`` is a named dashed level, such as chance.
     ``background`` names series drawn thin and grey behind the others, such as other seeds.
@@ -124,7 +124,7 @@ def line_panels(
     markers: bool = False,
     columns: int | None = None,
 ) -> Figure:
-    """Return one panel of series per entry, with a shared y axis; series of one name look alike everywhere.
+    """One panel of series per entry, with a shared y axis; series of one name look alike everywhere.
 
     The other arguments and errors are those of ``lines``.
     """

@@ -53,7 +53,7 @@ def architecture(
     caption: str,
     alt: str,
 ) -> Figure:
-    """Return the model's diagram, read from the bottom to the top, with the shape of every weight and activation.
+    """The model's diagram, read from the bottom to the top, with the shape of every weight and activation.
 
     One block is drawn; its repetition is stated. ``d_mlp`` is ``None`` for an attention-only model. Raises
     ``ValueError`` for a size below 1.
@@ -78,7 +78,7 @@ def architecture(
 
 
 def _shapes(sizes: _Sizes) -> pd.DataFrame:
-    """Return the weights that the diagram names with their shapes."""
+    """The weights that the diagram names with their shapes."""
     a = sizes
     rows = [
         ("W_E", (a.d_vocab, a.d_model)),

@@ -54,7 +54,7 @@ def dots(
     reference: tuple[str, Number] | None = None,
     y_range: tuple[Number, Number] | None = None,
 ) -> Figure:
-    """Return one dot per row of a tidy ``frame``: ``category`` along the axis, ``group`` by colour.
+    """One dot per row of a tidy ``frame``: ``category`` along the axis, ``group`` by colour.
 
     Where a dot stands within its category says nothing. ``reference`` is a named dashed level, such as chance.
     Raises ``ValueError`` naming the column for missing or non-finite numbers.

@@ -61,7 +61,7 @@ class _Grid:
         self.limits = (0.0, 1.0) if scale == "share" else (-largest, largest)
 
     def frame(self, x_title: str, y_title: str, unit: str) -> pd.DataFrame:
-        """Return the drawn numbers, one row per cell."""
+        """The drawn numbers, one row per cell."""
         rows = [
             {"panel": name, y_title: y, x_title: x, unit: value}
             for name, values in zip(self.names, self.values, strict=True)
@@ -72,7 +72,7 @@ class _Grid:
 
 
 def _short(value: float) -> str:
-    """Return ``value`` in at most about four characters (``.97``, ``-1.2``, ``14``)."""
+    """``value`` in at most about four characters (``.97``, ``-1.2``, ``14``)."""
     shown = f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:.0f}"
     if float(shown) in {-1.0, 0.0, 1.0}:
         return str(int(float(shown)))
@@ -80,7 +80,7 @@ def _short(value: float) -> str:
 
 
 def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = False) -> Panels:
-    """Return panels whose cells are square at full page width where that is possible."""
+    """Panels whose cells are square at full page width where that is possible."""
     count = 1 if menu else len(grid.names)
     left = 46 + 7.5 * max(len(label) for label in grid.y_labels)
     room = PAGE_WIDTH - left - _BAR
@@ -107,7 +107,7 @@ def heatmap(
     alt: str,
     scale: Scale = "share",
 ) -> Figure:
-    """Return one matrix ``[rows, columns]``, its first row on top; ``scale`` is 0..1 or symmetric about 0.
+    """One matrix ``[rows, columns]``, its first row on top; ``scale`` is 0..1 or symmetric about 0.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
@@ -129,7 +129,7 @@ def heatmaps(
     scale: Scale = "share",
     columns: int | None = None,
 ) -> Figure:
-    """Return matrices of one shape side by side, with one colour scale for all.
+    """Matrices of one shape side by side, with one colour scale for all.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
@@ -152,7 +152,7 @@ def matrix_picker(
     scale: Scale = "share",
     printed: int = 4,
 ) -> Figure:
-    """Return one matrix of many, chosen from a menu on the page; print shows the first ``printed`` side by side.
+    """One matrix of many, chosen from a menu on the page; print shows the first ``printed`` side by side.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
@@ -177,7 +177,7 @@ def _figure(grid: _Grid, panels: Panels, words: tuple[str, str, str], prose: tup
 
 
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:
-    """Return the plotly heat map of matrix ``index``."""
+    """The plotly heat map of matrix ``index``."""
     x_title, y_title, unit = (labels.page(word) for word in words)
     trace = {
         "type": "heatmap",

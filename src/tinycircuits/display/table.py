@@ -43,20 +43,20 @@ class Table:
                 )
 
     def cells(self) -> list[list[str]]:
-        """Return the shown texts, row by row."""
+        """The shown texts, row by row."""
         columns = [self._column(name) for name in self.frame.columns]
         return [list(row) for row in zip(*columns, strict=True)]
 
     def numeric(self) -> list[bool]:
-        """Return for each column whether it is set flush right."""
+        """For each column whether it is set flush right."""
         return [all(_is_number(value) for value in self.frame[name]) for name in self.frame.columns]
 
     def csv(self) -> str:
-        """Return the numbers behind the table, 6 significant digits."""
+        """The numbers behind the table, 6 significant digits."""
         return str(self.frame.map(_rounded).to_csv(index=False, lineterminator="\n"))
 
     def html(self) -> str:
-        """Return a plain HTML table, for notebooks outside the book."""
+        """A plain HTML table, for notebooks outside the book."""
         head = "".join(f"<th>{escape(str(name))}</th>" for name in self.frame.columns)
         rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.cells())
         return f"<table><caption>{escape(self.caption)}</caption><tr>{head}</tr>{rows}</table>"

@@ -91,8 +91,7 @@ def ablate(
 ) -> Ablation:
     """One component or head under one kind of ablation; the same entry as in ``ablation_table`` with this seed.
 
-    Raises:
-        ValueError: for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
+    Raises ``ValueError`` for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
     """
     check_part(model, component)
     return ablation_table(model, sequences, task, kinds=[kind], only=[component], seed=seed, draws=draws).ablations[0]
@@ -125,8 +124,7 @@ def ablation_table(
 
     Source: names as in TransformerLens; why each needs its control, Heimersheim and Nanda 2024, arXiv 2404.15255.
 
-    Raises:
-        ValueError: for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
+    Raises ``ValueError`` for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
     """
     _check(kinds, draws, len(sequences))
     chosen = components(model) if only is None else tuple(only)

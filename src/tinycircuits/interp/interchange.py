@@ -82,8 +82,7 @@ def interchange(
 
     Source: Geiger et al. 2021, "Causal Abstractions of Neural Networks" (interchange intervention accuracy).
 
-    Raises:
-        ValueError: for an unknown component, fewer than two sequences, or a number of pairings out of range.
+    Raises ``ValueError`` for an unknown component, fewer than two sequences, or a number of pairings out of range.
     """
     n = len(sequences)
     if n < 2:
@@ -116,8 +115,7 @@ def interchanged_answers(
 
     Input ``b`` takes from input ``sources[b]`` (indices into ``sequences``).
 
-    Raises:
-        ValueError: for an unknown component.
+    Raises ``ValueError`` for an unknown component.
     """
     states = CleanRows(model, sequences, task, component)
     parts = [

@@ -68,8 +68,7 @@ class Patching:
         ``noise``: (patched - clean) / (corrupted - clean); 1 is the corrupted run, 0 the clean one.
         Nothing keeps it inside 0 .. 1.
 
-        Raises:
-            ValueError: for an unknown label or metric, or two runs of equal mean metric.
+        Raises ``ValueError`` for an unknown label or metric, or two runs of equal mean metric.
         """
         return self._moved(self.patched[_metric(metric)][self._run(label)], metric)
 
@@ -91,8 +90,7 @@ class Patching:
 
         Inputs are drawn with replacement, clean, corrupted and patched run together; all runs share the draws.
 
-        Raises:
-            ValueError: for an unknown metric, fewer than one resample, a confidence outside 0 .. 1.
+        Raises ``ValueError`` for an unknown metric, fewer than one resample, a confidence outside 0 .. 1.
         """
         if resamples < 1 or not 0 < confidence < 1:
             raise ValueError(
@@ -137,8 +135,7 @@ def corrupted_pairs(task: ModularAddition, *, operand: Operand, seed: int) -> In
     The operands come from a permutation of all sequences drawn from ``seed``, so that each value occurs as often as
     before; with ``both``, both numbers differ from the clean ones and so does their sum.
 
-    Raises:
-        ValueError: for an unknown operand, or a modulus that leaves no other answer.
+    Raises ``ValueError`` for an unknown operand, or a modulus that leaves no other answer.
     """
     if operand not in OPERANDS:
         raise ValueError(f"operand must be one of {', '.join(OPERANDS)}, got {operand!r}")
@@ -184,8 +181,8 @@ def activation_patching(
 
     Source: Heimersheim and Nanda 2024, arXiv 2404.15255; equal to ``transformer_lens.patching`` in the tests.
 
-    Raises:
-        ValueError: for an unknown direction, part or position, unequal numbers of inputs, a negative number of draws.
+    Raises ``ValueError`` for an unknown direction, part or position, unequal numbers of inputs, a negative number of
+    draws.
     """
     named = groups if isinstance(groups, Mapping) else {part.label: (part,) for part in groups}
     _check(model, task, clean, corrupted, named, direction, positions, draws)

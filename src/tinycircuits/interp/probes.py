@@ -121,8 +121,8 @@ def readout_map(
     Each seed draws its own fitted and held-out inputs and its own shuffled labels. The control of an untrained model is
     this function on one.
 
-    Raises:
-        ValueError: for no seeds, an unknown position or read-out, a share that leaves nothing to fit on or to hold out.
+    Raises ``ValueError`` for no seeds, an unknown position or read-out, a share that leaves nothing to fit on or to
+    hold out.
     """
     known = task.position_names[:-1]
     chosen = known if positions is None else tuple(positions)
@@ -180,9 +180,8 @@ def fit_probe(
     pairs, drawn from ``seed``, are used for fitting; with ``per_row`` they are shared out among the positions. The
     other control, an untrained model, is this function on an untrained model.
 
-    Raises:
-        ValueError: for an unknown stage, or too few rows to fit on.
-        sklearn.exceptions.ConvergenceWarning: is warned when the fit has not converged.
+    Raises ``ValueError`` for an unknown stage, or too few rows to fit on. Warns
+    ``sklearn.exceptions.ConvergenceWarning`` when the fit has not converged.
     """
     hook = stage_named(model, stage).hook
     if n_fit_rows < task.n_answers * task.d_vocab:

@@ -152,8 +152,7 @@ def unexplained(states: Float[Tensor, "batch d_in"], rebuilt: Float[Tensor, "bat
 def meanings(activity: Float[Tensor, "batch latent"], numbers: Int[Tensor, " batch"], *, modulus: int) -> Meanings:
     """What latents, or any other non-negative activities, tell about one number of each input.
 
-    Raises:
-        ValueError: for a number outside ``0 .. modulus-1``, or a negative activity.
+    Raises ``ValueError`` for a number outside ``0 .. modulus-1``, or a negative activity.
     """
     if bool((numbers < 0).any()) or bool((numbers >= modulus).any()):
         raise ValueError(f"numbers must lie in 0..{modulus - 1}, got {int(numbers.min())}..{int(numbers.max())}")
@@ -185,8 +184,7 @@ def fourier_directions(
     For frequency k the mean over inputs of (x - mean) cos(2 pi k n / modulus) and of the same with sin; the
     ``n_frequencies`` with the largest pairs are kept and orthonormalised in falling order.
 
-    Raises:
-        ValueError: for more frequencies than the modulus or the state has.
+    Raises ``ValueError`` for more frequencies than the modulus or the state has.
     """
     largest = min((modulus - 1) // 2, states.shape[1] // 2)
     if not 1 <= n_frequencies <= largest:
@@ -208,8 +206,7 @@ def random_dictionary(states: Float[Tensor, "batch d_in"], *, width: int, l0: fl
     least-squares solution, with a penalty of a millionth of the mean square; its rows are then scaled to length 1 and
     the encoder the other way.
 
-    Raises:
-        ValueError: when ``l0`` does not lie between 0 and ``width``.
+    Raises ``ValueError`` when ``l0`` does not lie between 0 and ``width``.
     """
     if not 0 < l0 < width:
         raise ValueError(f"l0 must lie between 0 and the width {width}, got {l0}")
@@ -258,9 +255,8 @@ def latent_effects(
     drawn from ``seed``, whose answer is not its ``residue``; its length is ``dose`` times that by which the component's
     outputs lie from their mean, in the mean over all inputs.
 
-    Raises:
-        ValueError: for an unknown component, a latent that the dictionary does not have or that is dead, a task with
-            more than one answer.
+    Raises ``ValueError`` for an unknown component, a latent that the dictionary does not have or that is dead, a task
+    with more than one answer.
     """
     check_component(model, component)
     if task.n_answers != 1:
