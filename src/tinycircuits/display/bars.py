@@ -15,11 +15,15 @@ from tinycircuits.display.checks import Number
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import axis_title
 from tinycircuits.display.theme import (
+    BELOW,
     FAINT,
     FULL,
     GREY,
     INK,
+    LEFT,
+    RIGHT,
     SERIES,
+    WIDE,
     plotly_axis,
     plotly_layout,
     plotly_legend,
@@ -28,6 +32,8 @@ from tinycircuits.display.theme import (
 
 _LETTERS = 72
 """So many letters of labels stand side by side."""
+_GROUP, _FILLED = 0.8, 0.92
+"""Part of a category that its bars take, so that categories stand apart, and part of its place that a bar fills."""
 
 
 class _Bars:
@@ -92,13 +98,13 @@ def bars(
         _page_face(table, chosen, words, reference, y_range),
         _print_face(table, chosen, words, reference, y_range),
     )
-    return Figure(name, caption, alt, *faces, frame[columns], min_width=560)
+    return Figure(name, caption, alt, *faces, frame[columns], min_width=WIDE)
 
 
 def _offsets(table: _Bars) -> tuple[float, list[float]]:
     """The width of a bar and the groups' offsets from the middle of their category."""
-    width = 0.8 / len(table.groups)
-    return width * 0.92, [(index - (len(table.groups) - 1) / 2) * width for index in range(len(table.groups))]
+    width = _GROUP / len(table.groups)
+    return width * _FILLED, [(index - (len(table.groups) - 1) / 2) * width for index in range(len(table.groups))]
 
 
 def _wrapped(categories: Sequence[str]) -> list[list[str]]:
@@ -124,14 +130,14 @@ def _page_face(
     traces += _reference_traces(table, reference)
     names = [[labels.page(line) for line in lines] for lines in _wrapped(table.categories)]
     ticks = {"tickvals": list(range(len(names))), "ticktext": ["<br>".join(lines) for lines in names], "tickangle": 0}
-    below = 54 + 17 * (max(map(len, names)) - 1)
+    below = BELOW + 17 * (max(map(len, names)) - 1)
     x = plotly_axis(title=axis_title(words["x"]), showgrid=False, ticks="", **ticks)
     y = plotly_axis(title=axis_title(words["y"]), range=list(y_range) if y_range else None, rangemode="tozero")
     entries = [trace["name"] for trace in traces if trace.get("showlegend", True)]
     place, above = plotly_legend(entries) if len(entries) > 1 else ({}, 0)
     layout = plotly_layout(
         256 + below + above,
-        margin={"l": 70, "r": 12, "t": 10 + above, "b": below, "pad": 0},
+        margin={"l": LEFT, "r": RIGHT, "t": 10 + above, "b": below, "pad": 0},
         showlegend=len(entries) > 1,
         legend=place,
         xaxis=x | {"range": [-0.5, len(table.categories) - 0.5]},

@@ -15,7 +15,19 @@ from tinycircuits.display import checks, labels
 from tinycircuits.display.checks import Number
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
-from tinycircuits.display.theme import FAINT, GREY, PAGE_WIDTH, SERIES, plotly_layout, plotly_legend, print_style
+from tinycircuits.display.theme import (
+    BELOW,
+    FAINT,
+    GREY,
+    LEFT,
+    PAGE_WIDTH,
+    RIGHT,
+    SERIES,
+    WIDE,
+    plotly_layout,
+    plotly_legend,
+    print_style,
+)
 
 Series = Mapping[str, tuple[ArrayLike, ArrayLike]]
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -134,15 +146,15 @@ def line_panels(
 
 
 def _figure(curves: _Curves, columns: int, height: Number, style: _Style, prose: tuple[str, str, str]) -> Figure:
-    left, right, gap = 70, 12, 18
-    width = (PAGE_WIDTH - left - right - gap * (columns - 1)) / columns
+    gap = 18
+    width = (PAGE_WIDTH - LEFT - RIGHT - gap * (columns - 1)) / columns
     shown = [name for name in curves.series if name not in curves.background]
     entries = [*shown, *([style.reference[0]] if style.reference else [])]
     top = 26 if curves.names != [""] else 8
-    panels = Panels(len(curves.names), columns, width, height, left, right, top, 54, gap)
+    panels = Panels(len(curves.names), columns, width, height, LEFT, RIGHT, top, BELOW, gap)
     page = _page_face(curves, panels, style, entries)
     data = curves.frame(style.x_title, style.y_title)
-    min_width = 300 if columns == 1 and len(curves.series) < 4 else 560
+    min_width = 300 if columns == 1 and len(curves.series) < 4 else WIDE
     return Figure(*prose, page, _print_face(curves, panels, style), data, min_width=min_width)
 
 

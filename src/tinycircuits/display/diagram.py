@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as PrintFigure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from tinycircuits.display.figure import Figure
-from tinycircuits.display.theme import ATTENTION, FULL, GREY, INK, MLP, print_style
+from tinycircuits.display.theme import ATTENTION, FULL, GREY, INK, MLP, WIDE, print_style
 
 _MAIN, _SIDE = 0.0, 2.55
 """Where the residual stream and the parts beside it stand."""
@@ -74,7 +74,7 @@ def architecture(
         for part in parts:
             _side(axes, part)
         _frame(axes, sizes, top)
-    return Figure(name, caption, alt, None, figure, _shapes(sizes), min_width=560)
+    return Figure(name, caption, alt, None, figure, _shapes(sizes), min_width=WIDE)
 
 
 def _shapes(sizes: _Sizes) -> pd.DataFrame:

@@ -16,15 +16,26 @@ from tinycircuits.display import checks, labels
 from tinycircuits.display.checks import Array
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
-from tinycircuits.display.theme import PAGE_WIDTH, colour_map, on_colour, plotly_layout, plotly_scale, print_style
+from tinycircuits.display.theme import (
+    LETTER,
+    PAGE_WIDTH,
+    WIDE,
+    colour_map,
+    on_colour,
+    plotly_layout,
+    plotly_scale,
+    print_style,
+)
 
 Scale = Literal["share", "signed"]
 _DRAWN = 2_000
 """Cells that print draws as shapes; a matrix of more is a picture, a hundredth of the size."""
 _LARGEST_LABELLED = 64
+"""A matrix of more cells has no room for numbers in them."""
 _MOST_TICKS = 32
 """Of more labels only some are set; the page says the others on hover."""
 _CELL = 44.0
+"""Side of a cell that holds a number with air around it, CSS pixels; larger cells would only look coarse."""
 _TITLE = 7.0
 """Room for a letter of a panel's title, CSS pixels."""
 _BAR = 100
@@ -82,7 +93,7 @@ def _short(value: float) -> str:
 def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = False) -> Panels:
     """Panels whose cells are square at full page width where that is possible."""
     count = 1 if menu else len(grid.names)
-    left = 46 + 7.5 * max(len(label) for label in grid.y_labels)
+    left = 46 + LETTER * max(len(label) for label in grid.y_labels)
     room = PAGE_WIDTH - left - _BAR
     most = min(count, columns or max(1, int(room // max(150, 13 * grid.shape[1]))))
     columns = -(-count // -(-count // most))  # as many rows as needed, then equally long ones
@@ -173,7 +184,7 @@ def matrix_picker(
 def _figure(grid: _Grid, panels: Panels, words: tuple[str, str, str], prose: tuple[str, str, str]) -> Figure:
     page = _page_face(grid, panels, words, titled=True)
     print_fig = _print_face(grid, panels, words)
-    return Figure(*prose, page, print_fig, grid.frame(*words), min_width=300 if panels.columns == 1 else 560)
+    return Figure(*prose, page, print_fig, grid.frame(*words), min_width=300 if panels.columns == 1 else WIDE)
 
 
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 
 import pandas as pd
-from myst_nb import glue
 
 
 class Prose(str):
@@ -19,6 +18,8 @@ def publish(**values: str | int) -> None:
     Whole numbers are written with ``count``; every other number has to be formatted by the caller. Raises ``TypeError``
     naming the value when it is neither text nor a whole number.
     """
+    from myst_nb import glue  # only the extra `book` installs it
+
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             raise TypeError(f"{name}: text or a whole number expected, got {value!r}; format it first")

@@ -15,15 +15,21 @@ from numpy.typing import NDArray
 FONT = "Tiny Sans"
 FONTS = Path(__file__).parent / "fonts"
 
-FULL, HALF = 6.3, 3.1
-"""Widths in print, inches: the text column and half of it."""
+FULL = 6.3
+"""Width of the text column in print, inches."""
 PAGE_WIDTH = 720
 """Width of the text column on the page, CSS pixels, at which a figure of width FULL is laid out."""
+WIDE = 560
+"""On fewer CSS pixels the labels of a figure as wide as the text would run into each other: it scrolls instead."""
+LEFT, RIGHT, BELOW = 70, 12, 54
+"""Room around axes, CSS pixels: labels and title of y; half of the last label of x; labels and title of x."""
+LETTER = 7.5
+"""Mean width of a letter at 14 pixels, CSS pixels: plotly does not say how wide its texts come out."""
+_KEY = 48
+"""Width of a legend entry without its words, CSS pixels."""
 
 INK, GREY, FAINT = "#24292f", "#6e7781", "#d0d7de"
-DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
-"""Digits 0..3 (Okabe-Ito)."""
-ATTENTION, MLP, RESIDUAL = "#7A5CC7", "#D55E00", "#6e7781"
+ATTENTION, MLP = "#7A5CC7", "#D55E00"
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5CC7", "#6e7781")
 """Colours of series without a colour of their own, in order."""
 
@@ -116,8 +122,8 @@ def plotly_layout(height: int, **more: Any) -> dict[str, Any]:
 
 def plotly_legend(names: Sequence[str]) -> tuple[dict[str, Any], int]:
     """A legend above the drawing for entries with these names, and the pixels that it takes there."""
-    widest = 48 + 7.5 * max(map(len, names), default=0)
-    one_row = sum(48 + 7.5 * len(name) for name in names) < PAGE_WIDTH - 90
+    widest = _KEY + LETTER * max(map(len, names), default=0)
+    one_row = sum(_KEY + LETTER * len(name) for name in names) < PAGE_WIDTH - 90
     rows = 1 if one_row else -(-len(names) // max(1, int((PAGE_WIDTH - 90) // widest)))
     place = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal"}
     return place, 6 + 22 * rows
