@@ -210,7 +210,7 @@ def test_effects_are_means_and_shares_of_all_tries():
     numbers = torch.tensor([1.0, 3.0])
     counts = [torch.tensor(each) for each in ([4, 9], [10, 30], [5, 15], [0, 2], [8, 30])]
     active, tried, added, pushed, mean = counts
-    given = [torch.tensor([2, 7]), active, active, numbers, numbers / 2, active, active, tried, added, pushed, mean]
+    given = [torch.tensor([2, 7]), active, active, numbers, numbers / 2, active, tried, added, pushed, mean]
     row = effect_table({"one": LatentEffects(*given)}).iloc[0].to_dict()
     assert row == {
         "dictionary": "one",

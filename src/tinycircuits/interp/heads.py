@@ -40,11 +40,6 @@ class HeadSummary:
         """Mean share of each position over the heads of a layer."""
         return self.mean.mean(1)
 
-    @property
-    def layer_entropy_bits(self) -> Float[Tensor, " layer"]:
-        """Mean entropy over the heads of a layer."""
-        return self.entropy_bits.mean(1)
-
 
 @torch.no_grad()
 def head_rows(

@@ -35,7 +35,6 @@ class Interchange:
     as_source_distinct: Int[Tensor, " answer"]
     """The answer is the source's, among pairs with different answers."""
     control_as_source: Int[Tensor, " answer"]
-    control_as_base: Int[Tensor, " answer"]
     control_as_source_distinct: Int[Tensor, " answer"]
 
     @property
@@ -91,7 +90,7 @@ def interchange(
         raise ValueError(f"pairings must lie in 1..{n - 1}, got {pairings}")
     states = CleanRows(model, sequences, task, component)
     generator = torch.Generator().manual_seed(seed)
-    counts = torch.zeros(7, task.n_answers, dtype=torch.int64)
+    counts = torch.zeros(6, task.n_answers, dtype=torch.int64)
     for shift in range(1, pairings + 1):
         partners = derangement(n, seed=seed, shift=shift)
         for at in batches(torch.arange(n)):
@@ -159,7 +158,7 @@ def _counts(
     control: Int[Tensor, "pair answer"],
     base: Int[Tensor, "pair answer"],
     source: Int[Tensor, "pair answer"],
-) -> Int[Tensor, "7 answer"]:
+) -> Int[Tensor, "6 answer"]:
     """The counts of ``Interchange``, in the order of its fields."""
     distinct = base != source
     cases = [
@@ -168,7 +167,6 @@ def _counts(
         ~distinct,
         (said == source) & distinct,
         control == source,
-        control == base,
         (control == source) & distinct,
     ]
     return torch.stack([case.sum(0) for case in cases])

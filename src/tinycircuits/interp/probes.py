@@ -1,7 +1,4 @@
-"""What a straight line can read: linear read-outs fitted on the residual stream, with their controls.
-
-Not exported by ``tinycircuits.interp``: scikit-learn takes long to import.
-"""
+"""What a straight line can read: linear read-outs fitted on the residual stream, with their controls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -101,7 +101,6 @@ class LatentEffects:
     ablated_control: Float[Tensor, " latent"]
     ablated_wrong: Int[Tensor, " latent"]
     """Of these inputs, answered wrongly without it."""
-    ablated_control_wrong: Int[Tensor, " latent"]
     tried: Int[Tensor, " latent"]
     """Inputs with another answer than the residue to which the latent's direction was added."""
     added: Int[Tensor, " latent"]
@@ -296,12 +295,12 @@ class _Site:
         self.loss = self._logits(torch.arange(len(sequences)), torch.zeros_like(self.output))[1]
         self.generator = torch.Generator().manual_seed(seed)
 
-    def without(self, latent: int) -> tuple[int, float, float, int, int]:
-        """Inputs where it is active; mean rise of the loss without it and after a random push; wrong answers."""
+    def without(self, latent: int) -> tuple[int, float, float, int]:
+        """Inputs where it is active; mean rise of the loss without it and after a random push; wrong without it."""
         at = (self.latents[:, latent] > 0).nonzero().flatten()
         move = -self.latents[at, latent, None] * self.dictionary.W_dec[latent]
-        (wrong, rise), (pushed_wrong, pushed_rise) = (self._harm(at, each) for each in (move, self._push(move)))
-        return len(at), rise, pushed_rise, wrong, pushed_wrong
+        (wrong, rise), (_, pushed_rise) = (self._harm(at, each) for each in (move, self._push(move)))
+        return len(at), rise, pushed_rise, wrong
 
     def plus(self, latent: int, residue: int, tries: int, dose: float) -> tuple[int, int, int, int]:
         """Inputs tried, and on how many the residue is answered: with the latent, a random push, the mean output."""
