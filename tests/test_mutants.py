@@ -25,13 +25,13 @@ def test_every_listed_mistake_applies_compiles_and_names_tests_that_exist():
 
 def test_there_are_enough_mistakes_in_every_room_and_none_twice():
     assert len(LISTED) >= 80
-    assert {"interp", "lanes", "frames", "fits", "tasks", "evaluation", "training"} <= {each.room for each in LISTED}
+    assert {"interp", "lanes", "summaries", "fits", "tasks", "evaluation", "training"} <= {each.room for each in LISTED}
     assert len({(each.file, each.old, each.new) for each in LISTED}) == len(LISTED)
 
 
 def test_every_module_that_measures_has_a_mistake():
     rooms = [*(ROOT / "src/tinycircuits").glob("*.py")]
-    for name in ("interp", "lanes", "frames", "tasks"):
+    for name in ("interp", "lanes", "results/summaries", "tasks"):
         rooms += (ROOT / "src/tinycircuits" / name).glob("*.py")
     silent = {"__init__", "articles", "checkout", "cli", "digits", "reports", "specs", "store", "studies"}
     files = {str(path.relative_to(ROOT)) for path in rooms if path.stem not in silent}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -61,6 +62,13 @@ class Interchange:
     def chance(self) -> Float[Tensor, " answer"]:
         """Share of pairs with the same answer: what an intervention without effect scores on a perfect model."""
         return self.coincide.double() / self.n_pairs
+
+    def rows(self) -> pd.DataFrame:
+        """One row for each ``answer``: the share of pairs that ``follows the source``, also after a ``random push``."""
+        names = [f"y_{i}" for i in range(len(self.as_source))]
+        return pd.DataFrame(
+            {"answer": names, "follows the source": self.accuracy, "random push": self.control_accuracy}
+        )
 
 
 @torch.no_grad()

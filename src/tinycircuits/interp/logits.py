@@ -84,6 +84,11 @@ class SampleReadout:
     """The token with the largest probability."""
     answers: Int[Tensor, " answer"]
 
+    @property
+    def n_right(self) -> int:
+        """How many answers are read right."""
+        return int((self.predicted == self.answers).sum())
+
 
 @dataclass(frozen=True)
 class CosineReadout:
