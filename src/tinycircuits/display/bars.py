@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import checks, labels
-from tinycircuits.display.checks import Number
+from tinycircuits.display.checks import Number, Rows
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import axis_title
 from tinycircuits.display.theme import (
@@ -64,7 +64,7 @@ class _Bars:
 
 
 def bars(
-    frame: pd.DataFrame,
+    rows: Rows,
     *,
     category: str,
     value: str,
@@ -82,7 +82,7 @@ def bars(
     y_range: tuple[Number, Number] | None = None,
     colours: Mapping[str, str] | None = None,
 ) -> Figure:
-    """One bar per row of a tidy ``frame``: ``category`` along the axis, ``group`` side by side and by colour.
+    """One bar per row of tidy ``rows``: ``category`` along the axis, ``group`` side by side and by colour.
 
     The other names are columns too: ``low`` and ``high`` end each bar's interval, ``control`` is drawn as a diamond
     over its bar. ``reference`` is a named dashed level, such as chance. Raises ``ValueError`` naming the column for
@@ -90,6 +90,7 @@ def bars(
     """
     if (low is None) != (high is None):
         raise ValueError(f"low, high: both or neither expected, got {low!r} and {high!r}")
+    frame = pd.DataFrame(rows)
     table = _Bars(frame, category, value, group, {"low": low, "high": high, "control": control})
     chosen = {g: (colours or {}).get(g, SERIES[i % len(SERIES)]) for i, g in enumerate(table.groups)}
     words = {"x": x_title, "y": y_title, "control": control_label}

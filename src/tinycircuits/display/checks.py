@@ -1,13 +1,16 @@
 """What a figure refuses to draw: empty, non-finite and mismatched input, named by argument."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 Number = float | int
+Rows = pd.DataFrame | Iterable[Mapping[str, Any]] | Mapping[str, Any]
+"""A frame or what makes one: a dict for each row, or a column under each name."""
 
 
 def finite(argument: str, values: ArrayLike, *, ndim: int) -> Array:

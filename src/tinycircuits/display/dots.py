@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import checks, labels
-from tinycircuits.display.checks import Number
+from tinycircuits.display.checks import Number, Rows
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import axis_title
 from tinycircuits.display.theme import (
@@ -56,7 +56,7 @@ class _Dots:
 
 
 def dots(
-    frame: pd.DataFrame,
+    rows: Rows,
     *,
     category: str,
     value: str,
@@ -70,11 +70,12 @@ def dots(
     reference: tuple[str, Number] | None = None,
     y_range: tuple[Number, Number] | None = None,
 ) -> Figure:
-    """One dot per row of a tidy ``frame``: ``category`` along the axis, ``group`` by colour.
+    """One dot per row of tidy ``rows``: ``category`` along the axis, ``group`` by colour.
 
     Where a dot stands within its category says nothing. ``reference`` is a named dashed level, such as chance.
     Raises ``ValueError`` naming the column for missing or non-finite numbers.
     """
+    frame = pd.DataFrame(rows)
     table = _Dots(frame, category, value, group)
     chosen = {g: (colours or {}).get(g, SERIES[i % len(SERIES)]) for i, g in enumerate(table.groups)}
     low, high = y_range or (float(table.y.min()), float(table.y.max()))

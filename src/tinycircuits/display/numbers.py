@@ -1,6 +1,7 @@
 """Numbers for prose: formatted once, published under a name, written in a chapter as a glue role."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -54,6 +55,8 @@ def span(values: Iterable[float], form: Callable[[float], str] = share) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def listed(values: "dict[str, float] | pd.Series[float]", form: Callable[[float], str] = share) -> str:
+def listed(
+    values: "Mapping[str, Any] | pd.Series[Any]", form: Callable[[Any], str] = share, between: str = ", "
+) -> str:
     """Every value behind its name: ``L0 attn 64.0 %, L0 mlp 82.1 %``."""
-    return ", ".join(f"{name} {form(float(value))}" for name, value in values.items())
+    return between.join(f"{name} {form(value)}" for name, value in values.items())

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from html import escape
 from numbers import Integral, Real
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from tinycircuits.display import checks
+from tinycircuits.display.checks import Rows
 from tinycircuits.display.figure import checked_name
 from tinycircuits.display.numbers import count, number
 
@@ -18,20 +19,23 @@ TABLE_MIME = "application/vnd.tinycircuits.table+json"
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A frame shown as a table with the label ``tbl-<name>``.
+    """Rows shown as a table with the label ``tbl-<name>``.
 
     ``caption`` and text in cells and headings are MyST. Columns whose cells are all numbers are set flush right. Whole
     numbers are shown with ``count``, others with ``number``; ``formats`` gives another function for a column. On a page
     the reader chooses among the values of each column in ``filters``; print shows all rows.
     """
 
-    frame: pd.DataFrame
+    rows: InitVar[Rows]
     name: str
     caption: str
     formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
     filters: Sequence[str] = ()
 
-    def __post_init__(self) -> None:
+    frame: pd.DataFrame = field(init=False)
+
+    def __post_init__(self, rows: Rows) -> None:
+        object.__setattr__(self, "frame", pd.DataFrame(rows))
         checked_name(self.name)
         checks.text("caption", self.caption)
         if self.frame.empty:
