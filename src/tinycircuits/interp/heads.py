@@ -35,11 +35,6 @@ class HeadSummary:
     entropy_bits: Float[Tensor, "layer head"]
     """Mean over inputs of the row's entropy, 0 .. log2(positions)."""
 
-    @property
-    def layer_share(self) -> Float[Tensor, "layer key_pos"]:
-        """Mean share of each position over the heads of a layer."""
-        return self.mean.mean(1)
-
 
 @torch.no_grad()
 def head_rows(
