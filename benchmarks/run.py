@@ -26,8 +26,10 @@ from tinycircuits.interp.heads import head_rows, summarize_heads
 from tinycircuits.interp.interchange import interchange
 from tinycircuits.interp.logits import cosine_to_digits, logit_lens
 from tinycircuits.interp.mlp import digit_contributions, neuron_activity
-from tinycircuits.interp.patching import activation_patching, corrupted_pairs
-from tinycircuits.interp.probes import fit_probe, readout_map
+from tinycircuits.interp.operands import corrupted_pairs
+from tinycircuits.interp.patching import activation_patching
+from tinycircuits.interp.probes import fit_probe
+from tinycircuits.interp.readout_map import readout_map
 from tinycircuits.models.build import build
 from tinycircuits.results import runs
 from tinycircuits.results.fits import fitted_on, load_fit
@@ -190,9 +192,9 @@ def time_latents(name: str) -> None:
     task, site, p = run.study.task, part_named(run.model, chosen.site), int(sums.max()) + 1
     live = sae.some_live(dictionary, states, 100, seed=0)
     residue = dict.fromkeys(live, 0)
-    effects = partial(sae.latent_effects, run.model, task.sequences(), task, site, dictionary, residue=residue, seed=0)
+    effects = partial(latent_effects, run.model, task.sequences(), task, site, dictionary, residue=residue, seed=0)
     jobs: dict[str, Callable[[], object]] = {
-        "what latents stand for": lambda: sae.meanings(dictionary.encode(states), sums, modulus=p),
+        "what latents stand for": lambda: meanings(dictionary.encode(states), sums, modulus=p),
         "a random encoder": lambda: sae.random_dictionary(states, width=len(dictionary.b_enc), l0=10, seed=0),
         "effects of 100 latents": lambda: effects(latents=live),
     }

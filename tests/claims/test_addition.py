@@ -6,13 +6,13 @@ import torch
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.measures import MEASURES
 from tinycircuits.claims.verdicts import judge
-from tinycircuits.interp.ablation import ablation_table
+from tinycircuits.interp.ablation import REMOVALS, ablation_table
 from tinycircuits.interp.activations import components
 from tinycircuits.interp.heads import head_rows, summarize_heads
-from tinycircuits.interp.probes import readout_map
+from tinycircuits.interp.readout_map import readout_map
 from tinycircuits.models.build import build
 from tinycircuits.models.dictionary import SparseAutoencoder
-from tinycircuits.results.pairs import PARTS, REMOVALS, latent_profile, pair_profile
+from tinycircuits.results.pairs import PARTS, latent_profile, pair_profile
 from tinycircuits.results.profiles import Profile, profile
 from tinycircuits.results.runs import load
 from tinycircuits.results.tables.studies import study

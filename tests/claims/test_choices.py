@@ -7,14 +7,13 @@ import torch
 from scipy.stats import hypergeom
 
 from tinycircuits.articles import _SAID, ARTICLES, CHOICES, given, plainly
-from tinycircuits.claims import measures, own_choices
+from tinycircuits.claims import choice_rows, measures, own_choices, recipes
 from tinycircuits.claims.ledger import elsewhere, finding
 from tinycircuits.claims.measures import to_publish
 from tinycircuits.claims.own_choices import Compared, Tried, statements, they_decide_what_is_learned_and_some_verdict
+from tinycircuits.claims.recipes import OURS, every_choice, other_than_given, studied
 from tinycircuits.claims.verdicts import Elsewhere
 from tinycircuits.claims.views import trials
-from tinycircuits.frames import choices
-from tinycircuits.frames.choices import OURS, every_choice, other_than_given, studied
 from tinycircuits.models.build import named_parameters
 from tinycircuits.results import profiling
 from tinycircuits.results.profiles import Profile, places
@@ -54,7 +53,7 @@ def test_a_study_that_does_not_do_what_is_printed_is_found(monkeypatch, article,
         name: getattr(of, name).model_copy(update=change) if isinstance(change, dict) else change
         for name, change in changes.items()
     }
-    monkeypatch.setattr(choices, "studied", lambda _: replace(of, **made))
+    monkeypatch.setattr(recipes, "studied", lambda _: replace(of, **made))
     (found,) = other_than_given(article).items()
     assert found == (choice, (given(article, choice).allows, OURS[choice](replace(of, **made))))
 
@@ -306,21 +305,21 @@ def test_a_grid_marks_another_verdict_and_stars_what_seeds_do_not_do(monkeypatch
     other = next(each for each in ALTERNATIVES.values() if each.study.article == "C")
     pairs = zip((MOVED, BY_LUCK, STAYED, NO_MODEL), ("C1", "C2", "C3", "C4"), strict=True)
     named = tuple(replace(each, claim=name) for each, name in pairs)
-    monkeypatch.setattr(choices, "statements", lambda _: [each.claim for each in named])
-    monkeypatch.setattr(choices, "alternatives", lambda _: [other])
-    monkeypatch.setattr(choices, "in_the_book", lambda name: MOVED.usual)
-    monkeypatch.setattr(choices, "learned", lambda _: MOVED)
-    monkeypatch.setattr(choices, "compared", lambda _: named)
-    first, second = choices.verdict_grid("C").to_dict("records")
+    monkeypatch.setattr(choice_rows, "statements", lambda _: [each.claim for each in named])
+    monkeypatch.setattr(choice_rows, "alternatives", lambda _: [other])
+    monkeypatch.setattr(choice_rows, "in_the_book", lambda name: MOVED.usual)
+    monkeypatch.setattr(choice_rows, "learned", lambda _: MOVED)
+    monkeypatch.setattr(choice_rows, "compared", lambda _: named)
+    first, second = choice_rows.verdict_grid("C").to_dict("records")
     assert (first["C3"], first["faultless"], second["faultless"]) == ("yes 10/10", "10/10", r"0/3\*")
     assert [second[each.claim] for each in named] == [r"**no**\* 0/3", "**no** 0/3", "yes 3/3", "none"]
-    (row,) = choices.moves("C").to_dict("records")
+    (row,) = choice_rows.moves("C").to_dict("records")
     assert (row["statements"], row["nothing to judge by"], row["another verdict"]) == (4, 1, 2)
     assert (row["which"], row["there"]) == (r"C1\*, C2", r"0/3\*")
 
 
 def test_a_printed_number_stands_beside_the_range_of_the_models_that_are_judged():
-    table = choices.one_beside_many().set_index(["statement", "number"])
+    table = choice_rows.one_beside_many().set_index(["statement", "number"])
     row = table.loc[("C2", "right on the holdout at step 1,000")]
     held_out = trials("seeds-c-ordered").held_out("seeds-c-ordered", 1000)
     assert (row.printed, row.models) == (0.6696, 1000)

@@ -3,18 +3,14 @@
 import pytest
 import torch
 
-from tests.circuits import scrambled
 from tinycircuits.claims.judging import SECOND_COLUMN, elsewhere, finding
+from tinycircuits.claims.rows import second_column
+from tinycircuits.claims.start_rows import NAMES, finished_by_size, read_by_size, recovery_by_size
 from tinycircuits.claims.starts import E, Starts, starts, the_start_decides_where
-from tinycircuits.frames.starts import NAMES, finished_by_size, read_by_size, recovery_by_size, second_column
-from tinycircuits.interp.variation import varying_share
-from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.profiles import Profile, profile
 from tinycircuits.results.tables.alternatives import ALTERNATIVES, LARGE_BATCHES, START_SIZES
-from tinycircuits.tasks import ModularAddition
 
 pytestmark = pytest.mark.xdist_group("ledger")
-
 STAGES = ("embed", "L0 resid_mid", "L0 resid_post", "L1 resid_mid", "L1 resid_post")
 
 
@@ -119,17 +115,3 @@ def test_every_statement_of_article_e_has_a_second_column_and_no_other_has():
 
 def test_names_of_sizes_are_those_of_the_table():
     assert NAMES[1 / 16] == "1/16"
-
-
-@torch.no_grad()
-def test_what_varies_of_a_state_is_counted_after_the_mean_of_its_entries_is_taken_out():
-    task = ModularAddition(modulus=5, plus_sign=False)
-    model = scrambled(ModelSpec(n_layers=1, d_model=6, n_heads=2, d_head=3, d_mlp=4), task, seed=0)
-    hook = "blocks.0.hook_resid_mid"
-    _, cache = model.run_with_cache(task.inputs(task.sequences()), names_filter=hook)
-    states = cache[hook][:, -1].double().numpy()
-    centred = states - states.mean(1, keepdims=True)
-    by_hand = sum(((x - centred.mean(0)) ** 2).sum() for x in centred) / sum((x**2).sum() for x in centred)
-    assert varying_share(model, task, hook=hook) == pytest.approx(by_hand, rel=1e-6)
-    assert 0.01 < by_hand < 0.99
-    assert varying_share(model, task, hook="blocks.0.hook_resid_pre") == pytest.approx(0, abs=1e-12)  # always "="

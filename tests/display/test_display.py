@@ -4,6 +4,8 @@ import base64
 import itertools
 import json
 import re
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from html import unescape
@@ -285,6 +287,7 @@ def test_numbers_read_as_the_book_writes_them() -> None:
     assert span([0.02, 0.01, 0.013]) == "1.0\N{NO-BREAK SPACE}% to 2.0\N{NO-BREAK SPACE}%"
     assert span(np.array([1.2344, 1.2341]), "{:.3f}".format) == "1.234"
     assert listed({"a": 0.5, "b": 2}, "{:.1f}".format) == "a 0.5, b 2.0"
+    assert listed({"a": "1 of 2", "b": "0 of 2"}, str, "; ") == "a 1 of 2; b 0 of 2"
     assert share(0.1767) == "17.7\N{NO-BREAK SPACE}%"
     assert of(0, 65536) == "0 of 65,536"
     assert number(-0.00123456) == "\N{MINUS SIGN}0.00123"
@@ -345,6 +348,22 @@ def test_the_numbers_behind_a_table_have_six_digits_whatever_stands_beside_them(
     frame = pd.DataFrame({"mixed": ["3 to 4", 2 / 3, None, 7, 1.0], "plain": [1e-9 / 3, 1, 2.5, np.nan, 1234567.8]})
     rows = Table(frame, name="mixed", caption="Some.").csv().splitlines()
     assert rows == ["mixed,plain", "3 to 4,3.33333e-10", "0.666667,1", ",2.5", "7,", "1,1.23457e+06"]
+
+
+def test_rows_are_a_frame_or_what_makes_one() -> None:
+    columns = FRAME.to_dict("list")
+    for rows in (FRAME.to_dict("records"), columns, iter(FRAME.to_dict("records"))):
+        pd.testing.assert_frame_equal(Table(rows, name="a-table", caption="A caption.").frame, FRAME)
+    words = {"category": "part", "group": "method", "x_title": "part", "y_title": "share", **PROSE}
+    value = next(name for name in FRAME if FRAME[name].dtype == float)
+    for draw in (bars, dots):
+        assert draw(columns, value=value, **words).csv() == draw(FRAME, value=value, **words).csv()
+
+
+def test_figures_need_nothing_that_only_the_book_installs() -> None:
+    code = "import sys; sys.modules['myst_nb'] = None; import tinycircuits.display as d; print(d.count(1_000))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1,000\n"
 
 
 def test_a_table_names_the_columns_that_a_reader_filters():

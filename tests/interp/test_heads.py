@@ -61,7 +61,6 @@ def test_mean_spread_and_entropy_of_rows_written_by_hand():
     assert summary.mean[0, 0].tolist() == [0.375, 0.125, 0.375, 0.125]
     assert summary.std[0, 0, 1].item() == pytest.approx(0.125)
     assert summary.entropy_bits.item() == pytest.approx(1.0)
-    assert summary.layer_share[0].tolist() == summary.mean[0, 0].tolist()
     assert (summary.low <= summary.mean).all()
     assert (summary.mean <= summary.high).all()
 
@@ -73,11 +72,11 @@ def test_even_attention_has_as_many_bits_as_its_positions_and_no_spread(n):
     assert summary.std.abs().max() < 1e-12
 
 
-def test_the_mean_over_heads_is_the_layers_share():
+def test_mean_shares_of_every_head_sum_to_one():
     rows = head_rows(scrambled(SPECS["three layers, two heads, gelu"], TASK), TOKENS, row=3)
     summary = summarize_heads(rows)
-    torch.testing.assert_close(summary.layer_share, rows.mean((0, 2)))
-    torch.testing.assert_close(summary.layer_share.sum(-1), torch.ones(3, dtype=torch.float64))
+    torch.testing.assert_close(summary.mean, rows.mean(0))
+    torch.testing.assert_close(summary.mean.sum(-1), torch.ones(3, 2, dtype=torch.float64))
 
 
 def test_roles_follow_the_rule_at_its_edge():

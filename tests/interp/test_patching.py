@@ -20,8 +20,9 @@ from tinycircuits.interp.activations import (
     part_named,
 )
 from tinycircuits.interp.forward import logits_after
+from tinycircuits.interp.operands import OPERANDS, corrupted_pairs
 from tinycircuits.interp.pairs import derangement, shuffle_apart
-from tinycircuits.interp.patching import DIRECTIONS, OPERANDS, activation_patching, corrupted_pairs, patch_every_way
+from tinycircuits.interp.patching import DIRECTIONS, activation_patching
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.tasks import ModularAddition
 
@@ -43,33 +44,6 @@ def patch(model, clean=CLEAN, corrupted=OTHER, **options):
     return activation_patching(model, TASK, clean, corrupted, **options)
 
 
-@pytest.mark.parametrize("plus_sign", [True, False])
-@pytest.mark.parametrize("operand", OPERANDS)
-@pytest.mark.parametrize("modulus", [5, 7, 13])
-def test_a_corruption_changes_the_operand_and_the_answer_of_every_input(modulus, operand, plus_sign):
-    task = ModularAddition(modulus=modulus, plus_sign=plus_sign)
-    clean = task.sequences()
-    for seed in range(5):
-        corrupted = corrupted_pairs(task, operand=operand, seed=seed)
-        differs = corrupted != clean
-        a, b = task.operand_columns
-        assert bool((task.answers(corrupted) != task.answers(clean)).all())
-        assert bool(differs[:, a].all()) == (operand in ("a", "both"))
-        assert bool(differs[:, b].all()) == (operand in ("b", "both"))
-        assert differs[:, a].any() == (operand != "b")
-        assert torch.equal(task.answers(corrupted), task.solve(corrupted[:, [a, b]]))
-        for column in (a, b):  # each value is as frequent as before
-            assert torch.equal(corrupted[:, column].bincount(), clean[:, column].bincount())
-
-
-def test_a_corruption_depends_on_its_seed_alone():
-    torch.manual_seed(1)
-    first = corrupted_pairs(TASK, operand="both", seed=3)
-    torch.manual_seed(2)
-    assert torch.equal(corrupted_pairs(TASK, operand="both", seed=3), first)
-    assert not torch.equal(corrupted_pairs(TASK, operand="both", seed=4), first)
-
-
 @every_spec
 def test_the_groups_are_each_component_and_all_of_a_kind(spec):
     model = scrambled(spec, TASK)
@@ -78,21 +52,6 @@ def test_the_groups_are_each_component_and_all_of_a_kind(spec):
     assert [parts for parts in groups.values() if len(parts) == 1] == [(part,) for part in components(model)]
     assert set(groups["all attention"]) == together["attn"]
     assert set(groups.get("all MLPs", ())) == together["mlp"]
-
-
-def test_every_way_is_each_operand_in_each_direction_on_the_same_inputs():
-    model = scrambled(SPEC, TASK)
-    groups = component_groups(model)
-    found = patch_every_way(model, TASK, groups, n_inputs=20, seed=3)
-    assert list(found) == [(operand, direction) for operand in OPERANDS for direction in DIRECTIONS]
-    drawn = torch.randperm(49, generator=torch.Generator().manual_seed(4))[:20]
-    for (operand, direction), patching in found.items():
-        other = corrupted_pairs(TASK, operand=operand, seed=3)[drawn]
-        alone = patch(model, CLEAN[drawn], other, groups=groups, direction=direction)
-        torch.testing.assert_close(patching.patched["loss"], alone.patched["loss"])
-        assert patching.recoveries("loss").tolist() == [patching.recovery(part, "loss") for part in groups]
-    with pytest.raises(ValueError, match=r"n_inputs must lie in 1\.\.49, got 50"):
-        patch_every_way(model, TASK, groups, n_inputs=50)
 
 
 def test_shuffle_apart_is_a_permutation_without_a_clash():
@@ -302,7 +261,8 @@ def test_words_and_shapes_that_the_annotations_forbid_are_refused_without_them_t
     """The checker of annotations speaks first in these tests, so a process without it is asked."""
     code = """
 from tinycircuits.interp.activations import components
-from tinycircuits.interp.patching import activation_patching, corrupted_pairs
+from tinycircuits.interp.patching import activation_patching
+from tinycircuits.interp.operands import corrupted_pairs
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.tasks import ModularAddition
 task = ModularAddition(modulus=5, plus_sign=False)
@@ -328,3 +288,24 @@ for call in (
         "clean and corrupted must be equally many, got 25 and 3",
         "metric must be one of logit difference, loss, got 'kl'",
     ]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return scrambled(SPEC, TASK)
+
+
+def test_recoveries_are_those_of_the_patching_with_interval_and_control(model):
+    clean, other = TASK.sequences(), corrupted_pairs(TASK, operand="b", seed=0)
+    options = {"groups": components(model), "direction": "denoise", "draws": 2}
+    versions = {
+        "all": activation_patching(model, TASK, clean, other, **options),
+        "some": activation_patching(model, TASK, clean[:20], other[:20], **options),
+    }
+    for patching in versions.values():
+        found = patching.rows().set_index("part")
+        assert len(found) == len(patching.labels)
+        for part, interval in patching.intervals("loss", seed=0).items():
+            row = found.loc[part]
+            assert [row.recovery, row.low, row.high] == [interval.value, interval.low, interval.high]
+            assert row["random push"] == patching.control_recovery(part, "loss")

@@ -1,26 +1,22 @@
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
-from sklearn.metrics import f1_score, mutual_info_score
+from sklearn.decomposition import PCA
 from torch.nn.functional import normalize
 
-from tests.circuits import scrambled
-from tinycircuits.interp.activations import Component, activations, components
-from tinycircuits.interp.fourier import fourier_basis, frequency_shares
+from tinycircuits.interp.activations import Component
+from tinycircuits.interp.meanings import (
+    meanings,
+)
 from tinycircuits.interp.sae import (
     _quantile,
-    best_for_each,
     both_signs,
     fourier_directions,
-    latent_effects,
     live_activity,
-    mean_by_number,
     mean_max_cosine,
     mean_pairwise_cosine,
-    meanings,
     principal_directions,
     quality,
     random_dictionary,
@@ -122,74 +118,6 @@ def test_the_mean_leaves_all_variance_unexplained_and_the_states_themselves_none
         unexplained(torch.ones(3, 2), torch.ones(3, 2))
 
 
-def test_one_latent_for_each_residue_is_read_as_such():
-    numbers = torch.arange(P).repeat(5)
-    found = meanings(torch.eye(P, dtype=torch.float64)[numbers], numbers, modulus=P)
-    assert found.f1.tolist() == found.best_f1.tolist() == [1] * P
-    assert found.residue.tolist() == list(range(P))
-    torch.testing.assert_close(found.explained, torch.ones(P, dtype=torch.float64))
-    share = 1 / P
-    entropy = -share * np.log2(share) - (1 - share) * np.log2(1 - share)
-    np.testing.assert_allclose(found.bits, entropy)
-    np.testing.assert_allclose(found.spectrum, 1 / (P // 2), atol=1e-12)  # a spike has every frequency alike
-
-
-def test_a_wave_is_read_as_its_frequency():
-    numbers = torch.arange(P).repeat(3)
-    waves = torch.stack([1 + (2 * torch.pi * k * numbers / P).cos() for k in (1, 4)], dim=1)
-    found = meanings(waves, numbers, modulus=P)
-    assert found.spectrum.argmax(0).tolist() == [0, 3]
-    np.testing.assert_allclose(found.spectrum.max(0).values, 1, atol=1e-6)
-    np.testing.assert_allclose(found.spectrum.sum(0), 1)
-
-
-@pytest.mark.parametrize("modulus", [10, 11])
-def test_the_spectrum_is_that_of_the_real_fourier_basis(modulus):
-    """Parseval: the shares of all frequencies add up to the variance of the mean by number."""
-    generator = torch.Generator().manual_seed(0)
-    numbers = torch.arange(modulus).repeat(4)
-    activity = torch.rand(len(numbers), 3, generator=generator, dtype=torch.float64)
-    found = meanings(activity, numbers, modulus=modulus)
-    means = torch.stack([activity[numbers == n].mean(0) for n in range(modulus)])
-    for latent in range(3):
-        expected = frequency_shares(means[:, latent])
-        torch.testing.assert_close(found.spectrum[:, latent], expected)
-    power = (fourier_basis(modulus) @ means).square().sum(0) - modulus * means.mean(0).square()
-    torch.testing.assert_close(power, (means - means.mean(0)).square().sum(0))
-    between = ((means - activity.mean(0)) ** 2).sum(0) * 4 / ((activity - activity.mean(0)) ** 2).sum(0)
-    torch.testing.assert_close(found.explained, between)
-
-
-def test_f1_and_bits_are_those_of_scikit_learn():
-    generator = torch.Generator().manual_seed(1)
-    numbers = torch.randint(0, P, (600,), generator=generator)
-    activity = torch.relu(torch.randn(600, 6, generator=generator) + 2 * (numbers[:, None] == torch.arange(6)) - 0.5)
-    found = meanings(activity, numbers, modulus=P)
-    for latent in range(6):
-        fires = (activity[:, latent] > 0).numpy()
-        assert float(found.f1[latent]) == pytest.approx(max(f1_score(numbers == r, fires) for r in range(P)), abs=1e-6)
-        at = int(found.residue[latent])
-        every = [f1_score(numbers == at, activity[:, latent] > t) for t in activity[:, latent].unique()[:-1]]
-        assert found.f1[latent] <= found.best_f1[latent] <= max(every) + 1e-6
-        assert found.best_f1[latent] > max(every) - 0.08
-        positive = activity[:, latent][activity[:, latent] > 0]
-        quarters = positive.sort(descending=True).values[[int(share * len(positive)) for share in (0.25, 0.5, 0.75)]]
-        level = (activity[:, latent] > 0).long() + (activity[:, latent, None] > quarters).sum(1)
-        assert float(found.bits[latent]) == pytest.approx(mutual_info_score(numbers, level) / np.log(2), abs=1e-6)
-
-
-def test_activity_that_knows_nothing_is_near_zero_bits_and_a_dead_latent_is_nothing():
-    generator = torch.Generator().manual_seed(2)
-    numbers = torch.arange(P).repeat(400)
-    activity = torch.relu(torch.randn(len(numbers), 5, generator=generator))
-    activity[:, 0] = 0
-    found = meanings(activity, numbers, modulus=P)
-    assert found.bits.max() < 0.02
-    assert found.best_f1[1:].max() < 0.3
-    nothing = [found.f1[0], found.bits[0], found.explained[0], found.spectrum[:, 0].sum()]
-    assert [float(value) for value in nothing] == pytest.approx([0] * 4, abs=1e-12)
-
-
 def test_principal_and_fourier_directions_are_orthonormal_and_find_what_was_put_in():
     numbers = torch.arange(P).repeat(20)
     plane = torch.linalg.qr(torch.randn(8, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).Q
@@ -204,35 +132,6 @@ def test_principal_and_fourier_directions_are_orthonormal_and_find_what_was_put_
 def test_both_signs_keep_everything():
     values = torch.tensor([[1.0, -2.0]])
     assert both_signs(values).tolist() == [[1, 0, 0, 2]]
-
-
-def test_shares_of_clear_latents_and_the_numbers_they_cover():
-    numbers = torch.arange(P).repeat(20)
-    spikes = torch.eye(P, dtype=torch.float64)[numbers]
-    shy = spikes[:, :3] + 0.1  # fires everywhere: clear only above a threshold
-    found = meanings(torch.cat([spikes[:, :2], shy, torch.ones(len(numbers), 1)], dim=1), numbers, modulus=P)
-    assert found.clear == pytest.approx(2 / 6)
-    assert found.best_clear == pytest.approx(5 / 6)
-    assert found.n_covered == 3
-
-
-def test_each_number_gets_the_latent_that_stands_for_it_best():
-    numbers = torch.arange(P).repeat(20)
-    spikes = torch.eye(P, dtype=torch.float64)[numbers]
-    order = torch.randperm(P, generator=torch.Generator().manual_seed(0))
-    broad = spikes.roll(1, 0) + spikes + 0.5
-    activity = torch.cat([broad, 3 * spikes[:, order]], dim=1)
-    found = best_for_each(activity, meanings(activity, numbers, modulus=P), numbers, modulus=P)
-    torch.testing.assert_close(found, torch.eye(P, dtype=torch.float64))
-
-
-def test_means_by_number_are_those_of_a_loop():
-    numbers = torch.tensor([0, 2, 2, 0, 2])
-    values = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
-    found = mean_by_number(values, numbers, modulus=4)
-    for number in (0, 2):
-        torch.testing.assert_close(found[number], values[numbers == number].mean(0))
-    assert found[[1, 3]].abs().sum() == 0
 
 
 def test_live_latents_are_those_that_fire_and_a_draw_of_them_repeats():
@@ -263,61 +162,6 @@ SPECS = {
 }
 
 
-@pytest.mark.parametrize(("spec", "component"), SPECS.values(), ids=SPECS)
-def test_taking_a_latent_out_and_putting_it_in_equal_the_full_run_with_a_hook(spec, component):
-    model = scrambled(spec, TASK)
-    row = TASK.predicting_rows[0]
-    output = activations(model, TASK.inputs(SEQUENCES), [component.hook])[component.hook][:, row]
-    dictionary = random_dictionary(output, width=12, l0=3, seed=0)
-    latents = dictionary.encode(output)
-    found = latent_effects(
-        model, SEQUENCES, TASK, component, dictionary, latents=[4, 7], residue={4: 2, 7: 5}, tries=49, dose=0.7, seed=0
-    )
-    answers = TASK.answers(SEQUENCES)[:, 0]
-
-    def logits_with(move):
-        def hook(value, hook):
-            value = value.clone()
-            value[:, row] += move
-            return value
-
-        with torch.no_grad():
-            return model.run_with_hooks(TASK.inputs(SEQUENCES), fwd_hooks=[(component.hook, hook)])[:, -1]
-
-    def loss(logits):
-        return torch.nn.functional.cross_entropy(logits, answers, reduction="none")
-
-    clean = loss(logits_with(torch.zeros_like(output)))
-    for i, latent in enumerate((4, 7)):
-        active = latents[:, latent] > 0
-        without = logits_with(-latents[:, latent, None] * dictionary.W_dec[latent])
-        assert int(found.active[i]) == int(active.sum())
-        assert float(found.ablated[i]) == pytest.approx(float((loss(without) - clean)[active].mean()))
-        assert int(found.ablated_wrong[i]) == int((without.argmax(-1) != answers)[active].sum())
-        others = answers != int(found.residue[i])
-        length = 0.7 * (output - output.mean(0)).norm(dim=1).mean()
-        added = logits_with(length * dictionary.W_dec[latent]).argmax(-1)
-        assert int(found.tried[i]) == int(others.sum())
-        assert int(found.added[i]) == int((added == found.residue[i])[others].sum())
-
-
-def test_a_latent_that_is_the_answers_direction_is_enough_and_a_push_is_not():
-    """A model whose last MLP output is read by the unembedding alone: adding residue r's column of W_U says r."""
-    spec, component = SPECS["last layer"]
-    model = scrambled(spec, TASK)
-    row = TASK.predicting_rows[0]
-    output = activations(model, TASK.inputs(SEQUENCES), [component.hook])[component.hook][:, row]
-    columns = normalize(model.W_U.T.detach() - model.W_U.mean(1).detach(), dim=1)[:7]
-    dictionary = SparseAutoencoder(columns.T * 50, torch.full((7,), 1.0).double(), columns, output.mean(0))
-    residue = {latent: latent for latent in range(7)}
-    live = quality(dictionary, output).live.nonzero().flatten().tolist()
-    found = latent_effects(
-        model, SEQUENCES, TASK, component, dictionary, latents=live, residue=residue, tries=42, dose=20, seed=0
-    )
-    assert found.said(found.added) == int(found.added.sum()) / (42 * len(live)) > 0.5
-    assert found.added_control.sum() < 0.5 * found.added.sum()
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -339,30 +183,8 @@ def test_what_makes_no_sense_is_refused(call, message):
         call()
 
 
-@pytest.mark.parametrize(
-    ("latents", "component", "message"),
-    [
-        ([12], Component(1, "mlp"), r"latents must lie in 0\.\.11, got 12"),
-        ([0], Component(2, "mlp"), "component must be one of L0 attn"),
-        ([3], Component(1, "mlp"), "latents must be live, but 3 is zero on all inputs"),
-    ],
-)
-def test_effects_of_what_is_not_there_are_refused(latents, component, message):
-    model = scrambled(SPECS["last layer"][0], TASK)
-    hook = components(model)[-1].hook
-    output = activations(model, TASK.inputs(SEQUENCES), [hook])[hook][:, TASK.predicting_rows[0]]
-    whole = random_dictionary(output, width=12, l0=3, seed=0)
-    b_enc = whole.b_enc.clone()
-    b_enc[3] = -1e6
-    dictionary = SparseAutoencoder(whole.W_enc, b_enc, whole.W_dec, whole.b_dec)
-    with pytest.raises(ValueError, match=message):
-        latent_effects(
-            model, SEQUENCES, TASK, component, dictionary, latents=latents, residue=dict.fromkeys(latents, 0), seed=0
-        )
-
-
 def test_interp_does_not_need_the_fits():
-    above = {"tinycircuits.fits", "tinycircuits.fitting", "tinycircuits.training"}
+    above = {"tinycircuits.results", "tinycircuits.training"}
     code = f"import sys, tinycircuits.interp.sae; assert not {above} & {{*sys.modules}}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -371,3 +193,32 @@ def test_interp_does_not_need_the_fits():
 def test_the_quantile_of_each_column_is_that_of_torch(share: float) -> None:
     values = torch.randn(1001, 7, generator=torch.Generator().manual_seed(0))
     assert torch.equal(_quantile(values, share), torch.quantile(values, share, dim=0))
+
+
+def test_variance_is_that_around_the_mean():
+    states = torch.tensor([[10.0, 1.0], [12.0, 1.0], [11.0, 4.0]])
+    rebuilt = states + torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]])
+    assert unexplained(states, rebuilt) == pytest.approx(2 / (2 + 6))
+
+
+def test_principal_directions_are_those_of_scikit_learn_away_from_the_origin():
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(80, 4, generator=generator, dtype=torch.float64) * torch.tensor([3.0, 2.0, 1.0, 0.3]) + 20
+    theirs = torch.from_numpy(PCA(4).fit(states.numpy()).components_)
+    torch.testing.assert_close((principal_directions(states).T * theirs).sum(1).abs(), torch.ones(4).double())
+
+
+def test_the_cosine_is_how_well_the_second_holds_the_first():
+    one = torch.tensor([[1.0, 0.0]])
+    other = torch.tensor([[2.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    assert mean_max_cosine(one, other) == pytest.approx(1)
+    assert mean_max_cosine(other, one) == pytest.approx((1 + 0 - 1) / 3)
+
+
+def test_live_latents_are_drawn_from_all_of_them():
+    width = 200
+    states = torch.eye(width)
+    dictionary = SparseAutoencoder(torch.eye(width), torch.zeros(width), torch.eye(width), torch.zeros(width))
+    drawn = some_live(dictionary, states, 20, seed=0)
+    assert len(set(drawn)) == 20
+    assert max(drawn) > 100

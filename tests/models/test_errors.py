@@ -8,12 +8,12 @@ import torch
 from scipy.stats import beta, binom
 
 from tests.results.test_runs import TINY
+from tests.swept import HELD, SWEEP, swept
 from tinycircuits.models.build import build
 from tinycircuits.models.errors import Scores, best_from_own_token, count, free_running, share_interval, teacher_forced
 from tinycircuits.results import runs, sweeps
-from tinycircuits.results.tables.sweeps import Sweep
-from tinycircuits.tasks import IncrementInPlace, OrderedSplit, ReverseIncrement
-from tinycircuits.training.lanes import CURVE_INPUTS, LaneErrors, LaneHistory
+from tinycircuits.tasks import IncrementInPlace, ReverseIncrement
+from tinycircuits.training.lanes import CURVE_INPUTS, LaneErrors
 
 LONG = ReverseIncrement(n_digits=3, modulus=11)
 MANY = LONG.sequences()
@@ -128,36 +128,6 @@ def test_a_run_is_measured_on_the_parts_of_its_split_in_both_modes():
     assert len({found["loss"][name] for name in parts}) == 3
     modes = [[found[mode][name]["wrong_digits"] for name in parts] for mode in ("teacher_forced", "free_running")]
     assert modes[0] != modes[1], "the two modes are told apart by this model"
-
-
-SWEEP = Sweep(
-    name="by hand",
-    title="five digits, for tests",
-    task=ReverseIncrement(n_digits=6),
-    model=TINY.model,
-    train=TINY.train.model_copy(update={"split": OrderedSplit(n_train=3000)}),
-    n_seeds=4,
-    lanes=2,
-)
-HELD = 4**6 - 3000
-
-
-def swept(**counts):
-    """Four models whose mistakes are written down."""
-    sequences = {"train_wrong_sequences": [0, 1, 0, 2], "holdout_wrong_sequences": [0, 0, 3, 1]} | counts
-    digits = {
-        "train_wrong_digits": [[0] * 6, [1] + [0] * 5, [0] * 6, [2] * 6],
-        "holdout_wrong_digits": [[0] * 6, [0] * 6, [3] + [0] * 5, [1] * 6],
-    }
-    history = LaneHistory(
-        torch.tensor([0, 12]),
-        *(torch.zeros(4, 2) for _ in range(2)),
-        torch.tensor([[6 * CURVE_INPUTS, 0], [0, 1], [0, 0], [600, 0]]),
-        torch.tensor([[6 * HELD, 0], [0, 0], [0, 3], [60, 0]]),
-    )
-    tensors = {name: torch.tensor(values) for name, values in (sequences | digits).items()}
-    losses = {f"{part}_loss": torch.zeros(4).double() for part in ("train", "holdout")}
-    return sweeps.SweepResult(SWEEP, torch.arange(4), torch.zeros(4, 1), **tensors, **losses, history=history)
 
 
 def test_a_model_is_faultless_on_training_set_and_holdout_together():

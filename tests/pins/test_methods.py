@@ -8,9 +8,11 @@ import torch
 
 from tinycircuits.interp.ablation import ablation_table
 from tinycircuits.interp.activations import attention_heads, components
-from tinycircuits.interp.patching import DIRECTIONS, OPERANDS, activation_patching, corrupted_pairs
-from tinycircuits.interp.probes import readout_map
-from tinycircuits.interp.sae import one_number_f1, random_dictionary
+from tinycircuits.interp.meanings import one_number_f1
+from tinycircuits.interp.operands import OPERANDS, corrupted_pairs
+from tinycircuits.interp.patching import DIRECTIONS, activation_patching
+from tinycircuits.interp.readout_map import readout_map
+from tinycircuits.interp.sae import random_dictionary
 from tinycircuits.results import fits, runs
 from tinycircuits.results.tables.fits import FITS
 from tinycircuits.results.tables.studies import studies_of

@@ -13,12 +13,14 @@ from sklearn.metrics import f1_score
 from torch.nn.functional import cross_entropy, normalize
 
 from tests.circuits import adder, answering, parameters, scrambled
+from tinycircuits.interp.ablation import REMOVALS
+from tinycircuits.interp.operands import corrupted_pairs
 from tinycircuits.interp.pairs import derangement
-from tinycircuits.interp.patching import corrupted_pairs
-from tinycircuits.interp.probes import readout_map
+from tinycircuits.interp.readout_map import readout_map
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.models.dictionary import SparseAutoencoder
-from tinycircuits.results.pairs import PROBE_SEEDS, READ, REMOVALS, latent_profile, pair_profile, stored_readouts
+from tinycircuits.results.pairs import PROBE_SEEDS, latent_profile, pair_profile
+from tinycircuits.results.summaries.readouts import READ, stored_readouts
 from tinycircuits.tasks import ModularAddition, ShuffledSplit, SplitIndices
 
 P = 7

@@ -15,11 +15,11 @@ import torch._dynamo
 
 from tests.test_cli import call
 from tests.tiny import only_these
-from tinycircuits.frames.sweeps import OUTCOMES, seed_table, share_table
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.results import door, sweeps
 from tinycircuits.results.store import CorruptResult, MissingResult, key
+from tinycircuits.results.summaries.sweeps import OUTCOMES, seed_table, share_table
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
 from tinycircuits.training.recipe import IndependentBatches, TrainSpec

@@ -11,15 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import checks, labels
-from tinycircuits.display.checks import Number
+from tinycircuits.display.checks import Number, Rows
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import axis_title
 from tinycircuits.display.theme import (
+    BELOW,
     FAINT,
     FULL,
     GREY,
     INK,
+    LEFT,
+    RIGHT,
     SERIES,
+    WIDE,
     plotly_axis,
     plotly_layout,
     plotly_legend,
@@ -28,6 +32,8 @@ from tinycircuits.display.theme import (
 
 _LETTERS = 72
 """So many letters of labels stand side by side."""
+_GROUP, _FILLED = 0.8, 0.92
+"""Part of a category that its bars take, so that categories stand apart, and part of its place that a bar fills."""
 
 
 class _Bars:
@@ -52,13 +58,13 @@ class _Bars:
             raise ValueError("frame: exactly one row for every category of every group expected")
 
     def column(self, column: str, group: str) -> checks.Array:
-        """Return ``column`` of ``group`` in the order of the categories."""
+        """``column`` of ``group`` in the order of the categories."""
         values = checks.finite(f"frame[{column!r}]", self.frame[column].to_numpy(), ndim=1)
         return values[[self._row[category, group] for category in self.categories]]
 
 
 def bars(
-    frame: pd.DataFrame,
+    rows: Rows,
     *,
     category: str,
     value: str,
@@ -76,7 +82,7 @@ def bars(
     y_range: tuple[Number, Number] | None = None,
     colours: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Return one bar per row of a tidy ``frame``: ``category`` along the axis, ``group`` side by side and by colour.
+    """One bar per row of tidy ``rows``: ``category`` along the axis, ``group`` side by side and by colour.
 
     The other names are columns too: ``low`` and ``high`` end each bar's interval, ``control`` is drawn as a diamond
     over its bar. ``reference`` is a named dashed level, such as chance. Raises ``ValueError`` naming the column for
@@ -84,6 +90,7 @@ def bars(
     """
     if (low is None) != (high is None):
         raise ValueError(f"low, high: both or neither expected, got {low!r} and {high!r}")
+    frame = pd.DataFrame(rows)
     table = _Bars(frame, category, value, group, {"low": low, "high": high, "control": control})
     chosen = {g: (colours or {}).get(g, SERIES[i % len(SERIES)]) for i, g in enumerate(table.groups)}
     words = {"x": x_title, "y": y_title, "control": control_label}
@@ -92,17 +99,17 @@ def bars(
         _page_face(table, chosen, words, reference, y_range),
         _print_face(table, chosen, words, reference, y_range),
     )
-    return Figure(name, caption, alt, *faces, frame[columns], min_width=560)
+    return Figure(name, caption, alt, *faces, frame[columns], min_width=WIDE)
 
 
 def _offsets(table: _Bars) -> tuple[float, list[float]]:
-    """Return the width of a bar and the groups' offsets from the middle of their category."""
-    width = 0.8 / len(table.groups)
-    return width * 0.92, [(index - (len(table.groups) - 1) / 2) * width for index in range(len(table.groups))]
+    """The width of a bar and the groups' offsets from the middle of their category."""
+    width = _GROUP / len(table.groups)
+    return width * _FILLED, [(index - (len(table.groups) - 1) / 2) * width for index in range(len(table.groups))]
 
 
 def _wrapped(categories: Sequence[str]) -> list[list[str]]:
-    """Return the lines of each category's label: broken between words where a bar has no room for all of it."""
+    """The lines of each category's label: broken between words where a bar has no room for all of it."""
     return [textwrap.wrap(each, max(8, _LETTERS // len(categories)), break_long_words=False) for each in categories]
 
 
@@ -124,14 +131,14 @@ def _page_face(
     traces += _reference_traces(table, reference)
     names = [[labels.page(line) for line in lines] for lines in _wrapped(table.categories)]
     ticks = {"tickvals": list(range(len(names))), "ticktext": ["<br>".join(lines) for lines in names], "tickangle": 0}
-    below = 54 + 17 * (max(map(len, names)) - 1)
+    below = BELOW + 17 * (max(map(len, names)) - 1)
     x = plotly_axis(title=axis_title(words["x"]), showgrid=False, ticks="", **ticks)
     y = plotly_axis(title=axis_title(words["y"]), range=list(y_range) if y_range else None, rangemode="tozero")
     entries = [trace["name"] for trace in traces if trace.get("showlegend", True)]
     place, above = plotly_legend(entries) if len(entries) > 1 else ({}, 0)
     layout = plotly_layout(
         256 + below + above,
-        margin={"l": 70, "r": 12, "t": 10 + above, "b": below, "pad": 0},
+        margin={"l": LEFT, "r": RIGHT, "t": 10 + above, "b": below, "pad": 0},
         showlegend=len(entries) > 1,
         legend=place,
         xaxis=x | {"range": [-0.5, len(table.categories) - 0.5]},

@@ -1,17 +1,20 @@
 """What a figure refuses to draw: empty, non-finite and mismatched input, named by argument."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 Number = float | int
+Rows = pd.DataFrame | Iterable[Mapping[str, Any]] | Mapping[str, Any]
+"""A frame or what makes one: a dict for each row, or a column under each name."""
 
 
 def finite(argument: str, values: ArrayLike, *, ndim: int) -> Array:
-    """Return ``values`` as a float64 array of ``ndim`` dimensions.
+    """``values`` as a float64 array of ``ndim`` dimensions.
 
     Raises ``ValueError`` naming ``argument`` when it is empty, has another number of dimensions, or holds NaN or
     infinity.
@@ -28,28 +31,28 @@ def finite(argument: str, values: ArrayLike, *, ndim: int) -> Array:
 
 
 def shares(argument: str, values: Array) -> Array:
-    """Return ``values``; raises ``ValueError`` naming ``argument`` when one lies outside 0..1 by more than 1e-6."""
+    """``values``; raises ``ValueError`` naming ``argument`` when one lies outside 0..1 by more than 1e-6."""
     if values.min() < -1e-6 or values.max() > 1 + 1e-6:
         raise ValueError(f"{argument}: shares lie in 0..1, got {values.min():.4g} .. {values.max():.4g}")
     return values
 
 
 def labelled(argument: str, labels: Sequence[str], length: int) -> list[str]:
-    """Return ``labels`` as a list; raises ``ValueError`` naming ``argument`` when there are not ``length`` of them."""
+    """``labels`` as a list; raises ``ValueError`` naming ``argument`` when there are not ``length`` of them."""
     if len(labels) != length:
         raise ValueError(f"{argument}: {length} labels expected, got {len(labels)}")
     return [str(label) for label in labels]
 
 
 def text(argument: str, value: str) -> str:
-    """Return ``value``; raises ``ValueError`` naming ``argument`` when it is blank."""
+    """``value``; raises ``ValueError`` naming ``argument`` when it is blank."""
     if not value.strip():
         raise ValueError(f"{argument}: must not be blank")
     return value
 
 
 def rounded(values: Array) -> Any:
-    """Return ``values`` as nested lists with 6 significant digits: what the page, the print and the CSV show."""
+    """``values`` as nested lists with 6 significant digits: what the page, the print and the CSV show."""
     if values.ndim > 1:
         return [rounded(row) for row in values]
     return [float(f"{value:.6g}") for value in values]

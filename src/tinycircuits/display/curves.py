@@ -15,7 +15,19 @@ from tinycircuits.display import checks, labels
 from tinycircuits.display.checks import Number
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
-from tinycircuits.display.theme import FAINT, GREY, PAGE_WIDTH, SERIES, plotly_layout, plotly_legend, print_style
+from tinycircuits.display.theme import (
+    BELOW,
+    FAINT,
+    GREY,
+    LEFT,
+    PAGE_WIDTH,
+    RIGHT,
+    SERIES,
+    WIDE,
+    plotly_layout,
+    plotly_legend,
+    print_style,
+)
 
 Series = Mapping[str, tuple[ArrayLike, ArrayLike]]
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -61,7 +73,7 @@ class _Curves:
         return xs, ys
 
     def frame(self, x_title: str, y_title: str) -> pd.DataFrame:
-        """Return the drawn numbers, one row per point."""
+        """The drawn numbers, one row per point."""
         rows = [
             {"panel": panel, "series": name, x_title: x, y_title: y}
             for panel, series in zip(self.names, self.panels, strict=True)
@@ -71,7 +83,7 @@ class _Curves:
         return pd.DataFrame(rows).drop(columns=["panel"] if self.names == [""] else [])
 
     def y_limits(self, given: tuple[Number, Number] | None) -> tuple[float, float]:
-        """Return limits that fit every panel; in powers of ten on a logarithmic axis."""
+        """Limits that fit every panel; in powers of ten on a logarithmic axis."""
         ys = np.concatenate([y for panel in self.panels for _, y in panel.values()])
         low, high = given or (float(ys.min()), float(ys.max()))
         if self.log_y:
@@ -96,7 +108,7 @@ def lines(
     background: Sequence[str] = (),
     markers: bool = False,
 ) -> Figure:
-    """Return named series ``{name: (x, y)}`` in one panel.
+    """Named series ``{name: (x, y)}`` in one panel.
 
     ``x_labels`` names the positions 0, 1, ... of the x axis. ``reference`` is a named dashed level, such as chance.
     ``background`` names series drawn thin and grey behind the others, such as other seeds.
@@ -124,7 +136,7 @@ def line_panels(
     markers: bool = False,
     columns: int | None = None,
 ) -> Figure:
-    """Return one panel of series per entry, with a shared y axis; series of one name look alike everywhere.
+    """One panel of series per entry, with a shared y axis; series of one name look alike everywhere.
 
     The other arguments and errors are those of ``lines``.
     """
@@ -134,15 +146,15 @@ def line_panels(
 
 
 def _figure(curves: _Curves, columns: int, height: Number, style: _Style, prose: tuple[str, str, str]) -> Figure:
-    left, right, gap = 70, 12, 18
-    width = (PAGE_WIDTH - left - right - gap * (columns - 1)) / columns
+    gap = 18
+    width = (PAGE_WIDTH - LEFT - RIGHT - gap * (columns - 1)) / columns
     shown = [name for name in curves.series if name not in curves.background]
     entries = [*shown, *([style.reference[0]] if style.reference else [])]
     top = 26 if curves.names != [""] else 8
-    panels = Panels(len(curves.names), columns, width, height, left, right, top, 54, gap)
+    panels = Panels(len(curves.names), columns, width, height, LEFT, RIGHT, top, BELOW, gap)
     page = _page_face(curves, panels, style, entries)
     data = curves.frame(style.x_title, style.y_title)
-    min_width = 300 if columns == 1 and len(curves.series) < 4 else 560
+    min_width = 300 if columns == 1 and len(curves.series) < 4 else WIDE
     return Figure(*prose, page, _print_face(curves, panels, style), data, min_width=min_width)
 
 

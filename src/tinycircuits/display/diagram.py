@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as PrintFigure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from tinycircuits.display.figure import Figure
-from tinycircuits.display.theme import ATTENTION, FULL, GREY, INK, MLP, print_style
+from tinycircuits.display.theme import ATTENTION, FULL, GREY, INK, MLP, WIDE, print_style
 
 _MAIN, _SIDE = 0.0, 2.55
 """Where the residual stream and the parts beside it stand."""
@@ -53,7 +53,7 @@ def architecture(
     caption: str,
     alt: str,
 ) -> Figure:
-    """Return the model's diagram, read from the bottom to the top, with the shape of every weight and activation.
+    """The model's diagram, read from the bottom to the top, with the shape of every weight and activation.
 
     One block is drawn; its repetition is stated. ``d_mlp`` is ``None`` for an attention-only model. Raises
     ``ValueError`` for a size below 1.
@@ -74,11 +74,11 @@ def architecture(
         for part in parts:
             _side(axes, part)
         _frame(axes, sizes, top)
-    return Figure(name, caption, alt, None, figure, _shapes(sizes), min_width=560)
+    return Figure(name, caption, alt, None, figure, _shapes(sizes), min_width=WIDE)
 
 
 def _shapes(sizes: _Sizes) -> pd.DataFrame:
-    """Return the weights that the diagram names with their shapes."""
+    """The weights that the diagram names with their shapes."""
     a = sizes
     rows = [
         ("W_E", (a.d_vocab, a.d_model)),

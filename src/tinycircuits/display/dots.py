@@ -9,12 +9,28 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import checks, labels
-from tinycircuits.display.checks import Number
+from tinycircuits.display.checks import Number, Rows
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import axis_title
-from tinycircuits.display.theme import FAINT, FULL, GREY, SERIES, plotly_axis, plotly_layout, plotly_legend, print_style
+from tinycircuits.display.theme import (
+    BELOW,
+    FAINT,
+    FULL,
+    GREY,
+    LEFT,
+    RIGHT,
+    SERIES,
+    WIDE,
+    plotly_axis,
+    plotly_layout,
+    plotly_legend,
+    print_style,
+)
 
-SPREAD, GOLDEN = 0.72, 0.6180339887498949
+SPREAD = 0.72
+"""Part of a category that its dots take, so that categories stand apart."""
+GOLDEN = 0.6180339887498949
+"""Steps of the golden ratio spread any number of dots evenly."""
 
 
 class _Dots:
@@ -32,7 +48,7 @@ class _Dots:
         x = np.empty(len(frame))
         for index, name in enumerate(self.categories):
             rows = np.flatnonzero(places == name)
-            # Steps of the golden ratio spread any number of dots evenly; neighbours in value stand far apart.
+            # Neighbours in value stand far apart.
             rank = np.argsort(np.argsort(y[rows], kind="stable"), kind="stable")
             x[rows] = index + SPREAD * ((rank * GOLDEN) % 1 - 0.5)
         self.clouds = {name: (x[names == name], y[names == name]) for name in self.groups}
@@ -40,7 +56,7 @@ class _Dots:
 
 
 def dots(
-    frame: pd.DataFrame,
+    rows: Rows,
     *,
     category: str,
     value: str,
@@ -54,11 +70,12 @@ def dots(
     reference: tuple[str, Number] | None = None,
     y_range: tuple[Number, Number] | None = None,
 ) -> Figure:
-    """Return one dot per row of a tidy ``frame``: ``category`` along the axis, ``group`` by colour.
+    """One dot per row of tidy ``rows``: ``category`` along the axis, ``group`` by colour.
 
     Where a dot stands within its category says nothing. ``reference`` is a named dashed level, such as chance.
     Raises ``ValueError`` naming the column for missing or non-finite numbers.
     """
+    frame = pd.DataFrame(rows)
     table = _Dots(frame, category, value, group)
     chosen = {g: (colours or {}).get(g, SERIES[i % len(SERIES)]) for i, g in enumerate(table.groups)}
     low, high = y_range or (float(table.y.min()), float(table.y.max()))
@@ -69,7 +86,7 @@ def dots(
         _print_face(table, chosen, (x_title, y_title), reference, limits),
     )
     columns = [category, *([group] if group else []), value]
-    return Figure(name, caption, alt, *faces, frame[columns], min_width=560)
+    return Figure(name, caption, alt, *faces, frame[columns], min_width=WIDE)
 
 
 def _page_face(
@@ -101,7 +118,7 @@ def _page_face(
     ticks = {"tickvals": list(range(len(table.categories))), "ticktext": [labels.page(c) for c in table.categories]}
     layout = plotly_layout(
         310 + above,
-        margin={"l": 70, "r": 12, "t": 10 + above, "b": 54, "pad": 0},
+        margin={"l": LEFT, "r": RIGHT, "t": 10 + above, "b": BELOW, "pad": 0},
         showlegend=len(entries) > 1,
         legend=place | {"itemsizing": "constant"},
         xaxis=plotly_axis(title=axis_title(words[0]), showgrid=False, **ticks)

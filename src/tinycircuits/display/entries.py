@@ -37,7 +37,7 @@ class Entries:
             raise ValueError("entries: at least one expected")
 
     def html(self) -> str:
-        """Return plain HTML, for notebooks outside the book."""
+        """Plain HTML, for notebooks outside the book."""
         return "".join(
             f"<p><b>{escape(each.title)}</b></p>" + "".join(f"<p>{escape(text)}</p>" for text in each.paragraphs)
             for each in self.entries

@@ -33,7 +33,7 @@ def pair_explorer(
     caption: str,
     alt: str,
 ) -> Figure:
-    """Return the matrix of shares ``values[a, b]`` for a pair that the reader chooses, and what the model answers.
+    """The matrix of shares ``values[a, b]`` for a pair that the reader chooses, and what the model answers.
 
     ``values`` are shares ``[size size rows columns]``, ``answers`` whole numbers 0 .. 255 ``[size size]``. The page
     starts with the first of ``pairs``; print and data show all of ``pairs``. Shares go to the page in

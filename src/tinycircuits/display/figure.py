@@ -21,7 +21,7 @@ _PLOTLY_CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": Fa
 
 
 def checked_name(name: str) -> str:
-    """Return ``name``; raises ``ValueError`` unless it is lower-case words joined by hyphens."""
+    """``name``; raises ``ValueError`` unless it is lower-case words joined by hyphens."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"name: lower-case words joined by hyphens expected, got {name!r}")
     return name
@@ -42,7 +42,7 @@ class Explorer:
     answers: str
 
     def controls(self) -> str:
-        """Return a field for each number and a place for what the page says about the pair."""
+        """A field for each number and a place for what the page says about the pair."""
         fields = "".join(
             f'<label>{escape(name)} <input type="number" name="{escape(name)}" min="0" max="{self.size - 1}" step="1" '
             f'value="{value}" required></label> '
@@ -85,19 +85,19 @@ class Figure:
         self.mpl_fig.set_layout_engine("none")
 
     def pdf(self) -> bytes:
-        """Return the print face; the same bytes for the same figure."""
+        """The print face; the same bytes for the same figure."""
         return self._saved("pdf", "none", {"Creator": None, "Producer": None, "CreationDate": None})
 
     def svg(self, background: str = "white") -> str:
-        """Return the print face as SVG; the same text for the same figure."""
+        """The print face as SVG; the same text for the same figure."""
         return self._saved("svg", background, {"Date": None, "Creator": None}).decode()
 
     def csv(self) -> str:
-        """Return the plotted numbers, 6 significant digits."""
+        """The plotted numbers, 6 significant digits."""
         return str(self.data.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
     def html(self) -> str:
-        """Return the page face: what a script of the page draws, or the drawing itself."""
+        """The page face: what a script of the page draws, or the drawing itself."""
         label = escape(self.alt)
         if self.plotly_fig is None:
             return f'<div class="tc-drawing" role="img" aria-label="{label}">{self._inline_svg()}</div>'
@@ -147,5 +147,5 @@ class Figure:
 
 
 def _script_safe(value: Any) -> str:
-    """Return JSON that cannot end the script element it stands in."""
+    """JSON that cannot end the script element it stands in."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

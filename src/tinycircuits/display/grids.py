@@ -16,15 +16,26 @@ from tinycircuits.display import checks, labels
 from tinycircuits.display.checks import Array
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
-from tinycircuits.display.theme import PAGE_WIDTH, colour_map, on_colour, plotly_layout, plotly_scale, print_style
+from tinycircuits.display.theme import (
+    LETTER,
+    PAGE_WIDTH,
+    WIDE,
+    colour_map,
+    on_colour,
+    plotly_layout,
+    plotly_scale,
+    print_style,
+)
 
 Scale = Literal["share", "signed"]
 _DRAWN = 2_000
 """Cells that print draws as shapes; a matrix of more is a picture, a hundredth of the size."""
 _LARGEST_LABELLED = 64
+"""A matrix of more cells has no room for numbers in them."""
 _MOST_TICKS = 32
 """Of more labels only some are set; the page says the others on hover."""
 _CELL = 44.0
+"""Side of a cell that holds a number with air around it, CSS pixels; larger cells would only look coarse."""
 _TITLE = 7.0
 """Room for a letter of a panel's title, CSS pixels."""
 _BAR = 100
@@ -61,7 +72,7 @@ class _Grid:
         self.limits = (0.0, 1.0) if scale == "share" else (-largest, largest)
 
     def frame(self, x_title: str, y_title: str, unit: str) -> pd.DataFrame:
-        """Return the drawn numbers, one row per cell."""
+        """The drawn numbers, one row per cell."""
         rows = [
             {"panel": name, y_title: y, x_title: x, unit: value}
             for name, values in zip(self.names, self.values, strict=True)
@@ -72,7 +83,7 @@ class _Grid:
 
 
 def _short(value: float) -> str:
-    """Return ``value`` in at most about four characters (``.97``, ``-1.2``, ``14``)."""
+    """``value`` in at most about four characters (``.97``, ``-1.2``, ``14``)."""
     shown = f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}" if abs(value) < 10 else f"{value:.0f}"
     if float(shown) in {-1.0, 0.0, 1.0}:
         return str(int(float(shown)))
@@ -80,9 +91,9 @@ def _short(value: float) -> str:
 
 
 def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = False) -> Panels:
-    """Return panels whose cells are square at full page width where that is possible."""
+    """Panels whose cells are square at full page width where that is possible."""
     count = 1 if menu else len(grid.names)
-    left = 46 + 7.5 * max(len(label) for label in grid.y_labels)
+    left = 46 + LETTER * max(len(label) for label in grid.y_labels)
     room = PAGE_WIDTH - left - _BAR
     most = min(count, columns or max(1, int(room // max(150, 13 * grid.shape[1]))))
     columns = -(-count // -(-count // most))  # as many rows as needed, then equally long ones
@@ -107,7 +118,7 @@ def heatmap(
     alt: str,
     scale: Scale = "share",
 ) -> Figure:
-    """Return one matrix ``[rows, columns]``, its first row on top; ``scale`` is 0..1 or symmetric about 0.
+    """One matrix ``[rows, columns]``, its first row on top; ``scale`` is 0..1 or symmetric about 0.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
@@ -129,7 +140,7 @@ def heatmaps(
     scale: Scale = "share",
     columns: int | None = None,
 ) -> Figure:
-    """Return matrices of one shape side by side, with one colour scale for all.
+    """Matrices of one shape side by side, with one colour scale for all.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
@@ -152,7 +163,7 @@ def matrix_picker(
     scale: Scale = "share",
     printed: int = 4,
 ) -> Figure:
-    """Return one matrix of many, chosen from a menu on the page; print shows the first ``printed`` side by side.
+    """One matrix of many, chosen from a menu on the page; print shows the first ``printed`` side by side.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
@@ -173,11 +184,11 @@ def matrix_picker(
 def _figure(grid: _Grid, panels: Panels, words: tuple[str, str, str], prose: tuple[str, str, str]) -> Figure:
     page = _page_face(grid, panels, words, titled=True)
     print_fig = _print_face(grid, panels, words)
-    return Figure(*prose, page, print_fig, grid.frame(*words), min_width=300 if panels.columns == 1 else 560)
+    return Figure(*prose, page, print_fig, grid.frame(*words), min_width=300 if panels.columns == 1 else WIDE)
 
 
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:
-    """Return the plotly heat map of matrix ``index``."""
+    """The plotly heat map of matrix ``index``."""
     x_title, y_title, unit = (labels.page(word) for word in words)
     trace = {
         "type": "heatmap",

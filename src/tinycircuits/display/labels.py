@@ -10,7 +10,7 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def page(label: str) -> str:
-    """Return ``label`` as plotly's markup."""
+    """``label`` as plotly's markup."""
     if found := _NUMBERED.fullmatch(label):
         return found[1] + found[2].translate(_SUBSCRIPTS)
     found = _NAMED.fullmatch(label)
@@ -18,7 +18,7 @@ def page(label: str) -> str:
 
 
 def print_(label: str) -> str:
-    """Return ``label`` as matplotlib's markup."""
+    """``label`` as matplotlib's markup."""
     if found := _NUMBERED.fullmatch(label):
         return found[1] + found[2].translate(_SUBSCRIPTS)
     found = _NAMED.fullmatch(label)

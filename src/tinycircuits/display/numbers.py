@@ -1,9 +1,9 @@
 """Numbers for prose: formatted once, published under a name, written in a chapter as a glue role."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
-from myst_nb import glue
 
 
 class Prose(str):
@@ -19,6 +19,8 @@ def publish(**values: str | int) -> None:
     Whole numbers are written with ``count``; every other number has to be formatted by the caller. Raises ``TypeError``
     naming the value when it is neither text nor a whole number.
     """
+    from myst_nb import glue  # only the extra `book` installs it
+
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             raise TypeError(f"{name}: text or a whole number expected, got {value!r}; format it first")
@@ -26,33 +28,35 @@ def publish(**values: str | int) -> None:
 
 
 def count(number: int) -> str:
-    """Return a whole number with thousands separated: ``65,536``."""
+    """A whole number with thousands separated: ``65,536``."""
     return f"{number:,}"
 
 
 def share(fraction: float, digits: int = 1) -> str:
-    """Return a fraction as per cent: ``17.7 %``, with a space that does not break."""
+    """A fraction as per cent: ``17.7 %``, with a space that does not break."""
     shown = f"{100 * fraction:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
     return f"{shown}\N{NO-BREAK SPACE}%"
 
 
 def of(part: int, whole: int) -> str:
-    """Return ``part`` of ``whole`` as counts: ``0 of 65,536``."""
+    """``part`` of ``whole`` as counts: ``0 of 65,536``."""
     return f"{count(part)} of {count(whole)}"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return ``value`` with ``digits`` significant digits, or all of a longer whole part: ``0.0213``, ``11,174``."""
+    """``value`` with ``digits`` significant digits, or all of a longer whole part: ``0.0213``, ``11,174``."""
     return f"{value:{',.0f' if abs(value) >= 10**digits else f'.{digits}g'}}".replace("-", "\N{MINUS SIGN}")
 
 
 def span(values: Iterable[float], form: Callable[[float], str] = share) -> str:
-    """Return the lowest and the highest of ``values``: ``1.0 % to 2.5 %``, or one of them when both read the same."""
+    """The lowest and the highest of ``values``: ``1.0 % to 2.5 %``, or one of them when both read the same."""
     found = [float(value) for value in values]
     low, high = form(min(found)), form(max(found))
     return low if low == high else f"{low} to {high}"
 
 
-def listed(values: "dict[str, float] | pd.Series[float]", form: Callable[[float], str] = share) -> str:
-    """Return every value behind its name: ``L0 attn 64.0 %, L0 mlp 82.1 %``."""
-    return ", ".join(f"{name} {form(float(value))}" for name, value in values.items())
+def listed(
+    values: "Mapping[str, Any] | pd.Series[Any]", form: Callable[[Any], str] = share, between: str = ", "
+) -> str:
+    """Every value behind its name: ``L0 attn 64.0 %, L0 mlp 82.1 %``."""
+    return between.join(f"{name} {form(value)}" for name, value in values.items())

@@ -57,7 +57,7 @@ class Panels:
         return width, width * self.total_height / self.total_width
 
     def place(self, index: int) -> tuple[int, int]:
-        """Return row and column of panel ``index``."""
+        """Row and column of panel ``index``."""
         return divmod(index, self.columns)
 
     def is_left(self, index: int) -> bool:
@@ -69,7 +69,7 @@ class Panels:
         return index + self.columns >= self.count
 
     def domains(self, index: int) -> tuple[list[float], list[float]]:
-        """Return the plotly domains (x, y) of panel ``index``, fractions of the drawing area."""
+        """The plotly domains (x, y) of panel ``index``, fractions of the drawing area."""
         row, column = self.place(index)
         across = self.total_width - self.left - self.right
         down = self.total_height - self.top - self.bottom
@@ -78,11 +78,11 @@ class Panels:
         return [float(x), min(1.0, x + self.width / across)], [max(0.0, y - self.height / down), float(y)]
 
     def margin(self) -> dict[str, Number]:
-        """Return plotly's margins."""
+        """Plotly's margins."""
         return {"l": self.left, "r": self.right, "t": self.top, "b": self.bottom, "pad": 0}
 
     def print_axes(self) -> tuple[PrintFigure, list[Axes]]:
-        """Return an empty print figure and one axes per panel."""
+        """An empty print figure and one axes per panel."""
         figure = PrintFigure(figsize=self.inches)
         grid = figure.subplots(self.rows, self.columns, squeeze=False).ravel()
         for unused in grid[self.count :]:
@@ -91,17 +91,17 @@ class Panels:
 
 
 def axis_key(letter: str, index: int) -> str:
-    """Return plotly's name of axis ``letter`` of panel ``index`` in a trace (``x``, ``x2``, ...)."""
+    """Plotly's name of axis ``letter`` of panel ``index`` in a trace (``x``, ``x2``, ...)."""
     return letter if index == 0 else f"{letter}{index + 1}"
 
 
 def layout_key(letter: str, index: int) -> str:
-    """Return plotly's name of axis ``letter`` of panel ``index`` in the layout (``xaxis``, ``xaxis2``, ...)."""
+    """Plotly's name of axis ``letter`` of panel ``index`` in the layout (``xaxis``, ``xaxis2``, ...)."""
     return f"{letter}axis" if index == 0 else f"{letter}axis{index + 1}"
 
 
 def panel_axes(panels: Panels, index: int, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
-    """Return the plotly layout entries of both axes of panel ``index``; titles and labels only at the outer edge."""
+    """The plotly layout entries of both axes of panel ``index``; titles and labels only at the outer edge."""
     across, up = panels.domains(index)
     if not panels.is_bottom(index):
         x = {**x, "title": None, "showticklabels": False}
@@ -114,7 +114,7 @@ def panel_axes(panels: Panels, index: int, x: dict[str, Any], y: dict[str, Any])
 
 
 def titles(panels: Panels, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return plotly annotations with the panels' names above them; none when there is one nameless panel."""
+    """Plotly annotations with the panels' names above them; none when there is one nameless panel."""
     out = []
     for index, name in enumerate(names):
         across, up = panels.domains(index)
@@ -126,5 +126,5 @@ def titles(panels: Panels, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def axis_title(text: str, standoff: int = 6) -> dict[str, Any]:
-    """Return a plotly axis title."""
+    """A plotly axis title."""
     return {"text": labels.page(text), "standoff": standoff}

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from html import escape
 from numbers import Integral, Real
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from tinycircuits.display import checks
+from tinycircuits.display.checks import Rows
 from tinycircuits.display.figure import checked_name
 from tinycircuits.display.numbers import count, number
 
@@ -18,20 +19,23 @@ TABLE_MIME = "application/vnd.tinycircuits.table+json"
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A frame shown as a table with the label ``tbl-<name>``.
+    """Rows shown as a table with the label ``tbl-<name>``.
 
     ``caption`` and text in cells and headings are MyST. Columns whose cells are all numbers are set flush right. Whole
     numbers are shown with ``count``, others with ``number``; ``formats`` gives another function for a column. On a page
     the reader chooses among the values of each column in ``filters``; print shows all rows.
     """
 
-    frame: pd.DataFrame
+    rows: InitVar[Rows]
     name: str
     caption: str
     formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
     filters: Sequence[str] = ()
 
-    def __post_init__(self) -> None:
+    frame: pd.DataFrame = field(init=False)
+
+    def __post_init__(self, rows: Rows) -> None:
+        object.__setattr__(self, "frame", pd.DataFrame(rows))
         checked_name(self.name)
         checks.text("caption", self.caption)
         if self.frame.empty:
@@ -43,20 +47,20 @@ class Table:
                 )
 
     def cells(self) -> list[list[str]]:
-        """Return the shown texts, row by row."""
+        """The shown texts, row by row."""
         columns = [self._column(name) for name in self.frame.columns]
         return [list(row) for row in zip(*columns, strict=True)]
 
     def numeric(self) -> list[bool]:
-        """Return for each column whether it is set flush right."""
+        """For each column whether it is set flush right."""
         return [all(_is_number(value) for value in self.frame[name]) for name in self.frame.columns]
 
     def csv(self) -> str:
-        """Return the numbers behind the table, 6 significant digits."""
+        """The numbers behind the table, 6 significant digits."""
         return str(self.frame.map(_rounded).to_csv(index=False, lineterminator="\n"))
 
     def html(self) -> str:
-        """Return a plain HTML table, for notebooks outside the book."""
+        """A plain HTML table, for notebooks outside the book."""
         head = "".join(f"<th>{escape(str(name))}</th>" for name in self.frame.columns)
         rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.cells())
         return f"<table><caption>{escape(self.caption)}</caption><tr>{head}</tr>{rows}</table>"

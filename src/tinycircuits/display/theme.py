@@ -15,15 +15,21 @@ from numpy.typing import NDArray
 FONT = "Tiny Sans"
 FONTS = Path(__file__).parent / "fonts"
 
-FULL, HALF = 6.3, 3.1
-"""Widths in print, inches: the text column and half of it."""
+FULL = 6.3
+"""Width of the text column in print, inches."""
 PAGE_WIDTH = 720
 """Width of the text column on the page, CSS pixels, at which a figure of width FULL is laid out."""
+WIDE = 560
+"""On fewer CSS pixels the labels of a figure as wide as the text would run into each other: it scrolls instead."""
+LEFT, RIGHT, BELOW = 70, 12, 54
+"""Room around axes, CSS pixels: labels and title of y; half of the last label of x; labels and title of x."""
+LETTER = 7.5
+"""Mean width of a letter at 14 pixels, CSS pixels: plotly does not say how wide its texts come out."""
+_KEY = 48
+"""Width of a legend entry without its words, CSS pixels."""
 
 INK, GREY, FAINT = "#24292f", "#6e7781", "#d0d7de"
-DIGITS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
-"""Digits 0..3 (Okabe-Ito)."""
-ATTENTION, MLP, RESIDUAL = "#7A5CC7", "#D55E00", "#6e7781"
+ATTENTION, MLP = "#7A5CC7", "#D55E00"
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5CC7", "#6e7781")
 """Colours of series without a colour of their own, in order."""
 
@@ -32,7 +38,7 @@ _SIGNED_ENDS = ("#004b7a", "#5aa5d6", "#f7f6f4", "#e58a4e", "#8a3200")
 
 
 def _oklab(colour: str) -> NDArray[np.float64]:
-    """Return the OKLab coordinates of a colour; equal steps there look equal (Ottosson 2020)."""
+    """The OKLab coordinates of a colour; equal steps there look equal (Ottosson 2020)."""
     c = np.array(to_rgb(colour))
     rgb = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
     return np.asarray(_FROM_LMS @ np.cbrt(_TO_LMS @ rgb))
@@ -62,7 +68,7 @@ _FROM_LMS = np.array(
 
 @cache
 def colour_stops(scale: str) -> tuple[str, ...]:
-    """Return the 17 colours of a map, evenly spaced in lightness: ``"share"`` (light to dark) or ``"signed"``."""
+    """The 17 colours of a map, evenly spaced in lightness: ``"share"`` (light to dark) or ``"signed"``."""
     ends = {"share": _SHARE_ENDS, "signed": _SIGNED_ENDS}[scale]
     labs = np.array([_oklab(c) for c in ends])
     # Lightness falls evenly along a branch, so a grey print keeps the order; hue and chroma follow the anchors.
@@ -78,29 +84,29 @@ def colour_stops(scale: str) -> tuple[str, ...]:
 
 @cache
 def colour_map(scale: str) -> LinearSegmentedColormap:
-    """Return the matplotlib map of ``scale``."""
+    """The matplotlib map of ``scale``."""
     return LinearSegmentedColormap.from_list(f"tinycircuits-{scale}", colour_stops(scale), N=257)
 
 
 def plotly_scale(scale: str) -> list[list[float | str]]:
-    """Return the plotly map of ``scale``."""
+    """The plotly map of ``scale``."""
     stops = colour_stops(scale)
     return [[i / (len(stops) - 1), colour] for i, colour in enumerate(stops)]
 
 
 def on_colour(background: str) -> str:
-    """Return the text colour, dark or white, that reads better on ``background``."""
+    """The text colour, dark or white, that reads better on ``background``."""
     return INK if _oklab(background)[0] > 0.62 else "#ffffff"
 
 
 def plotly_axis(**more: Any) -> dict[str, Any]:
-    """Return the settings that every plotly axis shares, and ``more``."""
+    """The settings that every plotly axis shares, and ``more``."""
     line = {"showline": True, "linecolor": GREY, "linewidth": 1, "ticks": "outside", "ticklen": 4, "tickcolor": GREY}
     return {**line, "gridcolor": FAINT, "zeroline": False, "fixedrange": True, **more}
 
 
 def plotly_layout(height: int, **more: Any) -> dict[str, Any]:
-    """Return the settings that every plotly figure shares, and ``more``; colours suit the light page."""
+    """The settings that every plotly figure shares, and ``more``; colours suit the light page."""
     return {
         "height": height,
         "autosize": True,
@@ -115,9 +121,9 @@ def plotly_layout(height: int, **more: Any) -> dict[str, Any]:
 
 
 def plotly_legend(names: Sequence[str]) -> tuple[dict[str, Any], int]:
-    """Return a legend above the drawing for entries with these names, and the pixels that it takes there."""
-    widest = 48 + 7.5 * max(map(len, names), default=0)
-    one_row = sum(48 + 7.5 * len(name) for name in names) < PAGE_WIDTH - 90
+    """A legend above the drawing for entries with these names, and the pixels that it takes there."""
+    widest = _KEY + LETTER * max(map(len, names), default=0)
+    one_row = sum(_KEY + LETTER * len(name) for name in names) < PAGE_WIDTH - 90
     rows = 1 if one_row else -(-len(names) // max(1, int((PAGE_WIDTH - 90) // widest)))
     place = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal"}
     return place, 6 + 22 * rows

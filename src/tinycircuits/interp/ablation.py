@@ -1,10 +1,11 @@
 """What breaks when a part is removed: four kinds of ablation, each beside a random change of the same size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
+import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -18,6 +19,8 @@ from tinycircuits.tasks import Task
 
 AblationKind = Literal["zero_weights", "zero", "mean", "resample"]
 KINDS: tuple[AblationKind, ...] = get_args(AblationKind)
+REMOVALS = tuple(kind for kind in KINDS if kind != "zero_weights")
+"""The kinds that take out a head as well as a component."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,16 @@ class AblationTable:
         known = ", ".join(f"{a.component.label} {a.kind}" for a in self.ablations)
         raise ValueError(f"component and kind must be one of {known}, got {component.label} {kind}")
 
+    def rows(
+        self, parts: Mapping[str, Int[Tensor, " some"] | None] | None = None, *, control: str = "random push"
+    ) -> pd.DataFrame:
+        """One row for each ablation: the part ``removed``, the ``kind``, and the share of right digits, 0 .. 1.
+
+        ``share right`` is over all inputs; the column ``control`` is what a random push leaves of them, mean over its
+        draws, where there are any. Further columns have the names of ``parts`` and are over these inputs alone.
+        """
+        return pd.DataFrame([_row(each, parts or {}, control) for each in self.ablations])
+
 
 def ablate(
     model: TransformerBridge,
@@ -91,8 +104,7 @@ def ablate(
 ) -> Ablation:
     """One component or head under one kind of ablation; the same entry as in ``ablation_table`` with this seed.
 
-    Raises:
-        ValueError: for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
+    Raises ``ValueError`` for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
     """
     check_part(model, component)
     return ablation_table(model, sequences, task, kinds=[kind], only=[component], seed=seed, draws=draws).ablations[0]
@@ -125,8 +137,7 @@ def ablation_table(
 
     Source: names as in TransformerLens; why each needs its control, Heimersheim and Nanda 2024, arXiv 2404.15255.
 
-    Raises:
-        ValueError: for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
+    Raises ``ValueError`` for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
     """
     _check(kinds, draws, len(sequences))
     chosen = components(model) if only is None else tuple(only)
@@ -222,6 +233,16 @@ class _Outputs:
             return kept
         written: Tensor = kept[:, :, part.head] @ self.model.W_O[part.layer, part.head]
         return written
+
+
+def _row(each: Ablation, parts: Mapping[str, Int[Tensor, " some"] | None], control: str) -> dict[str, str | float]:
+    return {
+        "removed": each.component.label,
+        "kind": each.kind.replace("_", " "),
+        "share right": each.errors().accuracy,
+        **({control: each.control_accuracy()} if len(each.control_wrong) else {}),
+        **{name: each.errors(index).accuracy for name, index in parts.items()},
+    }
 
 
 def _errors(wrong: Bool[Tensor, "batch answer"], index: Int[Tensor, " some"] | None) -> Errors:

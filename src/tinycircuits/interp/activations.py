@@ -169,8 +169,7 @@ def activations(
     ``rows`` keeps only these positions of the second axis (for hooks shaped ``[batch pos ...]``, so not for
     attention patterns); the default keeps all. The inputs pass through the model ``batch_size`` at a time.
 
-    Raises:
-        ValueError: for a hook that ``model`` does not have or does not reach.
+    Raises ``ValueError`` for a hook that ``model`` does not have or does not reach.
     """
     unknown = [name for name in names if name not in model.hook_dict]
     if unknown:

@@ -52,8 +52,7 @@ def fingerprint(
 ) -> Fingerprint:
     """The fingerprint of a model over ``sequences``; ``seed`` draws the pairs and the random pushes.
 
-    Raises:
-        ValueError: for fewer than two sequences.
+    Raises ``ValueError`` for fewer than two sequences.
     """
     parts = components(model)
     ablations = ablation_table(model, sequences, task, kinds=["mean"], seed=seed, draws=1).ablations
@@ -88,8 +87,7 @@ def reading_layers(weight: Float[Tensor, "layer answer"], *, at_least: float = 0
 def pairwise_distance(vectors: Float[Tensor, "model feature"]) -> Float[Tensor, "model model"]:
     """Root mean square difference of every two models' features, in the unit of the features.
 
-    Raises:
-        ValueError: for fewer than two models.
+    Raises ``ValueError`` for fewer than two models.
     """
     if len(vectors) < 2:
         raise ValueError(f"vectors must hold at least two models, got {len(vectors)}")
@@ -102,8 +100,7 @@ def families(vectors: Float[Tensor, "model feature"], *, apart: float) -> Int[Te
 
     Source: average linkage (UPGMA), Sokal and Michener 1958, as in ``scipy.cluster.hierarchy``.
 
-    Raises:
-        ValueError: for fewer than two models or a negative distance.
+    Raises ``ValueError`` for fewer than two models or a negative distance.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform

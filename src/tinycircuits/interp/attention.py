@@ -80,8 +80,7 @@ def attention_pattern(
 
     pattern[q] = softmax over k <= q of (q_q . k_k / sqrt(d_head)).
 
-    Raises:
-        ValueError: for an unknown layer or head.
+    Raises ``ValueError`` for an unknown layer or head.
     """
     check_layer(model, layer)
     if not 0 <= head < model.cfg.n_heads:
@@ -100,8 +99,7 @@ def answer_rows(task: Task, rows: Rows) -> tuple[int, ...]:
     ``predicting``: where the model says the answer. ``labelled``: one row lower, where the answer's
     token itself stands; article C reads its rows so. The last labelled row is not part of the model's input.
 
-    Raises:
-        ValueError: for another word.
+    Raises ``ValueError`` for another word.
     """
     shifts = {"predicting": 0, "labelled": 1}
     if rows not in shifts:
@@ -116,8 +114,7 @@ def attention_block(
 
     Rows need not sum to 1: the rest lies on BOS and on the ``y`` tokens.
 
-    Raises:
-        ValueError: for other rows than ``predicting`` and ``labelled``.
+    Raises ``ValueError`` for other rows than ``predicting`` and ``labelled``.
     """
     digits = pattern[:, :, 1 : task.n_digits + 1]
     missing = torch.full_like(digits[:, 0], torch.nan)
@@ -131,8 +128,7 @@ def summarize_attention(
 ) -> AttentionSummary:
     """What the rows of the answers look at, over the inputs of ``pattern``.
 
-    Raises:
-        ValueError: for other rows than ``predicting`` and ``labelled``, or a pattern that is not ``2n`` wide.
+    Raises ``ValueError`` for other rows than ``predicting`` and ``labelled``, or a pattern that is not ``2n`` wide.
     """
     if pattern.shape[1] != task.n_ctx - 1:
         raise ValueError(f"pattern must have {task.n_ctx - 1} query positions, got {pattern.shape[1]}")
@@ -150,8 +146,7 @@ def attention_summary(
 ) -> AttentionSummary:
     """The same as ``summarize_attention(attention_pattern(...))``, without keeping all patterns in memory.
 
-    Raises:
-        ValueError: for an unknown layer or head, other rows than ``predicting`` and ``labelled``, no sequences.
+    Raises ``ValueError`` for an unknown layer or head, other rows than ``predicting`` and ``labelled``, no sequences.
     """
     if len(sequences) == 0:
         raise ValueError("sequences must hold at least one sequence, got 0")

@@ -54,8 +54,7 @@ def logit_contributions(
     Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits" (logits as a sum over paths);
     TransformerLens ``ActivationCache.logit_attrs`` is the same for one token at a time.
 
-    Raises:
-        ValueError: for no rows.
+    Raises ``ValueError`` for no rows.
     """
     if len(rows) == 0:
         raise ValueError("rows must name at least one position, got none")
@@ -71,8 +70,7 @@ def logit_contributions(
 def logit_attribution(model: TransformerBridge, sequences: Int[Tensor, "batch n_ctx"], task: Task) -> LogitAttribution:
     """What each part contributes to the answers' logits on average; see ``logit_contributions``.
 
-    Raises:
-        ValueError: for no sequences.
+    Raises ``ValueError`` for no sequences.
     """
     if len(sequences) == 0:
         raise ValueError("sequences must hold at least one sequence, got 0")

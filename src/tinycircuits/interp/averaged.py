@@ -68,8 +68,7 @@ def averaged_output(
 
     Source: ours; resampling within such groups is causal scrubbing (Chan et al. 2022), whose mean this takes.
 
-    Raises:
-        ValueError: for an unknown component.
+    Raises ``ValueError`` for an unknown component.
     """
     rows = CleanRows(model, sequences, task, component)
     return _averaged(component.label, rows, rows.output, lambda at, move: move, sequences, task, seed)
@@ -93,8 +92,7 @@ def averaged_pattern(
 
     Source: ours.
 
-    Raises:
-        ValueError: for an unknown layer or head.
+    Raises ``ValueError`` for an unknown layer or head.
     """
     part = Head(layer, head)
     check_part(model, part)
@@ -125,8 +123,7 @@ def put_means(
 
     Source: ours.
 
-    Raises:
-        ValueError: for an unknown component.
+    Raises ``ValueError`` for an unknown component.
     """
     rows = CleanRows(model, sequences, task, component)
     means = _means(rows.output, _sources(sequences, task), task.modulus)

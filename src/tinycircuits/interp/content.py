@@ -80,8 +80,7 @@ def weight_by_digit(
 
     Source: ours; the correlation ratio is Pearson's (1905).
 
-    Raises:
-        ValueError: for no sequences.
+    Raises ``ValueError`` for no sequences.
     """
     _check(sequences)
     weight = pattern[:, list(task.predicting_rows), list(task.source_columns)].double()
@@ -111,8 +110,7 @@ def read_weights(
 
     Source: ours.
 
-    Raises:
-        ValueError: for no sequences, or a negative number of shuffles.
+    Raises ``ValueError`` for no sequences, or a negative number of shuffles.
     """
     _check(sequences)
     if shuffles < 0:

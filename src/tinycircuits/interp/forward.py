@@ -51,8 +51,7 @@ def logits_after(
     Later components in ``held`` write what stands there instead of what they compute, at the positions ``held_at`` or
     at all.
 
-    Raises:
-        ValueError: for an unknown component.
+    Raises ``ValueError`` for an unknown component.
     """
     rest, held = components_after(model, component), held or {}
     last_attn, kept = Component(model.cfg.n_layers - 1, "attn"), list(rows)
@@ -91,8 +90,7 @@ def row_logits_after(
     never sees later rows, so that its earlier neighbours stay ``clean[attention component]``, what each later
     attention reads in the clean run.
 
-    Raises:
-        ValueError: for an unknown component.
+    Raises ``ValueError`` for an unknown component.
     """
     for part in components_after(model, component):
         if part.kind == "mlp":

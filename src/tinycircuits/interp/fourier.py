@@ -38,8 +38,7 @@ def fourier_basis(modulus: int) -> Float[Tensor, "wave number"]:
 
     w_k = 2 pi k / p, k = 1 .. p // 2 whole turns; for even p the last wave, cos(pi x), has no sine beside it.
 
-    Raises:
-        ValueError: for a modulus below 2.
+    Raises ``ValueError`` for a modulus below 2.
     """
     if modulus < 2:
         raise ValueError(f"modulus must be 2 or larger, got {modulus}")
@@ -56,8 +55,7 @@ def frequency_shares(values: Float[Tensor, "number *dimension"]) -> Float[Tensor
 
     |projection on cos w_k x and sin w_k x|^2 / |values - mean|^2, summed over all dimensions. Adds up to 1 (Parseval).
 
-    Raises:
-        ValueError: for values that are the same for every number, or fewer than two numbers.
+    Raises ``ValueError`` for values that are the same for every number, or fewer than two numbers.
     """
     flat = values.reshape(len(values), -1).double()
     if bool((flat == flat[0]).all()):
@@ -70,8 +68,7 @@ def frequency_shares(values: Float[Tensor, "number *dimension"]) -> Float[Tensor
 def pair_logits(model: TransformerBridge, task: Task) -> Float[Tensor, "a b d_vocab"]:
     """The logits of the answer for every pair of numbers of modular addition.
 
-    Raises:
-        ValueError: for another task.
+    Raises ``ValueError`` for another task.
     """
     if not isinstance(task, ModularAddition):
         raise ValueError(f"task must be a ModularAddition, got {type(task).__name__}")
@@ -88,8 +85,7 @@ def clock_shares(logits: Float[Tensor, "a b c"]) -> Float[Tensor, " frequency"]:
 
     Source: the form sum_k alpha_k cos(w_k (a + b - c)) of Nanda et al. 2023, arXiv 2301.05217, equation for the logits.
 
-    Raises:
-        ValueError: for logits that are not a cube, or that are the same for every c.
+    Raises ``ValueError`` for logits that are not a cube, or that are the same for every c.
     """
     modulus = logits.shape[0]
     if logits.shape != (modulus, modulus, modulus):
@@ -116,8 +112,7 @@ def dependence(values: Float[Tensor, "a b *dimension"]) -> dict[str, float]:
 
     Shows / does not show: what the values follow, not what computes it. Source: ours.
 
-    Raises:
-        ValueError: for values that are no square of odd size, or that are the same for every pair.
+    Raises ``ValueError`` for values that are no square of odd size, or that are the same for every pair.
     """
     modulus = len(values)
     if values.shape[1] != modulus or modulus % 2 == 0:

@@ -35,16 +35,6 @@ class HeadSummary:
     entropy_bits: Float[Tensor, "layer head"]
     """Mean over inputs of the row's entropy, 0 .. log2(positions)."""
 
-    @property
-    def layer_share(self) -> Float[Tensor, "layer key_pos"]:
-        """Mean share of each position over the heads of a layer."""
-        return self.mean.mean(1)
-
-    @property
-    def layer_entropy_bits(self) -> Float[Tensor, " layer"]:
-        """Mean entropy over the heads of a layer."""
-        return self.entropy_bits.mean(1)
-
 
 @torch.no_grad()
 def head_rows(
@@ -52,8 +42,7 @@ def head_rows(
 ) -> Float[Tensor, "batch layer head key_pos"]:
     """How position ``row`` spreads its attention, in every head of every layer; each row sums to 1.
 
-    Raises:
-        ValueError: for a row outside the tokens.
+    Raises ``ValueError`` for a row outside the tokens.
     """
     if not 0 <= row < tokens.shape[1]:
         raise ValueError(f"row must lie in 0..{tokens.shape[1] - 1}, got {row}")
@@ -68,8 +57,7 @@ def head_rows(
 def summarize_heads(rows: Float[Tensor, "batch layer head key_pos"]) -> HeadSummary:
     """Mean, spread and entropy of ``head_rows`` over its inputs, in float64.
 
-    Raises:
-        ValueError: for no inputs.
+    Raises ``ValueError`` for no inputs.
     """
     if len(rows) == 0:
         raise ValueError("rows must hold at least one input, got 0")
@@ -93,8 +81,7 @@ def head_roles(
     ``spread`` where no position does. The rule says nothing of single inputs: a head that reads ``a`` on some and ``b``
     on others is called spread.
 
-    Raises:
-        ValueError: for a wrong number of names, or a threshold at which two positions could win.
+    Raises ``ValueError`` for a wrong number of names, or a threshold at which two positions could win.
     """
     if len(names) != mean.shape[-1]:
         raise ValueError(f"names must name {mean.shape[-1]} positions, got {len(names)}")
@@ -125,8 +112,7 @@ def all_read(
 ) -> Bool[Tensor, " batch"]:
     """On which inputs each of the positions ``among`` is read by some head, by the rule for roles on that input alone.
 
-    Raises:
-        ValueError: for a position that is not among ``names``.
+    Raises ``ValueError`` for a position that is not among ``names``.
     """
     if unknown := set(among) - set(names):
         raise ValueError(f"among must be of {', '.join(names)}, got {', '.join(sorted(unknown))}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -35,7 +36,6 @@ class Interchange:
     as_source_distinct: Int[Tensor, " answer"]
     """The answer is the source's, among pairs with different answers."""
     control_as_source: Int[Tensor, " answer"]
-    control_as_base: Int[Tensor, " answer"]
     control_as_source_distinct: Int[Tensor, " answer"]
 
     @property
@@ -63,6 +63,13 @@ class Interchange:
         """Share of pairs with the same answer: what an intervention without effect scores on a perfect model."""
         return self.coincide.double() / self.n_pairs
 
+    def rows(self) -> pd.DataFrame:
+        """One row for each ``answer``: the share of pairs that ``follows the source``, also after a ``random push``."""
+        names = [f"y_{i}" for i in range(len(self.as_source))]
+        return pd.DataFrame(
+            {"answer": names, "follows the source": self.accuracy, "random push": self.control_accuracy}
+        )
+
 
 @torch.no_grad()
 def interchange(
@@ -82,8 +89,7 @@ def interchange(
 
     Source: Geiger et al. 2021, "Causal Abstractions of Neural Networks" (interchange intervention accuracy).
 
-    Raises:
-        ValueError: for an unknown component, fewer than two sequences, or a number of pairings out of range.
+    Raises ``ValueError`` for an unknown component, fewer than two sequences, or a number of pairings out of range.
     """
     n = len(sequences)
     if n < 2:
@@ -92,7 +98,7 @@ def interchange(
         raise ValueError(f"pairings must lie in 1..{n - 1}, got {pairings}")
     states = CleanRows(model, sequences, task, component)
     generator = torch.Generator().manual_seed(seed)
-    counts = torch.zeros(7, task.n_answers, dtype=torch.int64)
+    counts = torch.zeros(6, task.n_answers, dtype=torch.int64)
     for shift in range(1, pairings + 1):
         partners = derangement(n, seed=seed, shift=shift)
         for at in batches(torch.arange(n)):
@@ -116,8 +122,7 @@ def interchanged_answers(
 
     Input ``b`` takes from input ``sources[b]`` (indices into ``sequences``).
 
-    Raises:
-        ValueError: for an unknown component.
+    Raises ``ValueError`` for an unknown component.
     """
     states = CleanRows(model, sequences, task, component)
     parts = [
@@ -161,7 +166,7 @@ def _counts(
     control: Int[Tensor, "pair answer"],
     base: Int[Tensor, "pair answer"],
     source: Int[Tensor, "pair answer"],
-) -> Int[Tensor, "7 answer"]:
+) -> Int[Tensor, "6 answer"]:
     """The counts of ``Interchange``, in the order of its fields."""
     distinct = base != source
     cases = [
@@ -170,7 +175,6 @@ def _counts(
         ~distinct,
         (said == source) & distinct,
         control == source,
-        control == base,
         (control == source) & distinct,
     ]
     return torch.stack([case.sum(0) for case in cases])

@@ -84,6 +84,11 @@ class SampleReadout:
     """The token with the largest probability."""
     answers: Int[Tensor, " answer"]
 
+    @property
+    def n_right(self) -> int:
+        """How many answers are read right."""
+        return int((self.predicted == self.answers).sum())
+
 
 @dataclass(frozen=True)
 class CosineReadout:
@@ -124,8 +129,7 @@ def logit_lens(
 
     Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; without ``layer_norm`` as in article B.
 
-    Raises:
-        ValueError: for no sequences.
+    Raises ``ValueError`` for no sequences.
     """
     if len(sequences) == 0:
         raise ValueError("sequences must hold at least one sequence, got 0")
@@ -158,8 +162,7 @@ def sample_readout(
 ) -> SampleReadout:
     """The probabilities that the unembedding reads at one stage for one sequence.
 
-    Raises:
-        ValueError: for an unknown stage.
+    Raises ``ValueError`` for an unknown stage.
     """
     hook = stage_named(model, stage).hook
     kept = activations(model, task.inputs(sequence[None]), [hook], rows=task.predicting_rows)
@@ -183,8 +186,7 @@ def cosine_to_digits(
     cos = r . v_t / (|r| |v_t|), with ``r`` the state (after the final LayerNorm if ``layer_norm``) and ``v_t`` the
     row ``W_E[t]`` or the column ``W_U[:, t]``. Answer tokens are those that occur as an answer in ``sequences``.
 
-    Raises:
-        ValueError: for an unknown stage, another ``to`` than ``W_E`` and ``W_U``, no sequences.
+    Raises ``ValueError`` for an unknown stage, another ``to`` than ``W_E`` and ``W_U``, no sequences.
     """
     if len(sequences) == 0:
         raise ValueError("sequences must hold at least one sequence, got 0")

@@ -76,8 +76,7 @@ class NeuronActivity:
 def mlp_weights(model: TransformerBridge, *, layer: int) -> MlpWeights:
     """The weights of one layer's MLP, copied.
 
-    Raises:
-        ValueError: for an unknown layer or a model without MLPs.
+    Raises ``ValueError`` for an unknown layer or a model without MLPs.
     """
     check_layer(model, layer, mlp=True)
     names = ("W_in", "b_in", "W_out", "b_out")
@@ -93,8 +92,7 @@ def mlp_outputs(
 ) -> Float[Tensor, "batch row d_model"]:
     """What one layer's MLP adds to the residual stream, at ``rows`` or everywhere.
 
-    Raises:
-        ValueError: for an unknown layer or a model without MLPs.
+    Raises ``ValueError`` for an unknown layer or a model without MLPs.
     """
     check_layer(model, layer, mlp=True)
     hook = Component(layer, "mlp").hook
@@ -107,8 +105,7 @@ def digit_contributions(
 ) -> DigitContributions:
     """What one MLP adds for each digit to be incremented, and how it lies to the step that would be needed.
 
-    Raises:
-        ValueError: for an unknown layer or a model without MLPs.
+    Raises ``ValueError`` for an unknown layer or a model without MLPs.
     """
     outputs = mlp_outputs(model, task.inputs(sequences), layer=layer, rows=task.predicting_rows)
     source = sequences[:, list(task.source_columns)]
@@ -145,8 +142,7 @@ def neuron_activity(
 ) -> NeuronActivity:
     """How often each neuron of one MLP is active, by answer position and by digit.
 
-    Raises:
-        ValueError: for an unknown layer or a model without MLPs.
+    Raises ``ValueError`` for an unknown layer or a model without MLPs.
     """
     check_layer(model, layer, mlp=True)
     hook = f"blocks.{layer}.mlp.hook_pre"

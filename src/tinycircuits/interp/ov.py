@@ -22,8 +22,7 @@ def digit_writing(model: TransformerBridge, task: DigitTask, *, head: int = 0) -
 
     Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits" (the OV circuit).
 
-    Raises:
-        ValueError: for an unknown head.
+    Raises ``ValueError`` for an unknown head.
     """
     check_part(model, Head(0, head))
     digits = torch.arange(task.modulus)

@@ -13,8 +13,7 @@ def derangement(n: int, *, seed: int, shift: int = 1) -> Int[Tensor, " n"]:
     The inputs are laid on a circle in an order drawn from ``seed``, and each takes the one ``shift`` steps on. The
     shifts ``1 .. n-1`` together pair every input with every other once.
 
-    Raises:
-        ValueError: for fewer than two inputs, or a shift that leads nowhere else.
+    Raises ``ValueError`` for fewer than two inputs, or a shift that leads nowhere else.
     """
     if n < 2:
         raise ValueError(f"n must be at least 2 for an input to have a partner, got {n}")
@@ -33,8 +32,7 @@ def shuffle_apart(n: int, clash: Callable[[Int[Tensor, " n"]], Bool[Tensor, " n"
     repaired: every clashing input swaps partners with a random other one, until none clashes. With a clash that is
     "the same input" this is a derangement; a clash can also be "the same answer".
 
-    Raises:
-        ValueError: when a thousand rounds of repair leave a clash, as they must when too few inputs differ.
+    Raises ``ValueError`` when a thousand rounds of repair leave a clash, as they must when too few inputs differ.
     """
     generator = torch.Generator().manual_seed(seed)
     partners = torch.randperm(n, generator=generator)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -13,13 +14,11 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import Component, Part, activations, batches, check_part, components
 from tinycircuits.interp.forward import logits_after
-from tinycircuits.interp.pairs import shuffle_apart, unit_directions
-from tinycircuits.tasks import ModularAddition, Task
+from tinycircuits.interp.pairs import unit_directions
+from tinycircuits.tasks import Task
 
-Operand = Literal["a", "b", "both"]
 Direction = Literal["denoise", "noise"]
 Metric = Literal["logit difference", "loss"]
-OPERANDS: tuple[Operand, ...] = get_args(Operand)
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 METRICS: tuple[Metric, ...] = get_args(Metric)
 Outputs = dict[Component, Float[Tensor, "batch pos d_model"]]
@@ -68,8 +67,7 @@ class Patching:
         ``noise``: (patched - clean) / (corrupted - clean); 1 is the corrupted run, 0 the clean one.
         Nothing keeps it inside 0 .. 1.
 
-        Raises:
-            ValueError: for an unknown label or metric, or two runs of equal mean metric.
+        Raises ``ValueError`` for an unknown label or metric, or two runs of equal mean metric.
         """
         return self._moved(self.patched[_metric(metric)][self._run(label)], metric)
 
@@ -91,8 +89,7 @@ class Patching:
 
         Inputs are drawn with replacement, clean, corrupted and patched run together; all runs share the draws.
 
-        Raises:
-            ValueError: for an unknown metric, fewer than one resample, a confidence outside 0 .. 1.
+        Raises ``ValueError`` for an unknown metric, fewer than one resample, a confidence outside 0 .. 1.
         """
         if resamples < 1 or not 0 < confidence < 1:
             raise ValueError(
@@ -114,6 +111,25 @@ class Patching:
             for i, label in enumerate(self.labels)
         }
 
+    def rows(self, metric: Metric = "loss", *, seed: int = 0) -> pd.DataFrame:
+        """One row for each patched run, its label in column ``part``.
+
+        ``recovery`` with the ends ``low`` and ``high`` of its 95 % bootstrap interval, drawn from ``seed``, and that of
+        the ``random push`` of equal norm. Raises as ``intervals`` and ``control_recovery`` do.
+        """
+        return pd.DataFrame(
+            [
+                {
+                    "part": part,
+                    "recovery": interval.value,
+                    "low": interval.low,
+                    "high": interval.high,
+                    "random push": self.control_recovery(part, metric),
+                }
+                for part, interval in self.intervals(metric, seed=seed).items()
+            ]
+        )
+
     def _run(self, label: str) -> int:
         if label not in self.labels:
             raise ValueError(f"label must be one of {', '.join(self.labels)}, got {label!r}")
@@ -129,36 +145,6 @@ class Patching:
         if base == goal:
             raise ValueError(f"clean and corrupted run have the same mean {metric} ({base}): nothing can be recovered")
         return (float(patched.mean()) - base) / (goal - base)
-
-
-def corrupted_pairs(task: ModularAddition, *, operand: Operand, seed: int) -> Int[Tensor, "batch n_ctx"]:
-    """For every sequence of ``task`` one whose ``operand`` is another and whose answer is another.
-
-    The operands come from a permutation of all sequences drawn from ``seed``, so that each value occurs as often as
-    before; with ``both``, both numbers differ from the clean ones and so does their sum.
-
-    Raises:
-        ValueError: for an unknown operand, or a modulus that leaves no other answer.
-    """
-    if operand not in OPERANDS:
-        raise ValueError(f"operand must be one of {', '.join(OPERANDS)}, got {operand!r}")
-    clean = task.sequences()
-    columns = list(task.operand_columns)
-    changed = columns if operand == "both" else [columns[operand == "b"]]
-
-    def corrupt(partners: Int[Tensor, " batch"]) -> Int[Tensor, "batch n_ctx"]:
-        pairs = clean[:, columns].clone()
-        for place, column in enumerate(columns):
-            if column in changed:
-                pairs[:, place] = clean[partners, column]
-        return task.sequences_of(pairs)
-
-    def clash(partners: Int[Tensor, " batch"]) -> Tensor:
-        other = corrupt(partners)
-        same = (other[:, changed] == clean[:, changed]).any(1)
-        return same | (task.answers(other) == task.answers(clean)).any(1)
-
-    return corrupt(shuffle_apart(len(clean), clash, seed=seed))
 
 
 @torch.no_grad()
@@ -184,8 +170,8 @@ def activation_patching(
 
     Source: Heimersheim and Nanda 2024, arXiv 2404.15255; equal to ``transformer_lens.patching`` in the tests.
 
-    Raises:
-        ValueError: for an unknown direction, part or position, unequal numbers of inputs, a negative number of draws.
+    Raises ``ValueError`` for an unknown direction, part or position, unequal numbers of inputs, a negative number of
+    draws.
     """
     named = groups if isinstance(groups, Mapping) else {part.label: (part,) for part in groups}
     _check(model, task, clean, corrupted, named, direction, positions, draws)
@@ -211,33 +197,6 @@ def activation_patching(
         found["control"].append(control.reshape(len(METRICS), len(named), draws, n).transpose(1, 2))
     joined = {name: dict(zip(METRICS, torch.cat(parts, dim=-1), strict=True)) for name, parts in found.items()}
     return Patching(direction, tuple(named), **joined)
-
-
-def patch_every_way(
-    model: TransformerBridge,
-    task: ModularAddition,
-    groups: Mapping[str, Sequence[Part]] | Sequence[Part],
-    *,
-    n_inputs: int,
-    seed: int = 0,
-) -> dict[tuple[Operand, Direction], Patching]:
-    """``activation_patching`` with each operand corrupted, in both directions, always on the same random inputs.
-
-    ``seed`` draws the ``n_inputs`` inputs and their ``corrupted_pairs``. Raises as these two do, and ``ValueError``
-    for more inputs than there are.
-    """
-    clean = task.sequences()
-    if not 1 <= n_inputs <= len(clean):
-        raise ValueError(f"n_inputs must lie in 1..{len(clean)}, got {n_inputs}")
-    drawn = torch.randperm(len(clean), generator=torch.Generator().manual_seed(seed + 1))[:n_inputs]
-    found = {}
-    for operand in OPERANDS:
-        corrupted = corrupted_pairs(task, operand=operand, seed=seed)
-        for direction in DIRECTIONS:
-            found[operand, direction] = activation_patching(
-                model, task, clean[drawn], corrupted[drawn], groups=groups, direction=direction
-            )
-    return found
 
 
 class _Score:

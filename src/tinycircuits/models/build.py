@@ -70,7 +70,7 @@ class ModelSpec(Spec):
 
 
 def build(spec: ModelSpec, task: Task, *, seed: int, dtype: Dtype = "float32") -> TransformerBridge:
-    """Return a freshly initialised model for ``task``, in evaluation mode, on the CPU.
+    """A freshly initialised model for ``task``, in evaluation mode, on the CPU.
 
     The same seed draws the same weights for every ``dtype``.
     """
@@ -84,7 +84,7 @@ def build(spec: ModelSpec, task: Task, *, seed: int, dtype: Dtype = "float32") -
 
 
 def bare(spec: ModelSpec, task: Task, *, seed: int) -> NativeModel:
-    """Return the module without hooks whose parameters start as those of ``build``, in single precision, on the CPU."""
+    """The module without hooks whose parameters start as those of ``build``, in single precision, on the CPU."""
     config = spec.config(task, seed)
     with torch.random.fork_rng(devices=[]):
         module = NativeModel(config)
@@ -155,7 +155,7 @@ def _silence_attention(model: nn.Module) -> None:
 
 
 def without_hooks(model: TransformerBridge, spec: ModelSpec, task: Task) -> NativeModel:
-    """Return a bare module that shares the parameters of ``model`` and computes the same logits, faster.
+    """A bare module that shares the parameters of ``model`` and computes the same logits, faster.
 
     It has no hook points, so training, where nobody looks inside, need not pay for them.
     A change of one side's parameters is a change of the other's.

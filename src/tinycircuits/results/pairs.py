@@ -1,6 +1,6 @@
 """What is measured on one model of modular addition, and on one dictionary of its features: articles D and E."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -9,27 +9,24 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.articles import ADDITION_EXAMPLES
-from tinycircuits.interp.ablation import AblationKind, ablation_table
+from tinycircuits.interp.ablation import REMOVALS, ablation_table
 from tinycircuits.interp.activations import activations, attention_heads, components, stages
 from tinycircuits.interp.fourier import dependence
 from tinycircuits.interp.heads import deviation, head_rows, summarize_heads
-from tinycircuits.interp.patching import activation_patching, corrupted_pairs
-from tinycircuits.interp.probes import FIT_SHARE, ReadoutMap, readout_map
-from tinycircuits.interp.sae import CLEAR_F1, live_activity, one_number_f1
+from tinycircuits.interp.meanings import CLEAR_F1, one_number_f1
+from tinycircuits.interp.operands import corrupted_pairs
+from tinycircuits.interp.patching import activation_patching
+from tinycircuits.interp.readout_map import ReadoutMap, readout_map
+from tinycircuits.interp.sae import live_activity
 from tinycircuits.models.dictionary import SparseAutoencoder
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.results.fits import read_right
+from tinycircuits.results.summaries.readouts import READ
 from tinycircuits.results.tables.fits import ARTICLE_PROBE
 from tinycircuits.tasks import ModularAddition, SplitIndices, Task
 
 PARTS = ("errors", "attention", "read-outs", "sum", "probe", "patching", "row patching", "ablation")
 """What a profile may hold; ``sum`` is the part of the read-outs that claims ask for, in a tenth of the time."""
-
-REMOVALS: tuple[AblationKind, ...] = ("zero", "mean", "resample")
-"""The kinds of ablation in a profile."""
-
-READ = ("a + b", "a", "b")
-"""The numbers that read-outs look for."""
 
 PROBE_SEEDS = range(5)
 """Read-outs are fitted so often, each on its own split of the inputs."""
@@ -58,30 +55,6 @@ def pair_profile(
     if unknown := set(parts) - set(PARTS):
         raise ValueError(f"parts must be among {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
     return {name: number for part in parts for name, number in _MEASURES[part](model, task, split)}
-
-
-def stored_readouts(numbers: Mapping[str, Tensor], model: TransformerBridge, task: ModularAddition) -> ReadoutMap:
-    """The read-outs of a profile as ``readout_map`` returns them, the probe seeds of all its models one after another.
-
-    ``model`` is any of the profile's shape.
-    """
-    n = len(task.sequences())
-    n_fit = int(FIT_SHARE * n)
-
-    def counts(ending: str) -> Int[Tensor, "seed target stage pos"]:
-        shares = torch.stack([numbers[f"read-out.{name}{ending}"].flatten(0, 1) for name in READ], dim=1)
-        return (shares * (n - n_fit)).round().long()
-
-    return ReadoutMap(
-        stages=tuple(stage.label for stage in stages(model)),
-        positions=task.position_names[:-1],
-        targets=READ,
-        n_fit=n_fit,
-        n_holdout=n - n_fit,
-        correct=counts(""),
-        shuffled_correct=counts(", shuffled"),
-        chance=1 / task.modulus,
-    )
 
 
 def latent_profile(

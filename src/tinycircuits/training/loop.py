@@ -51,7 +51,7 @@ def train(
     progress: str | None = None,
     watched: bool = True,
 ) -> tuple[TransformerBridge, tuple[Round, ...]]:
-    """Return the trained model, on the CPU, and its history, one entry before training and one after each round.
+    """The trained model, on the CPU, and its history, one entry before training and one after each round.
 
     A run that is not ``watched`` is measured before and after training only, in two thirds of the time, and ends with
     the same weights.

@@ -71,7 +71,7 @@ def answer_logits(
 def evaluated(
     spec: ModelSpec, task: Task, weights: Float[Tensor, "lane parameter"], sequences: Int[Tensor, "batch n_ctx"]
 ) -> Iterator[tuple[Int[Tensor, "part n_ctx"], Float[Tensor, "lane answer d_vocab part"]]]:
-    """Yield the sequences in parts, each with the logits of every model on it; all on the device of ``weights``."""
+    """The sequences in parts, each with the logits of every model on it; all on the device of ``weights``."""
     named = layout(spec, task).unpack(weights)
     constants = tables(task, dtype=weights.dtype, device=weights.device)
     with torch.no_grad():

@@ -25,11 +25,6 @@ class Layout:
         """Number of entries of each parameter."""
         return [math.prod(shape) for shape in self.shapes.values()]
 
-    @property
-    def n_parameters(self) -> int:
-        """Length of the flat vector."""
-        return sum(self.sizes)
-
     def unpack(self, weights: Float[Tensor, "lane parameter"]) -> dict[str, Tensor]:
         """Views ``[lane, *shape]`` by name; with tied embeddings the unembedding is there too."""
         parts = torch.split(weights, self.sizes, dim=1)

@@ -65,7 +65,7 @@ def train_lanes(
     resume: LaneCheckpoint | None = None,
     on_round: Callable[[LaneCheckpoint], None] | None = None,
 ) -> tuple[Float[Tensor, "lane parameter"], LaneHistory]:
-    """Return the trained weights, one row for each seed, on the CPU, and their history.
+    """The trained weights, one row for each seed, on the CPU, and their history.
 
     ``compiled`` asks for ``torch.compile``; without a C++ compiler the loop runs uncompiled and says so in one line.
     ``on_round`` receives a checkpoint after each round; ``resume`` goes on from one, to the same end.

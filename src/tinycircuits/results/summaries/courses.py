@@ -1,4 +1,4 @@
-"""Many seeds of modular addition as tables: their courses, their mistakes, what their attention reads and follows."""
+"""Many seeds of modular addition side by side: the courses of their training, and their mistakes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -8,13 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tinycircuits.interp.heads import head_roles
-from tinycircuits.results.profiles import Profile
 from tinycircuits.results.runs import Run
 from tinycircuits.results.tables.studies import Study
-
-FOLLOWED = ("a", "b", "a + b", "a - b", "rest")
-"""What attention may follow, in the order of a profile's ``attention.follows``."""
 
 _SETS = {"all pairs": "all", "training": "train", "held out": "holdout"}
 Curve = tuple[range, list[float]]
@@ -68,50 +63,3 @@ def mistakes(runs: Sequence[Run], logits: Mapping[int, Float[Tensor, "a b d_voca
             }
         )
     return pd.DataFrame(rows)
-
-
-def roles(over: Profile, names: Sequence[str]) -> pd.DataFrame:
-    """One row for each head of each seed and its ``head_roles``; ``names`` are those of the positions it may read."""
-    found = [head_roles(mean, names) for mean in over["attention.mean"]]
-    return pd.DataFrame(
-        [
-            {"seed": seed, "layer": layer, "head": head, "role": role}
-            for seed, layers in zip(over.seeds.tolist(), found, strict=True)
-            for layer, heads in enumerate(layers)
-            for head, role in enumerate(heads)
-        ]
-    )
-
-
-def attention_by_layer(over: Profile, names: Sequence[str]) -> pd.DataFrame:
-    """One row for each layer of each seed: mean share of each position, and entropy in ``bits``, over its heads."""
-    shares, bits = over["attention.mean"].mean(2), over["attention.entropy"].mean(2)
-    return pd.DataFrame(
-        [
-            {
-                "layer": layer,
-                "seed": seed,
-                **dict(zip((f"on {name}" for name in names), shares[i, layer].tolist(), strict=True)),
-                "bits": float(bits[i, layer]),
-            }
-            for layer in range(bits.shape[1])
-            for i, seed in enumerate(over.seeds.tolist())
-        ]
-    )
-
-
-def attention_follows(over: Profile) -> pd.DataFrame:
-    """One row for each layer and each of ``FOLLOWED``: mean ``share`` over seeds, ``low`` and ``high`` seed."""
-    return pd.DataFrame(
-        [
-            {
-                "layer": layer,
-                "function of": what,
-                "share": float(seeds.mean()),
-                "low": float(seeds.min()),
-                "high": float(seeds.max()),
-            }
-            for layer, shares in enumerate(over["attention.follows"].unbind(1))
-            for what, seeds in zip(FOLLOWED, shares.unbind(1), strict=True)
-        ]
-    )

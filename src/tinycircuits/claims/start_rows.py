@@ -1,13 +1,11 @@
-"""What changes with the size at which the embeddings start, and with the start of all weights, as tables."""
+"""What changes with the size at which the embeddings start, as tables."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from tinycircuits.claims.addition import AFTER_L0
-from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.starts import Starts
-from tinycircuits.claims.verdicts import Elsewhere, Finding
 from tinycircuits.results.tables.alternatives import START_SIZES
 
 NAMES = {size: name for name, size in START_SIZES.items()}
@@ -54,27 +52,3 @@ def finished_by_size(of: Starts) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def second_column(names: Sequence[str]) -> pd.DataFrame:
-    """One row for each of these statements: its verdict in the article's class, and in models that start otherwise.
-
-    Raises ``ValueError`` for an unknown id, and for a statement of which the ledger keeps no second column.
-    """
-    rows = []
-    for found in map(finding, names):
-        if found.second is None:
-            raise ValueError(f"the ledger keeps no second column for {found.claim.id}")
-        rows.append(
-            {
-                "no.": found.claim.id,
-                "statement": found.claim.says,
-                "as printed": _verdict(found),
-                "another start": _verdict(found.second),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _verdict(found: Finding | Elsewhere) -> str:
-    return f"{found.verdict} ({found.met} of {found.judged})"

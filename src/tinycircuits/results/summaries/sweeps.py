@@ -13,14 +13,16 @@ OUTCOMES = ("faultless", "with mistakes")
 def share_table(results: Mapping[str, SweepResult], label: str) -> pd.DataFrame:
     """One row for each sweep, its name in column ``label``: how many seeds make no mistake on any input.
 
-    ``low`` and ``high`` end the exact 95 % interval of ``share``; ``best accuracy`` is that of the best seed.
+    ``low`` and ``high`` end the exact 95 % interval of ``share``, ``solved`` says both counts, ``5 of 50``; ``best
+    accuracy`` is that of the best seed.
     """
     rows = []
     for name, result in results.items():
         faultless, seeds = int(result.solved.sum()), len(result.seeds)
         low, high = share_interval(faultless, seeds)
         counts = {"seeds": seeds, "faultless": faultless, "share": faultless / seeds, "low": low, "high": high}
-        rows.append({label: name, **counts, "best accuracy": float(result.accuracy.max())})
+        words = {"solved": f"{faultless:,} of {seeds:,}", "best accuracy": float(result.accuracy.max())}
+        rows.append({label: name, **counts, **words})
     return pd.DataFrame(rows)
 
 

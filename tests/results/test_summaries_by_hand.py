@@ -1,22 +1,20 @@
-"""Tables of results that are written down: every cell can be counted on the fingers."""
-
-from types import SimpleNamespace
+"""Rows of results that are written down: every cell can be counted on the fingers."""
 
 import pytest
 import torch
 from scipy.stats import binom
 
-from tests.models.test_errors import swept
-from tinycircuits.frames import latents, sweeps, verdicts
-from tinycircuits.frames.addition import attention_follows, courses, mirrored, mistakes
-from tinycircuits.frames.patching import removals
-from tinycircuits.interp.sae import Meanings, information
+from tests.swept import swept
+from tinycircuits.interp.ablation import REMOVALS
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.errors import Errors
 from tinycircuits.results.fits import Fitted
-from tinycircuits.results.pairs import REMOVALS
 from tinycircuits.results.profiles import Profile
 from tinycircuits.results.runs import Run
+from tinycircuits.results.summaries import dictionaries, sweeps
+from tinycircuits.results.summaries.attention import attention_follows
+from tinycircuits.results.summaries.courses import courses, mirrored, mistakes
+from tinycircuits.results.summaries.removals import removals
 from tinycircuits.results.tables.fits import Fit
 from tinycircuits.results.tables.studies import Study
 from tinycircuits.tasks import ModularAddition, OrderedSplit
@@ -86,45 +84,14 @@ def test_what_attention_follows_is_the_mean_of_the_seeds_between_their_extremes(
     assert [row.share, row.low, row.high] == pytest.approx([0.4, 0.1, 0.9])
 
 
-def test_a_row_of_meanings_holds_medians_over_latents():
-    """Three latents of unequal quality, so that mean and median differ everywhere."""
-    f1, best = torch.tensor([0.1, 0.2, 0.9]), torch.tensor([0.3, 0.4, 0.95])
-    bits, explained = torch.tensor([1.0, 2.0, 6.0]), torch.tensor([0.0, 0.3, 0.9])
-    spectrum = torch.tensor([[0.9, 0.5, 0.3], [0.1, 0.4, 0.3], [0.0, 0.1, 0.4]])
-    found = Meanings(f1, best, torch.tensor([0, 1, 2]), bits, explained, spectrum)
-    activity = torch.rand(12, 3, generator=torch.Generator().manual_seed(0))
-    other = torch.arange(12) % 4
-    row = latents.meaning_table({"x": found}, {"x": activity}, {"a": other}, modulus=4).iloc[0]
-    shown = [row["F1, above zero"], row["F1, best"], row["by sum"], row["top wave"], row["bits, a + b"]]
-    assert shown == pytest.approx([0.2, 0.4, 0.3, 0.5, 3.0])
-    assert row["bits, a"] == pytest.approx(float(information(activity, other, modulus=4).mean()))
-    assert (row.latents, row.residues) == (3, 1)
-
-
 def test_the_last_fall_is_over_the_last_tenth_of_the_epochs():
     losses = [100.0 - i for i in range(90)] + [8.0 - 0.5 * i for i in range(10)]
     recipe = SaeSpec(width=2, l1=0.1, lr=1, epochs=100, batch_size=1)
     tensors = {"W_enc": torch.eye(2), "b_enc": torch.zeros(2), "W_dec": torch.eye(2), "b_dec": torch.zeros(2)}
     fitted = Fitted(Fit("any", "any", "for tests", "L0 mlp", recipe), 0, {"loss": losses}, tensors, {})
-    row = latents.fit_qualities({"one": [fitted]}, torch.tensor([[1.0, 0.0], [3.0, 2.0]])).iloc[0]
+    row = dictionaries.fit_qualities({"one": [fitted]}, torch.tensor([[1.0, 0.0], [3.0, 2.0]])).iloc[0]
     assert row["last fall"] == pytest.approx(1 - 3.5 / 8)
     assert [row.loss, row.penalty, row.l0, row.fvu, row.dead] == [3.5, 0.1, 1.5, 0, 0]
-
-
-def test_dictionaries_are_judged_by_the_rule_and_the_models_that_a_row_names(monkeypatch):
-    shares = {
-        ("s", "trained"): {"above zero": [0.4, 0.5, 0.6], "best threshold": [0.7, 0.5, 0.6]},
-        ("s", "random encoder"): {"above zero": [0.0, 0.1, 0.2], "best threshold": [0.5, 0.1, 0.2]},
-    }
-
-    def stored(source, kind):
-        numbers = {f"latents.residues, {how}": torch.tensor(each) for how, each in shares[source, kind].items()}
-        return Profile(kind, torch.arange(3), numbers)
-
-    monkeypatch.setattr(latents, "profile", stored)
-    table = latents.residue_verdicts({"sparse": "s"}).set_index("dictionary")
-    assert table.loc["sparse"].tolist() == ["2 of 3", "3 of 3", "holds for some seeds"]
-    assert table.loc["blind, as sparse as sparse"].tolist() == ["0 of 3", "1 of 3", "does not hold"]
 
 
 def test_shares_of_seeds_have_their_exact_interval():
@@ -152,9 +119,3 @@ def test_the_whiskers_of_a_removal_reach_over_the_seeds():
     ]
     assert table["random push"].tolist() == [0.4, 0.15, 0.3]
     assert table.kind.tolist() == list(REMOVALS)
-
-
-def test_a_statements_controls_are_counted_by_themselves(monkeypatch):
-    controls = [SimpleNamespace(name="untrained", met=1, n=5), SimpleNamespace(name="shuffled answers", met=0, n=4)]
-    monkeypatch.setattr(verdicts, "finding", lambda name: SimpleNamespace(met=7, judged=9, controls=controls))
-    assert verdicts.controls_met("any") == {"untrained": "1 of 5", "shuffled answers": "0 of 4"}

@@ -1,0 +1,94 @@
+"""Patching of modular addition: one of its two numbers corrupted, or both, in both directions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.interp.activations import Part
+from tinycircuits.interp.pairs import shuffle_apart
+from tinycircuits.interp.patching import DIRECTIONS, Direction, Metric, Patching, activation_patching
+from tinycircuits.tasks import ModularAddition
+
+Operand = Literal["a", "b", "both"]
+OPERANDS: tuple[Operand, ...] = get_args(Operand)
+Ways = Mapping[tuple[Operand, Direction], Patching]
+"""What ``patch_every_way`` finds."""
+
+
+def corrupted_pairs(task: ModularAddition, *, operand: Operand, seed: int) -> Int[Tensor, "batch n_ctx"]:
+    """For every sequence of ``task`` one whose ``operand`` is another and whose answer is another.
+
+    The operands come from a permutation of all sequences drawn from ``seed``, so that each value occurs as often as
+    before; with ``both``, both numbers differ from the clean ones and so does their sum.
+
+    Raises ``ValueError`` for an unknown operand, or a modulus that leaves no other answer.
+    """
+    if operand not in OPERANDS:
+        raise ValueError(f"operand must be one of {', '.join(OPERANDS)}, got {operand!r}")
+    clean = task.sequences()
+    columns = list(task.operand_columns)
+    changed = columns if operand == "both" else [columns[operand == "b"]]
+
+    def corrupt(partners: Int[Tensor, " batch"]) -> Int[Tensor, "batch n_ctx"]:
+        pairs = clean[:, columns].clone()
+        for place, column in enumerate(columns):
+            if column in changed:
+                pairs[:, place] = clean[partners, column]
+        return task.sequences_of(pairs)
+
+    def clash(partners: Int[Tensor, " batch"]) -> Tensor:
+        other = corrupt(partners)
+        same = (other[:, changed] == clean[:, changed]).any(1)
+        return same | (task.answers(other) == task.answers(clean)).any(1)
+
+    return corrupt(shuffle_apart(len(clean), clash, seed=seed))
+
+
+def patch_every_way(
+    model: TransformerBridge,
+    task: ModularAddition,
+    groups: Mapping[str, Sequence[Part]] | Sequence[Part],
+    *,
+    n_inputs: int,
+    seed: int = 0,
+) -> dict[tuple[Operand, Direction], Patching]:
+    """``activation_patching`` with each operand corrupted, in both directions, always on the same random inputs.
+
+    ``seed`` draws the ``n_inputs`` inputs and their ``corrupted_pairs``. Raises as these two do, and ``ValueError``
+    for more inputs than there are.
+    """
+    clean = task.sequences()
+    if not 1 <= n_inputs <= len(clean):
+        raise ValueError(f"n_inputs must lie in 1..{len(clean)}, got {n_inputs}")
+    drawn = torch.randperm(len(clean), generator=torch.Generator().manual_seed(seed + 1))[:n_inputs]
+    found = {}
+    for operand in OPERANDS:
+        corrupted = corrupted_pairs(task, operand=operand, seed=seed)
+        for direction in DIRECTIONS:
+            found[operand, direction] = activation_patching(
+                model, task, clean[drawn], corrupted[drawn], groups=groups, direction=direction
+            )
+    return found
+
+
+def recovery_by_operand(ways: Ways, direction: Direction, metric: Metric) -> Float[Tensor, "part operand"]:
+    """``Patching.recovery`` of every part in one direction, for each corrupted operand; raises as that does."""
+    return torch.stack([ways[operand, direction].recoveries(metric) for operand in OPERANDS], dim=1)
+
+
+def interval_rows(ways: Ways, *, seed: int = 0) -> pd.DataFrame:
+    """One row for each corrupted operand and direction, with the ``Interval`` of each part in a column of its name.
+
+    The metric is the one that moves with the direction: the logit difference when denoising, the loss when noising.
+    """
+    rows = []
+    for (operand, direction), found in ways.items():
+        metric: Metric = "logit difference" if direction == "denoise" else "loss"
+        of_parts = found.intervals(metric, seed=seed)
+        rows.append({"corrupted": operand, "direction": f"{direction}, {metric}", **of_parts})
+    return pd.DataFrame(rows)

@@ -1,0 +1,57 @@
+"""Tables of the ledger say what the ledger says."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+
+from tinycircuits.claims import rows
+from tinycircuits.claims.ledger import finding
+from tinycircuits.claims.rows import controls_met, residue_verdicts, verdicts
+from tinycircuits.results.profiles import Profile, profile
+
+
+@pytest.mark.xdist_group("ledger")
+def test_verdicts_are_the_ledgers():
+    table = verdicts(["D2", "E7"]).set_index("no.")
+    for name in ("D2", "E7"):
+        found = finding(name)
+        row = table.loc[name]
+        assert [row.statement, row["rule for a seed"]] == [found.claim.says, found.claim.rule]
+        assert row["seeds that meet it"] == f"{found.met} of {found.judged}"
+        assert row.verdict == found.verdict
+        assert list(controls_met(name)) == [control.name for control in found.controls]
+        assert all(f"{name} {met}" in row.control for name, met in controls_met(name).items())
+
+
+def test_dictionaries_are_judged_beside_their_random_encoders():
+    table = residue_verdicts({"averaged": "E, latents, averaged"})
+    assert table.dictionary.tolist() == ["averaged", "blind, as sparse as averaged"]
+    seen = profile("E, latents, averaged", "trained")["latents.residues, above zero"]
+    assert table["above zero"][0] == f"{int((seen >= 0.5).sum())} of {len(seen)}"
+    strict = residue_verdicts({"averaged": "E, latents, averaged"}, least=1.01)
+    assert strict["above zero"].tolist() == ["0 of 5", "0 of 5"]
+    assert isinstance(strict, pd.DataFrame)
+
+
+def test_dictionaries_are_judged_by_the_rule_and_the_models_that_a_row_names(monkeypatch):
+    shares = {
+        ("s", "trained"): {"above zero": [0.4, 0.5, 0.6], "best threshold": [0.7, 0.5, 0.6]},
+        ("s", "random encoder"): {"above zero": [0.0, 0.1, 0.2], "best threshold": [0.5, 0.1, 0.2]},
+    }
+
+    def stored(source, kind):
+        numbers = {f"latents.residues, {how}": torch.tensor(each) for how, each in shares[source, kind].items()}
+        return Profile(kind, torch.arange(3), numbers)
+
+    monkeypatch.setattr(rows, "profile", stored)
+    table = rows.residue_verdicts({"sparse": "s"}).set_index("dictionary")
+    assert table.loc["sparse"].tolist() == ["2 of 3", "3 of 3", "holds for some seeds"]
+    assert table.loc["blind, as sparse as sparse"].tolist() == ["0 of 3", "1 of 3", "does not hold"]
+
+
+def test_a_statements_controls_are_counted_by_themselves(monkeypatch):
+    controls = [SimpleNamespace(name="untrained", met=1, n=5), SimpleNamespace(name="shuffled answers", met=0, n=4)]
+    monkeypatch.setattr(rows, "finding", lambda name: SimpleNamespace(met=7, judged=9, controls=controls))
+    assert rows.controls_met("any") == {"untrained": "1 of 5", "shuffled answers": "0 of 4"}
