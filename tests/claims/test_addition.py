@@ -185,7 +185,8 @@ def test_a_small_model_has_every_number_of_a_profile():
     only_sum = pair_profile(model, task, split, ["sum"])
     torch.testing.assert_close(only_sum["read-out.a + b"], found["read-out.a + b"][..., -1:])
     with pytest.raises(
-        ValueError, match="among errors, attention, read-outs, sum, probe, patching, row patching, ablation, got shift"
+        ValueError,
+        match="among errors, attention, read-outs, sum, probe, patching, row patching, ablation, waves, got shift",
     ):
         pair_profile(model, task, split, ("shift",))
     with pytest.raises(ValueError, match="task must be a ModularAddition, got ReverseIncrement"):

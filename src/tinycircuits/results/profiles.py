@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import Literal
 
@@ -76,7 +76,8 @@ class Source:
     sweep, or are trained on a task when they are measured: of these only the profile is kept, for their weights are
     as large as the study's. So it is with the models of an ``alternative`` to the study. Where ``fit`` is named,
     dictionaries that are fitted on the study's published model take the place of models. ``beside`` marks models that
-    only stand beside an article's own: no controls are measured of them.
+    only stand beside an article's own: no controls are measured of them. ``only`` names the kinds of a row that does
+    not have all: what the book's own claims ask of a few models.
     """
 
     study: str
@@ -90,10 +91,13 @@ class Source:
     fit: str | None = None
     alternative: Alternative | None = None
     beside: bool = False
+    only: tuple[Kind, ...] = ()
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of models that there are."""
+        if self.only:
+            return self.only
         if self.beside:
             return ("trained",)
         if self.fit is not None:
@@ -126,6 +130,13 @@ def _beside(other: Alternative) -> Source:
     dtype: Dtype = "float64" if other.study.article == "C" else "float32"
     seeds = len(other.seeds)
     return Source(of, digit_profile, asked, other.sweep, seeds, many_parts=asked, dtype=dtype, beside=True)
+
+
+def _shown(
+    study: str, measure: Measure, parts: tuple[str, ...], of_untrained: tuple[str, ...], dtype: Dtype = "float64"
+) -> Source:
+    """What the book's own claims ask of the published model of a study, and of untrained ones."""
+    return Source(study, measure, parts, many_parts=of_untrained, dtype=dtype, only=("published", "untrained"))
 
 
 OTHER_START = "E, another start"
@@ -183,6 +194,21 @@ SOURCES = {
     f"{OTHER_START}, latents": Source(
         "addition-97-2l-gpt2", pair_profile, ("latents",), fit="addition-97-2l-gpt2-sae-summed", beside=True
     ),
+    "B, shown": _shown("reversal-8d-1l", digit_profile, ("errors", "diagonal", "followed"), ("errors", "diagonal")),
+    "C, shown": _shown(
+        "reversal-4d-2l", digit_profile, ("errors", "set by hand", "last attention"), ("errors", "last attention")
+    ),
+    "D, shown": _shown("addition-113-3l", pair_profile, ("errors", "waves"), ("errors", "waves"), "float32"),
+    "E, shown": _shown("addition-97-2l", pair_profile, ("errors", "waves"), ("errors", "waves"), "float32"),
+    "C, prints": Source(
+        "reversal-4d-2l",
+        digit_profile,
+        (),
+        trained="seeds-c-shuffled",
+        n_seeds=250,
+        many_parts=("errors", "fingerprint"),
+        only=("trained", "untrained"),
+    ),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""
 
@@ -203,7 +229,7 @@ class Profile:
 
     def of_seeds(self, rows: Int[Tensor, " row"]) -> "Profile":
         """The same of some seeds only, by the index of their rows."""
-        return Profile(self.kind, self.seeds[rows], {name: each[rows] for name, each in self.numbers.items()})
+        return replace(self, seeds=self.seeds[rows], numbers={name: each[rows] for name, each in self.numbers.items()})
 
     @cached_property
     def solved(self) -> Bool[Tensor, " seed"]:
