@@ -10,10 +10,10 @@ from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import cosine_similarity, normalize
 
 from tests.circuits import SPECS, hand_built, parameters, scrambled
-from tinycircuits.claims.reversal import ALL, ORDERED, OWN, PUSH
 from tinycircuits.interp.agreement import fingerprint
 from tinycircuits.interp.pairs import derangement
 from tinycircuits.results.digits import PARTS, SETS, digit_profile
+from tinycircuits.results.numbers import ALL, ORDERED, OWN, PUSH
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
 

@@ -6,8 +6,8 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
+from tinycircuits.claims.judge import Finding, Spread
 from tinycircuits.claims.ledger import finding, findings, of_articles
-from tinycircuits.claims.verdicts import Finding, Spread
 from tinycircuits.results.text import aligned
 
 WIDTH = 100

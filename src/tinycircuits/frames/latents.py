@@ -6,7 +6,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tinycircuits.articles import verdict
+from tinycircuits.claims.judge import verdict
 from tinycircuits.interp.sae import LatentEffects, Meanings, information, quality
 from tinycircuits.models.dictionary import SparseAutoencoder
 from tinycircuits.results.fits import Fitted

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from jaxtyping import Bool, Int
@@ -32,6 +32,7 @@ from tinycircuits.training.loop import train
 Kind = Literal["trained", "published", "untrained", "shuffled answers", "random encoder"]
 """Whose numbers they are: those of many seeds, of the model that the book shows, of the controls."""
 
+P = TypeVar("P", bound="Profile")
 Numbers = dict[str, Tensor]
 Measure = Callable[[TransformerBridge, Task, SplitIndices, tuple[str, ...]], Numbers]
 
@@ -227,7 +228,7 @@ class Profile:
             raise KeyError(f"{name!r} was not measured; there are {', '.join(self.numbers)}")
         return self.numbers[name]
 
-    def of_seeds(self, rows: Int[Tensor, " row"]) -> "Profile":
+    def of_seeds(self: P, rows: Int[Tensor, " row"]) -> P:
         """The same of some seeds only, by the index of their rows."""
         return replace(self, seeds=self.seeds[rows], numbers={name: each[rows] for name, each in self.numbers.items()})
 

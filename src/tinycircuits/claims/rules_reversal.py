@@ -1,21 +1,13 @@
-"""The measuring functions of articles A, B and C: reverse and increment."""
-
-from functools import partial
+"""What the rules of articles A, B and C see: reverse and increment."""
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from tinycircuits.articles import ABLATED_ACCURACY, ACCURACY_AT_STEP
-from tinycircuits.claims.measures import Measure, of_models, of_published, of_sweeps, register
-from tinycircuits.claims.verdicts import Observed
-from tinycircuits.claims.views import Holdout, Trials, holdout
-from tinycircuits.results.profiles import Profile, profile
-from tinycircuits.results.tables.studies import study
-from tinycircuits.tasks import OrderedSplit
-
-ALL, ORDERED, OWN, PUSH = range(4)
-"""Where in ``digits.SETS`` an ablation number stands."""
+from tinycircuits.claims.judge import Observed
+from tinycircuits.claims.views import Holdout, Trials
+from tinycircuits.results.numbers import ALL, ORDERED, OWN, PUSH, OfDigits, digits
 
 
 def _within(values: Tensor, low: float, high: float) -> Bool[Tensor, " seed"]:
@@ -26,40 +18,38 @@ def _share(of_seeds: Bool[Tensor, " seed"]) -> Tensor:
     return of_seeds.double().mean()[None]
 
 
-@of_models("A1", "A", every_seed=True)
-@of_models("B1", "B", every_seed=True)
-def no_mistake_on_the_holdout(of: Profile) -> Observed:
+def no_mistake_on_the_holdout(of: OfDigits) -> Observed:
     """No wrong digit on the holdout, teacher-forced."""
-    wrong = of["wrong.holdout"].sum(1)
+    wrong = of.wrong_held_out.sum(1)
     values = {
         "wrong held-out digits": wrong,
-        "free-running": of["wrong.holdout free-running"].sum(1),
-        "wrong digits, all inputs": of["wrong.all"].sum(1),
+        "free-running": of.wrong_free_running.sum(1),
+        "wrong digits, all inputs": of.wrong.sum(1),
     }
     return Observed(wrong == 0, values)
 
 
-@of_models("A2", "A")
-@of_models("B3", "B")
-def every_answer_reads_its_digit(of: Profile) -> Observed:
+def every_answer_reads_its_digit(of: OfDigits) -> Observed:
     """Mean weight on the source column at least 0.5 and its arg-max share at least 0.9, for every answer."""
-    weight, largest = of["attention.weight"], of["attention.largest"]
+    weight, largest = of.weight, of.largest
     met = (weight >= 0.5).all(1) & (largest >= 0.9).all(1)
     rows = {"answers that meet it": ((weight >= 0.5) & (largest >= 0.9)).sum(1)}
     return Observed(met, {"smallest mean weight": weight.amin(1), "smallest arg-max share": largest.amin(1), **rows})
 
 
-@of_models("A3", "A")
-def the_last_state_is_nearest_to_the_raised_digit(of: Profile) -> Observed:
+def the_last_state_is_nearest_to_the_raised_digit(of: OfDigits) -> Observed:
     """The right answer's embedding has the largest cosine of all digits to the last state, on 95 % of answers."""
-    names = ("W_E", "W_E before the MLP", "W_U")
-    return Observed(of["nearest.W_E"] >= 0.95, {f"share nearest, {name}": of[f"nearest.{name}"] for name in names})
+    values = {
+        "share nearest, W_E": of.nearest_W_E,
+        "share nearest, W_E before the MLP": of.nearest_before_mlp,
+        "share nearest, W_U": of.nearest_W_U,
+    }
+    return Observed(of.nearest_W_E >= 0.95, values)
 
 
-@of_models("A4", "A")
-def either_mlp_without_weights_leaves_chance(of: Profile) -> Observed:
+def either_mlp_without_weights_leaves_chance(of: OfDigits) -> Observed:
     """With either MLP's output weights zeroed, between 15 and 30 % are right, on all inputs and on the holdout."""
-    first, second = of["ablated.L0 mlp.zero_weights"], of["ablated.L1 mlp.zero_weights"]
+    first, second = of.without("L0 mlp"), of.without("L1 mlp")
     met = torch.stack([_within(one[:, where], 0.15, 0.30) for one in (first, second) for where in (ALL, OWN)]).all(0)
     values = {"share right without L0 mlp": first[:, ALL], "share right without L1 mlp": second[:, ALL]}
     held_out = {f"{name}, holdout": one[:, OWN] for name, one in zip(values, (first, second), strict=True)}
@@ -67,11 +57,10 @@ def either_mlp_without_weights_leaves_chance(of: Profile) -> Observed:
     return Observed(met, {**values, **held_out, **pushes})
 
 
-@of_models("A5", "A")
-def attention_costs_less_than_an_mlp(of: Profile) -> Observed:
+def attention_costs_less_than_an_mlp(of: OfDigits) -> Observed:
     """With the attention weights of layer 0 zeroed, below 75 % are right, but more than without either MLP, on all
     inputs and on the holdout."""
-    attention, *mlps = (of[f"ablated.{part}.zero_weights"] for part in ("L0 attn", "L0 mlp", "L1 mlp"))
+    attention, *mlps = (of.without(part) for part in ("L0 attn", "L0 mlp", "L1 mlp"))
     larger = torch.stack(mlps).amax(0)
     met = ((attention < 0.75) & (attention > larger))[:, [ALL, OWN]].all(1)
     values = {"share right without L0 attn": attention[:, ALL], "larger share without an MLP": larger[:, ALL]}
@@ -79,17 +68,15 @@ def attention_costs_less_than_an_mlp(of: Profile) -> Observed:
     return Observed(met, {**values, **held_out, "random push": attention[:, PUSH]})
 
 
-@of_models("A9", "A")
-def every_part_is_essential(of: Profile) -> Observed:
+def every_part_is_essential(of: OfDigits) -> Observed:
     """Zero, mean and resample ablation of each part that the article removes leave fewer than 90 % right."""
     parts, kinds = ("L0 attn", "L0 mlp", "L1 mlp"), ("zero", "mean", "resample")
-    left = torch.stack([of[f"ablated.{part}.{kind}"] for part in parts for kind in kinds])
+    left = torch.stack([of.without(part, kind) for part in parts for kind in kinds])
     largest, at = left[..., ALL].max(0)
     push = left[..., PUSH].gather(0, at[None])[0]
     return Observed(largest < 0.9, {"largest share right": largest, "random push of that size": push})
 
 
-@of_sweeps("A6", "attention-4-reversal", "attention-16-reversal")
 def reversal_by_attention_alone(of: Trials) -> Observed:
     """No wrong digit in a pure reversal without an MLP, at the width where more seeds reach it."""
     wrong = {f"wrong digits, {name}": of.wrong(name) for name in of.results}
@@ -97,7 +84,6 @@ def reversal_by_attention_alone(of: Trials) -> Observed:
     return Observed(best == 0, {"wrong digits": best, **wrong})
 
 
-@of_sweeps("A7", "mlp-only-in-place")
 def increment_without_attention(of: Trials) -> Observed:
     """At least 95 % right in the increment alone, in the articles' format, without attention."""
     share = of.share("mlp-only-in-place")
@@ -107,7 +93,6 @@ def increment_without_attention(of: Trials) -> Observed:
 ONE_PART_ONLY = (*(f"attention-{d}{raw}" for d in (4, 8, 16) for raw in ("", "-raw")), "mlp-only")
 
 
-@of_sweeps("A8", *ONE_PART_ONLY)
 def no_part_suffices_alone(of: Trials) -> Observed:
     """At least one wrong digit in every seed of every model that has only attention or only MLPs."""
     wrong = {name: of.wrong(name) for name in ONE_PART_ONLY}
@@ -116,43 +101,42 @@ def no_part_suffices_alone(of: Trials) -> Observed:
     return Observed(together > 0, {"wrong digits": together, **solved})
 
 
-@of_models("B2", "B")
-def every_answer_reads_one_position(of: Profile) -> Observed:
+def every_answer_reads_one_position(of: OfDigits) -> Observed:
     """Mean weight of one fixed input digit at least 0.9 in every row."""
-    top = of["attention.top"]
+    top = of.top
     values = {
         "smallest mean weight of the top digit": top.amin(1),
         "rows that meet it": (top >= 0.9).sum(1),
-        "largest mean weight on BOS": of["attention.BOS"].amax(1),
-        "largest mean weight on answers": of["attention.answers"].amax(1),
-        "largest entropy (bits)": of["attention.entropy"].amax(1),
+        "largest mean weight on BOS": of.on_bos.amax(1),
+        "largest mean weight on answers": of.on_answers.amax(1),
+        "largest entropy (bits)": of.bits.amax(1),
     }
     return Observed((top >= 0.9).all(1), values)
 
 
-@of_models("B4", "B")
-def the_mlp_makes_the_answer_readable(of: Profile) -> Observed:
+def the_mlp_makes_the_answer_readable(of: OfDigits) -> Observed:
     """Read by the model's own map, at most half right before the MLP and 95 % after, with and without LayerNorm; and
     one line for all positions, fitted to the state before the MLP, gets at most 90 % right."""
-    before, after = (torch.stack([of[f"lens.{at}"], of[f"lens.{at}, LayerNorm"]]) for at in ("before", "after"))
-    linear = of["linear.all positions"]
+    before = torch.stack([of.raw_lens_before, of.lens_before])
+    after = torch.stack([of.raw_lens_after, of.lens_after])
+    linear = of.line_all
     met = (before <= 0.5).all(0) & (after >= 0.95).all(0) & (linear <= 0.9)
     values = {
         "fitted read-out before the MLP": linear,
-        "a line for each position": of["linear.each position"],
-        "own read-out before": of["lens.before, LayerNorm"],
-        "own read-out after": of["lens.after, LayerNorm"],
-        "before, no LayerNorm": of["lens.before"],
-        "after, no LayerNorm": of["lens.after"],
-        "turned from wrong to right": of["turned.wrong_to_right, LayerNorm"],
-        "turned from right to wrong": of["turned.right_to_wrong, LayerNorm"],
-        "fitted to shuffled labels": of["linear.each position, shuffled labels"],
+        "a line for each position": of.line_each,
+        "own read-out before": of.lens_before,
+        "own read-out after": of.lens_after,
+        "before, no LayerNorm": of.raw_lens_before,
+        "after, no LayerNorm": of.raw_lens_after,
+        "turned from wrong to right": of.turned_right,
+        "turned from right to wrong": of.turned_wrong,
+        "fitted to shuffled labels": of.line_each_shuffled,
     }
     return Observed(met, values)
 
 
-def _as_printed(of: Profile, part: str) -> Observed:
-    found = of[f"ablated.{part}.zero_weights"]
+def _as_printed(of: OfDigits, part: str) -> Observed:
+    found = of.without(part)
     met = (found[:, ALL] - ABLATED_ACCURACY[part]).abs() <= 0.05
     sets = ("all inputs", "ordered holdout", "own holdout")
     values = {f"share right, {name}": found[:, at] for at, name in enumerate(sets)}
@@ -161,29 +145,25 @@ def _as_printed(of: Profile, part: str) -> Observed:
     return Observed(met, {**values, "random push": found[:, PUSH]})
 
 
-@of_models("B5", "B")
-def the_mlp_leaves_what_is_printed(of: Profile) -> Observed:
+def the_mlp_leaves_what_is_printed(of: OfDigits) -> Observed:
     """Without the MLP's output weights, within five points of the printed share, on all inputs."""
     return _as_printed(of, "L0 mlp")
 
 
-@of_models("B6", "B")
-def attention_leaves_what_is_printed(of: Profile) -> Observed:
+def attention_leaves_what_is_printed(of: OfDigits) -> Observed:
     """Without attention's output weights, within five points of the printed share, on all inputs."""
     return _as_printed(of, "L0 attn")
 
 
-@of_models("B7", "B")
-def losing_attention_is_worse(of: Profile) -> Observed:
+def losing_attention_is_worse(of: OfDigits) -> Observed:
     """Fewer digits are right without attention than without the MLP, on all inputs."""
-    attention, mlp = (of[f"ablated.{part}.zero_weights"][:, ALL] for part in ("L0 attn", "L0 mlp"))
+    attention, mlp = (of.without(part)[:, ALL] for part in ("L0 attn", "L0 mlp"))
     return Observed(attention < mlp, {"attention minus MLP": attention - mlp})
 
 
-@of_models("B8", "B")
-def the_two_are_closer_on_all_inputs(of: Profile) -> Observed:
+def the_two_are_closer_on_all_inputs(of: OfDigits) -> Observed:
     """The two ablations lie closer together on all inputs than on the ordered holdout."""
-    attention, mlp = (of[f"ablated.{part}.zero_weights"] for part in ("L0 attn", "L0 mlp"))
+    attention, mlp = (of.without(part) for part in ("L0 attn", "L0 mlp"))
     gap = (attention - mlp).abs()
     return Observed(gap[:, ALL] < gap[:, ORDERED], {"gap, all inputs": gap[:, ALL], "gap, ordered": gap[:, ORDERED]})
 
@@ -200,31 +180,18 @@ def the_holdout_is_varied(of: Holdout) -> Observed:
     return Observed(((low >= 0.15) & (high <= 0.35))[None], values)
 
 
-_B = study("reversal-8d-1l")
-register(
-    "B9",
-    Measure(
-        the_holdout_is_varied,
-        partial(holdout, _B.name, OrderedSplit(n_train=60_000), "seeds-b-ordered", 25),
-        {"shuffled split": partial(holdout, _B.name, _B.train.split, "seeds-b", 25)},
-    ),
-)
-
-
-@of_models("B10", "B")
-def attention_carries_the_digit(of: Profile) -> Observed:
+def attention_carries_the_digit(of: OfDigits) -> Observed:
     """Attention's output of another input brings that input's answer, at 95 % of pairs for every answer."""
-    attention, mlp = of["interchange.attn"], of["interchange.mlp"]
+    attention, mlp = of.swapped_attn, of.swapped_mlp
     values = {
         "smallest interchange accuracy, attention": attention.amin(1),
         "answers that meet it": (attention >= 0.95).sum(1),
-        "random push of that size": of["interchange.attn, random push"].mean(1),
+        "random push of that size": of.swapped_attn_push.mean(1),
         "largest interchange accuracy, MLP": mlp.amax(1),
     }
     return Observed((attention >= 0.95).all(1), values)
 
 
-@of_sweeps("C1", "seeds-c-ordered", "seeds-c-shuffled")
 def solved_in_many_runs(of: Trials) -> Observed:
     """No wrong digit on any input after 4,000 steps, trained on the ordered split."""
     wrong = of.wrong("seeds-c-ordered")
@@ -236,7 +203,6 @@ def solved_in_many_runs(of: Trials) -> Observed:
     return Observed(wrong == 0, values)
 
 
-@of_sweeps("C2", "seeds-c-ordered")
 def the_printed_course_is_usual(of: Trials) -> Observed:
     """The printed held-out accuracies lie between the 5th and the 95th percentile of the seeds at their steps."""
     values, inside = {}, []
@@ -248,10 +214,9 @@ def the_printed_course_is_usual(of: Trials) -> Observed:
     return Observed(torch.tensor([all(inside)]), values)
 
 
-@of_models("C3", "C")
-def the_rows_of_the_answers_read_the_source(of: Profile) -> Observed:
+def the_rows_of_the_answers_read_the_source(of: OfDigits) -> Observed:
     """The article's rows 5 and 6 have their largest weight on columns 4 and 3, on 90 % of inputs."""
-    labelled, predicting = of["attention.labelled largest"][:, :2], of["attention.largest"]
+    labelled, predicting = of.labelled_largest[:, :2], of.largest
     values = {
         "smallest arg-max share, printed rows": labelled.amin(1),
         "the same, rows that predict these answers": predicting[:, :2].amin(1),
@@ -260,17 +225,15 @@ def the_rows_of_the_answers_read_the_source(of: Profile) -> Observed:
     return Observed((labelled >= 0.9).all(1), values)
 
 
-@of_models("C4", "C")
-def the_first_mlp_shifts_by_one(of: Profile) -> Observed:
+def the_first_mlp_shifts_by_one(of: OfDigits) -> Observed:
     """What layer 0's MLP adds points from a digit's vector to the next one's: mean cosine 0.7 in both spaces."""
-    embedding, unembedding = of["shift.W_E"].mean(1), of["shift.W_U"].mean(1)
+    embedding, unembedding = of.shift_W_E.mean(1), of.shift_W_U.mean(1)
     met = (embedding >= 0.7) & (unembedding >= 0.7)
     return Observed(met, {"mean cosine, W_E": embedding, "mean cosine, W_U": unembedding})
 
 
-@of_published("C5", "C")
-def right_on_every_input(of: Profile) -> Observed:
+def right_on_every_input(of: OfDigits) -> Observed:
     """No wrong digit on any of the 256 inputs."""
-    wrong = of["wrong.all"].sum(1)
-    solved = _share(profile("C", "trained").solved).expand(len(wrong))
+    wrong = of.wrong.sum(1)
+    solved = _share(digits("C", "trained").solved).expand(len(wrong))
     return Observed(wrong == 0, {"wrong digits": wrong, "share of trained seeds without a mistake": solved})

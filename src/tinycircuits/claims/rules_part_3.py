@@ -1,52 +1,41 @@
-"""The measuring functions of what the chapters of part III claim."""
-
-from collections.abc import Callable
-from functools import cache, partial
+"""What the rules of the book's part III see: modular addition."""
 
 import torch
 from torch import Tensor
 
-from tinycircuits.claims.addition import (
+from tinycircuits.claims.judge import Observed
+from tinycircuits.claims.rules_addition import (
+    AFTER_L0,
     L0_MLP,
     L1_ATTN,
+    ROLE_SHARE,
     Readings,
     largest_share,
-    readings,
     some_head_reads_a_and_some_b,
-    sum_at_equals,
 )
-from tinycircuits.claims.measures import Measure, register
-from tinycircuits.claims.verdicts import Observed
-from tinycircuits.interp.fourier import clock_shares, pair_logits
-from tinycircuits.interp.heads import ROLE_SHARE
-from tinycircuits.models.build import build
-from tinycircuits.results.profiles import SOURCES, Kind, Profile, profile
-from tinycircuits.results.runs import load
+from tinycircuits.claims.rules_part_1 import once
+from tinycircuits.claims.starts import E, Starts
+from tinycircuits.results.numbers import OfPairs, pairs
+from tinycircuits.results.profiles import SOURCES, Kind
 from tinycircuits.results.tables.studies import study
 
-Both = dict[str, Profile]
+Both = dict[str, OfPairs]
 """Profiles of articles D and E."""
 
 
-def _both(kind: Kind) -> Both:
-    return {article: profile(article, kind) for article in "DE"}
-
-
-def _claimed(name: str, see: Callable[[Both], Observed], *controls: Kind) -> None:
-    register(name, Measure(see, partial(_both, "trained"), {kind: partial(_both, kind) for kind in controls}))
+def both(kind: Kind) -> Both:
+    """Articles D and E; raises as ``profile`` does."""
+    return {article: pairs(article, kind) for article in "DE"}
 
 
 N_WAVES = 8
 """The few waves: so many of the logits' frequencies."""
 
 
-@cache
-def _in_waves(article: str, *, trained: bool) -> float:
+def in_waves(article: str, *, trained: bool) -> float:
     """Share of the logits' variance in the strongest waves of a + b - c, over all pairs, in the published model."""
-    chosen = study(SOURCES[article].study)
-    model = load(chosen.name).model if trained else build(chosen.model, chosen.task, seed=0)
-    logits = pair_logits(model, chosen.task)
-    return float(clock_shares(logits[..., : len(logits)]).sort(descending=True).values[:N_WAVES].sum())
+    waves = pairs(f"{article}, shown", "published" if trained else "untrained").waves[0]
+    return float(waves.sort(descending=True).values[:N_WAVES].sum())
 
 
 def it_adds_on_a_clock(of: Both) -> Observed:
@@ -57,25 +46,24 @@ def it_adds_on_a_clock(of: Both) -> Observed:
     for article, each in of.items():
         chosen = study(SOURCES[article].study)
         n = len(chosen.task.sequences()) - chosen.train.split.n_train
-        missed += (each["wrong.holdout"].sum(1) / n).tolist()
+        missed += (each.wrong_held_out.sum(1) / n).tolist()
         published = each.seeds.tolist().index(chosen.published_seed) if trained else 0
-        shown.append(int(each["wrong.all"].sum(1)[published]))
-        waves.append(_in_waves(article, trained=trained))
+        shown.append(int(each.wrong.sum(1)[published]))
+        waves.append(in_waves(article, trained=trained))
     late = sum(share > 0.01 for share in missed)
     values = {
         "seeds that miss more than a hundredth": late,
         "largest share of held-out pairs missed": max(missed),
         "share of the logits in the waves": min(waves),
     }
-    met = late <= 1 and not any(shown) and min(waves) >= 0.5
-    return Observed(torch.tensor([met]), {name: torch.tensor([float(value)]) for name, value in values.items()})
+    return once(late <= 1 and not any(shown) and min(waves) >= 0.5, values)
 
 
 def hardly_a_head_for_one_number(of: Both) -> Observed:
     """Fewer than half of the seeds have a head for a and one for b, and the attention of article D's last layer follows
     the sum more than both single numbers together, averaged over seeds."""
     heads = torch.cat([(some_head_reads_a_and_some_b(of[key]) if key == "D" else _e_roles(of[key])).met for key in of])
-    follows = of["D"]["attention.follows"][:, -1].mean(0)
+    follows = of["D"].follows[:, -1].mean(0)
     single, total = follows[:2].sum(), follows[2]
     met = heads.double().mean() < 0.5 and total > single
     values = {
@@ -83,10 +71,10 @@ def hardly_a_head_for_one_number(of: Both) -> Observed:
         "follows the sum": total,
         "a or b": single,
     }
-    return Observed(torch.tensor([bool(met)]), {name: value[None].double() for name, value in values.items()})
+    return once(met, values)
 
 
-def _e_roles(of: Profile) -> Observed:
+def _e_roles(of: OfPairs) -> Observed:
     shares = torch.stack([largest_share(of, 0), largest_share(of, 1)]).amin(0)
     return Observed(shares >= ROLE_SHARE, {"smaller share": shares})
 
@@ -101,7 +89,7 @@ def the_sum_comes_up_in_one_place(of: Both) -> Observed:
     met: list[Tensor] = []
     values: dict[str, Tensor] = {}
     for article, each in of.items():
-        gain = sum_at_equals(each).diff(dim=1)[each.solved | (each.kind != "trained")]
+        gain = each.sum_read().diff(dim=1)[each.solved | (each.kind != "trained")]
         there, others = gain[:, WHERE_FORMED[article]], gain.clone()
         others[:, WHERE_FORMED[article]] = 0
         met.append((there >= 0.5) & (gain.argmax(1) == WHERE_FORMED[article]))
@@ -112,21 +100,24 @@ def the_sum_comes_up_in_one_place(of: Both) -> Observed:
 def only_one_reading_finds_residues(of: Readings) -> Observed:
     """With the error summed fewer than a tenth of the live latents stand for one residue, and with it averaged at least
     nine tenths do, in every fit."""
-    summed, averaged = (each["latents.residues, above zero"] for each in of)
+    summed, averaged = (each.residues for each in of)
     met = bool((summed < 0.1).all() and (averaged >= 0.9).all())
-    return Observed(
-        torch.tensor([met]), {"error summed, largest": summed.max()[None], "averaged": averaged.min()[None]}
-    )
+    return once(met, {"error summed, largest": summed.max(), "averaged": averaged.min()})
 
 
-_claimed("clock", it_adds_on_a_clock, "untrained")  # looks at logits, and of shuffled answers only profiles are kept
-_claimed("heads", hardly_a_head_for_one_number, "untrained", "shuffled answers")
-_claimed("compute", the_sum_comes_up_in_one_place, "untrained", "shuffled answers")
-register(
-    "features",
-    Measure(
-        only_one_reading_finds_residues,
-        partial(readings, "trained"),
-        {"random encoder": partial(readings, "random encoder")},
-    ),
-)
+def the_start_decides_where(of: Starts) -> Observed:
+    """Of the models that miss at most a hundredth of the held-out pairs, every one from the smallest start reads the
+    sum after layer 0 on at least nine tenths of them, every one from the printed start on fewer than half, and the
+    median is nowhere more than a hundredth above that of the next smaller size."""
+    after = {size: of.read(size)[:, AFTER_L0] for size in of.profiles}
+    sizes = list(after)
+    medians = torch.stack([after[size].quantile(0.5) for size in sizes])
+    small, printed = after[sizes[0]], after[E.model.default_embed_std]
+    met = bool((small >= 0.9).all() and (printed < 0.5).all() and (medians.diff() <= 0.01).all())
+    values = {
+        "read after layer 0, smallest start, lowest seed": small.min(),
+        "printed start, highest seed": printed.max(),
+        "largest rise of the median from one size to the next": medians.diff().max(),
+        "models that count": torch.tensor(float(sum(map(len, after.values())))),
+    }
+    return once(met, values)

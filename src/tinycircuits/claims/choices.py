@@ -1,19 +1,19 @@
 """What becomes of the articles' verdicts where a choice that they leave open is made otherwise."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Bool
 from scipy.stats import fisher_exact
 from torch import Tensor
 
-from tinycircuits.articles import ARTICLES, verdict
-from tinycircuits.claims.judging import elsewhere, finding, judged_in
-from tinycircuits.claims.measures import MEASURES, Measure, register
+from tinycircuits.articles import ARTICLES
+from tinycircuits.claims.judge import Elsewhere, Observed, judged_elsewhere, judged_in, verdict
+from tinycircuits.claims.rules import OF_MODELS
+from tinycircuits.claims.rules_part_1 import once
 from tinycircuits.claims.statements import claim, claims
-from tinycircuits.claims.verdicts import Elsewhere, Observed
 from tinycircuits.results.profiles import profile
 from tinycircuits.results.tables.alternatives import ALTERNATIVES, Alternative
 
@@ -53,7 +53,7 @@ class Compared:
 
 def statements(article: str) -> list[str]:
     """The statements of an article that can be put to models trained by another recipe."""
-    return [one.id for one in claims().values() if one.source == article and MEASURES[one.id].of == article]
+    return [one.id for one in claims().values() if one.source == article and OF_MODELS[one.id].of == article]
 
 
 def alternatives(article: str) -> list[Alternative]:
@@ -65,13 +65,16 @@ def alternatives(article: str) -> list[Alternative]:
 def compared(name: str) -> tuple[Compared, ...]:
     """Every statement of an article beside one of its alternatives; raises as ``profile`` and ``load_sweep`` do."""
     article = ALTERNATIVES[name].study.article
-    return tuple(Compared(each, in_the_book(each), elsewhere(each, name)) for each in statements(article))
+    return tuple(
+        Compared(each, in_the_book(each), judged_elsewhere(claim(each), OF_MODELS[each], name))
+        for each in statements(article)
+    )
 
 
+@cache
 def in_the_book(name: str) -> Elsewhere:
     """A statement by the models of the study."""
-    found = finding(name)
-    return Elsewhere("in the book", found.verdict, found.met, found.judged, found.n_seeds, found.values)
+    return judged_in(claim(name), OF_MODELS[name], OF_MODELS[name].models(), "in the book")
 
 
 def learned(name: str) -> Compared:
@@ -88,11 +91,11 @@ def _learned(*solved: Bool[Tensor, "..."]) -> Compared:
 @cache
 def resampled(article: str) -> tuple[Compared, ...]:
     """Groups of the study's seeds, as large as each alternative's, beside its other seeds: nothing else differs."""
-    named = [name for name in statements(article) if claim(name).judged != "published"]
+    named = {name: OF_MODELS[name] for name in statements(article) if claim(name).judged != "published"}
     return tuple(
-        Compared(name, *(judged_in(name, view.of_seeds(rows), "") for rows in parts))
-        for name in named
-        for view in [MEASURES[name].models()]
+        Compared(name, *(judged_in(claim(name), measure, view.of_seeds(rows), "") for rows in parts))
+        for name, measure in named.items()
+        for view in [measure.models()]
         for parts in _parts(article, len(view.seeds))
     )
 
@@ -134,9 +137,10 @@ def other_seeds(article: str) -> Tried:
     return Tried(resampled(article), learned_by_groups(article))
 
 
-def _of_all(tried: Callable[[str], Tried]) -> Tried:
-    each = [tried(article) for article in ARTICLES]
-    return Tried(*(tuple(pair for one in each for pair in getattr(one, f.name)) for f in fields(Tried)))
+def of_all(tried: Callable[[str], Tried]) -> Tried:
+    """The same of all articles together."""
+    found = [tried(article) for article in ARTICLES]
+    return Tried(sum((each.statements for each in found), ()), sum((each.learning for each in found), ()))
 
 
 def they_decide_what_is_learned_and_some_verdict(of: Tried) -> Observed:
@@ -152,14 +156,4 @@ def they_decide_what_is_learned_and_some_verdict(of: Tried) -> Observed:
         "verdicts that move by more than seeds do": turned,
         "share of verdicts that stay": stay,
     }
-    return Observed(torch.tensor([met]), {name: torch.tensor([float(n)]) for name, n in values.items()})
-
-
-register(
-    "choices",
-    Measure(
-        they_decide_what_is_learned_and_some_verdict,
-        partial(_of_all, otherwise),
-        {"other seeds of the same recipe": partial(_of_all, other_seeds)},
-    ),
-)
+    return once(met, values)
