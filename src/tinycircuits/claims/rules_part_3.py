@@ -1,6 +1,7 @@
 """What the rules of the book's part III see: modular addition."""
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from tinycircuits.claims.judge import Observed
@@ -60,23 +61,23 @@ def it_adds_on_a_clock(of: Both) -> Observed:
 
 
 def hardly_a_head_for_one_number(of: Both) -> Observed:
-    """Fewer than half of the seeds have a head for a and one for b, and the attention of article D's last layer follows
-    the sum more than both single numbers together, averaged over seeds."""
-    heads = torch.cat([(some_head_reads_a_and_some_b(of[key]) if key == "D" else _e_roles(of[key])).met for key in of])
+    """Of either article fewer than half of the seeds have a head for a and one for b, and the attention of article D's
+    last layer follows the sum more than both single numbers together, averaged over seeds."""
+    heads = [some_head_reads_a_and_some_b(of["D"]).met, _reads_both(of["E"])]
     follows = of["D"].follows[:, -1].mean(0)
     single, total = follows[:2].sum(), follows[2]
-    met = heads.double().mean() < 0.5 and total > single
+    met = all(each.double().mean() < 0.5 for each in heads) and total > single
     values = {
-        "seeds with a head for a and one for b": heads.double().mean(),
+        "seeds with a head for a and one for b": torch.cat(heads).double().mean(),
         "follows the sum": total,
         "a or b": single,
     }
     return once(met, values)
 
 
-def _e_roles(of: OfPairs) -> Observed:
-    shares = torch.stack([largest_share(of, 0), largest_share(of, 1)]).amin(0)
-    return Observed(shares >= ROLE_SHARE, {"smaller share": shares})
+def _reads_both(of: OfPairs) -> Bool[Tensor, " seed"]:
+    """Whether some head of article E's model reads a and some head b."""
+    return torch.stack([largest_share(of, 0), largest_share(of, 1)]).amin(0) >= ROLE_SHARE
 
 
 WHERE_FORMED = {"D": L0_MLP, "E": L1_ATTN}
