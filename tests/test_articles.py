@@ -2,7 +2,8 @@
 
 import pytest
 
-from tinycircuits.articles import ARTICLES, verdict
+from tinycircuits.articles import ARTICLES
+from tinycircuits.claims.judge import verdict
 
 
 @pytest.mark.parametrize(

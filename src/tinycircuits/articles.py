@@ -1,10 +1,7 @@
 """What the source articles print: the figures that the book sets its own beside. Quoted, never computed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-Verdict = Literal["holds", "holds for some seeds", "does not hold", "not testable as stated"]
 
 
 @dataclass(frozen=True)
@@ -238,15 +235,3 @@ def given(article: str, choice: str) -> Given:
     if choice not in CHOICES:
         raise KeyError(choice)
     return _SAID[article].get(choice, OPEN)
-
-
-def verdict(met: Sequence[bool]) -> Verdict:
-    """What becomes of a statement that each of these seeds meets or does not.
-
-    It holds if at least nine tenths meet it, holds for some seeds if at least a tenth do, and else does not hold: the
-    book's rule, fixed before the results. Raises ``ValueError`` for no seeds.
-    """
-    if not met:
-        raise ValueError("met must hold at least one seed, got none")
-    tenths = 10 * sum(met) / len(met)
-    return "holds" if tenths >= 9 else "holds for some seeds" if tenths >= 1 else "does not hold"

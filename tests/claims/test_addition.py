@@ -3,17 +3,17 @@
 import pytest
 import torch
 
-from tinycircuits.claims.ledger import finding
-from tinycircuits.claims.measures import MEASURES
-from tinycircuits.claims.verdicts import judge
+from tinycircuits.claims.judge import judge
+from tinycircuits.claims.ledger import RULES, finding
 from tinycircuits.interp.ablation import REMOVALS, ablation_table
 from tinycircuits.interp.activations import components
 from tinycircuits.interp.heads import head_rows, summarize_heads
 from tinycircuits.interp.readout_map import readout_map
 from tinycircuits.models.build import build
 from tinycircuits.models.dictionary import SparseAutoencoder
+from tinycircuits.results.numbers import OfLatents, OfPairs
 from tinycircuits.results.pairs import PARTS, latent_profile, pair_profile
-from tinycircuits.results.profiles import Profile, profile
+from tinycircuits.results.profiles import profile
 from tinycircuits.results.runs import load
 from tinycircuits.results.tables.studies import study
 from tinycircuits.tasks import ModularAddition, ReverseIncrement
@@ -98,8 +98,9 @@ MISSED = {
 
 
 def seen(name, numbers):
-    of = Profile("trained", torch.tensor([0]), {key: value[None] for key, value in numbers.items()})
-    return MEASURES[name].see((of,) if name == "E6" else of)
+    made = OfLatents if name == "E6" else OfPairs
+    of = made("trained", torch.tensor([0]), {key: value[None] for key, value in numbers.items()})
+    return RULES[name].see((of,) if name == "E6" else of)
 
 
 @pytest.mark.parametrize("name", MET)
@@ -128,9 +129,9 @@ def test_models_with_shuffled_answers_know_many_by_heart_and_cannot_add(article,
 
 def test_readings_that_disagree_cannot_be_tested():
     summed, averaged = (
-        Profile("trained", torch.arange(1), {k: v[None] for k, v in residues(x).items()}) for x in (0, 1)
+        OfLatents("trained", torch.arange(1), {k: v[None] for k, v in residues(x).items()}) for x in (0, 1)
     )
-    met = MEASURES["E6"].see((summed, averaged)).met.tolist()
+    met = RULES["E6"].see((summed, averaged)).met.tolist()
     assert met == [False, True]
     assert [judge("readings", each) for each in (met, [True, True], [False, False], [])] == [
         "not testable as stated",
@@ -185,7 +186,8 @@ def test_a_small_model_has_every_number_of_a_profile():
     only_sum = pair_profile(model, task, split, ["sum"])
     torch.testing.assert_close(only_sum["read-out.a + b"], found["read-out.a + b"][..., -1:])
     with pytest.raises(
-        ValueError, match="among errors, attention, read-outs, sum, probe, patching, row patching, ablation, got shift"
+        ValueError,
+        match="among errors, attention, read-outs, sum, probe, patching, row patching, ablation, waves, got shift",
     ):
         pair_profile(model, task, split, ("shift",))
     with pytest.raises(ValueError, match="task must be a ModularAddition, got ReverseIncrement"):

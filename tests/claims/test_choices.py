@@ -5,19 +5,22 @@ from dataclasses import replace
 import pytest
 import torch
 from scipy.stats import hypergeom
+from tinycircuits.results.summaries.recipes import OURS, every_choice, other_than_given, studied
 
 from tinycircuits.articles import _SAID, ARTICLES, CHOICES, given, plainly
-from tinycircuits.claims import choice_rows, measures, own_choices, recipes
+from tinycircuits.claims import choice_rows
+from tinycircuits.claims import choices as compare
+from tinycircuits.claims.choices import Compared, Tried, statements, they_decide_what_is_learned_and_some_verdict
+from tinycircuits.claims.judge import Elsewhere
 from tinycircuits.claims.ledger import elsewhere, finding
-from tinycircuits.claims.measures import to_publish
-from tinycircuits.claims.own_choices import Compared, Tried, statements, they_decide_what_is_learned_and_some_verdict
-from tinycircuits.claims.recipes import OURS, every_choice, other_than_given, studied
-from tinycircuits.claims.verdicts import Elsewhere
+from tinycircuits.claims.rules import to_publish
 from tinycircuits.claims.views import trials
 from tinycircuits.models.build import named_parameters
-from tinycircuits.results import profiling
+from tinycircuits.results import numbers, profiling
+from tinycircuits.results.numbers import OfDigits
 from tinycircuits.results.profiles import Profile, places
 from tinycircuits.results.runs import load
+from tinycircuits.results.summaries import recipes
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.alternatives import ALTERNATIVES
 from tinycircuits.results.tables.profiles import SOURCES, Source
@@ -150,10 +153,10 @@ def test_a_few_seeds_of_trials_are_the_rows_of_all():
 def made_up(monkeypatch):
     """Profiles made by hand stand for those of the store, under ``A, made up``."""
 
-    def enter(**numbers):
-        tensors = {name: torch.tensor(value) for name, value in numbers.items()}
+    def enter(**values):
+        tensors = {name: torch.tensor(value) for name, value in values.items()}
         found = Profile("trained", torch.arange(len(next(iter(tensors.values())))), tensors)
-        monkeypatch.setattr(measures, "profile", lambda source, kind: found)
+        monkeypatch.setattr(numbers, "profile", lambda source, kind: found)
         elsewhere.cache_clear()
 
     yield enter
@@ -193,7 +196,7 @@ def test_the_published_model_of_another_recipe_is_its_smallest_seed_without_a_he
     made_up(**{"wrong.holdout": [[2], [0], [0]], "wrong.all": [[2], [1], [0]]})
     found = elsewhere("C5", "A, made up")
     assert (found.verdict, found.met, found.judged) == ("does not hold", 0, 1)  # seed 1, and not seed 2
-    assert len(to_publish(Profile("trained", torch.arange(1), {"wrong.holdout": torch.tensor([[1]])})).seeds) == 0
+    assert len(to_publish(OfDigits("trained", torch.arange(1), {"wrong.holdout": torch.tensor([[1]])})).seeds) == 0
 
 
 @pytest.fixture
@@ -214,7 +217,7 @@ def test_a_rule_about_sweeps_is_put_to_the_sweep_that_stands_in(rows_of_c):
 def test_what_is_not_about_models_of_one_recipe_is_refused():
     with pytest.raises(ValueError, match="claim A8 is not about the trained models of one recipe"):
         elsewhere("A8", "A, start PyTorch's")
-    with pytest.raises(ValueError, match=r"a row of profiles.SOURCES with a sweep expected for C1, got 'D'"):
+    with pytest.raises(ValueError, match=r"a row of profiles.SOURCES with a sweep expected in place of C, got 'D'"):
         elsewhere("C1", "D")
 
 
@@ -223,7 +226,7 @@ def test_the_statements_that_can_be_put_elsewhere():
 
 
 def test_what_is_printed_is_varied_elsewhere_and_does_not_count_as_left_open():
-    names = {each.name for article in ARTICLES for each in own_choices.alternatives(article)}
+    names = {each.name for article in ARTICLES for each in compare.alternatives(article)}
     assert "E, weight decay 0" in names
     assert not [name for name in names if "embeddings start at" in name]
 
@@ -289,14 +292,14 @@ def test_our_claim_asks_for_a_share_that_learns_a_verdict_and_two_thirds_that_st
 def test_groups_of_seeds_and_the_others_are_together_all_seeds():
     article = "C"
     whole = {name: finding(name) for name in statements(article)}
-    groups = own_choices.resampled(article)
+    groups = compare.resampled(article)
     assert {each.claim for each in groups} == {"C1", "C2", "C3", "C4"}
     assert len(groups) == 4 * 4  # four blocks of 250
     for each in groups:
         if whole[each.claim].judged > 1:
             assert each.usual.judged + each.other.judged == whole[each.claim].judged
             assert each.usual.met + each.other.met == whole[each.claim].met
-    learning = own_choices.learned_by_groups(article)
+    learning = compare.learned_by_groups(article)
     assert [each.other.judged for each in learning] == [250] * 4
     assert sum(each.other.met for each in learning) == int(load_sweep("seeds-c-ordered").solved.sum())
 

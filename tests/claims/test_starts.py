@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from tinycircuits.claims.judging import SECOND_COLUMN, elsewhere, finding
+from tinycircuits.claims.ledger import SECOND_COLUMN, elsewhere, finding
 from tinycircuits.claims.rows import second_column
+from tinycircuits.claims.rules_part_3 import the_start_decides_where
 from tinycircuits.claims.start_rows import NAMES, finished_by_size, read_by_size, recovery_by_size
-from tinycircuits.claims.starts import E, Starts, starts, the_start_decides_where
-from tinycircuits.results.profiles import Profile, profile
+from tinycircuits.claims.starts import E, Starts, starts
+from tinycircuits.results.numbers import OfPairs
+from tinycircuits.results.profiles import profile
 from tinycircuits.results.tables.alternatives import ALTERNATIVES, LARGE_BATCHES, START_SIZES
 
 pytestmark = pytest.mark.xdist_group("ledger")
@@ -25,7 +27,7 @@ def models(*after_layer_0, wrong=(0, 0)):
         "read-out.a + b, shuffled": torch.full_like(read, 0.01),
         "patching.loss at =": torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.1, 0.6, 1.0]]),
     }
-    return Profile("trained", torch.arange(2), numbers)
+    return OfPairs("trained", torch.arange(2), numbers)
 
 
 def three(small, middle, printed):

@@ -7,14 +7,13 @@ import pytest
 import torch
 from scipy import stats
 
-from tinycircuits.articles import verdict
-from tinycircuits.claims import judging, ledger
-from tinycircuits.claims.measures import MEASURES, Measure, of_models
-from tinycircuits.claims.own import _once
-from tinycircuits.claims.verdicts import Observed, Spread, judge
+from tinycircuits.claims import ledger
+from tinycircuits.claims.judge import Measure, Observed, Spread, judge, verdict
+from tinycircuits.claims.ledger import RULES
+from tinycircuits.claims.rules_part_1 import once
 from tinycircuits.models.errors import share_interval
-from tinycircuits.results import profiles
-from tinycircuits.results.profiles import Profile
+from tinycircuits.results import numbers
+from tinycircuits.results.numbers import OfDigits
 from tinycircuits.results.tables.profiles import SOURCES
 
 pytestmark = pytest.mark.xdist_group("ledger")
@@ -77,13 +76,13 @@ def test_nine_tenths_and_one_tenth_are_the_thresholds_at_every_number_of_models(
 
 # Who counts.
 
-TEN = Profile(
+TEN = OfDigits(
     "trained",
     torch.arange(10),
     {"wrong.all": torch.tensor([[0, 0]] * 6 + [[0, 3], [1, 0], [2, 2], [9, 0]]), "value": torch.arange(10).double()},
 )
-SHOWN = Profile("published", torch.tensor([4]), {"wrong.all": torch.zeros(1, 2), "value": torch.tensor([2.0])})
-CONTROL = Profile("untrained", torch.arange(4), {"wrong.all": torch.ones(4, 1), "value": torch.arange(4).double() * 5})
+SHOWN = OfDigits("published", torch.tensor([4]), {"wrong.all": torch.zeros(1, 2), "value": torch.tensor([2.0])})
+CONTROL = OfDigits("untrained", torch.arange(4), {"wrong.all": torch.ones(4, 1), "value": torch.arange(4).double() * 5})
 
 
 def large(of):
@@ -93,7 +92,7 @@ def large(of):
 
 def judged(monkeypatch, counted):
     measure = Measure(large, lambda: TEN, {"untrained": lambda: CONTROL}, lambda: SHOWN, counted)
-    monkeypatch.setitem(MEASURES, "A2", measure)
+    monkeypatch.setitem(RULES, "A2", measure)
     return ledger.finding.__wrapped__("A2")
 
 
@@ -125,8 +124,8 @@ def test_without_a_model_that_counts_nothing_can_be_said(monkeypatch):
 
 @pytest.mark.parametrize("judged_by", ["seeds", "any", "majority"])
 def test_a_control_is_judged_as_the_claim_is(monkeypatch, judged_by):
-    stated = judging.claim("A2").model_copy(update={"judged": judged_by})
-    monkeypatch.setattr(judging, "claim", lambda name: stated)
+    stated = ledger.claim("A2").model_copy(update={"judged": judged_by})
+    monkeypatch.setattr(ledger, "claim", lambda name: stated)
     found = judged(monkeypatch, lambda of: of.solved)
     (control,) = found.controls
     assert found.verdict == judge(judged_by, [True] * 3 + [False] * 3)
@@ -167,11 +166,11 @@ def test_a_verdict_that_no_longer_follows_is_named_and_another_is_not(monkeypatc
 def test_each_claim_looks_at_the_models_of_its_article(monkeypatch, name):
     """Trained ones where it speaks of models, the published one where it is judged by that alone; all controls."""
     asked = []
-    measure, article = MEASURES[name], {"attention": "B"}.get(name, name[0])
+    measure, article = RULES[name], {"attention": "B"}.get(name, name[0])
     by_published = name in ("C5", "attention")
     views = {"models": measure.models, "published": measure.published, **measure.controls}
     for role, view in views.items():
-        assert view.func is profiles.profile
+        assert view.func is (numbers.digits if article in "ABC" else numbers.pairs)
         asked.append((role, *view.args))
     shown = (article, "published" if by_published else "trained")
     assert asked == [
@@ -185,13 +184,7 @@ def test_each_claim_looks_at_the_models_of_its_article(monkeypatch, name):
         assert measure.counted(TEN).tolist() == [True] * 6 + [False] * 4
 
 
-def test_a_rule_is_entered_under_its_name_and_returned_unchanged(monkeypatch):
-    monkeypatch.delitem(MEASURES, "A2")
-    assert of_models("A2", "A")(large) is large
-    assert MEASURES["A2"].see is large
-
-
 def test_what_is_seen_once_is_one_row():
-    seen = _once(torch.tensor(True), {"share": 0.25, "count": torch.tensor(3)})
+    seen = once(torch.tensor(True), {"share": 0.25, "count": torch.tensor(3)})
     assert seen.met.tolist() == [True]
     assert {name: value.tolist() for name, value in seen.values.items()} == {"share": [0.25], "count": [3.0]}

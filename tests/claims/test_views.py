@@ -5,7 +5,7 @@ import torch
 
 from tests.results.test_sweeps import TINY
 from tinycircuits.claims import views
-from tinycircuits.claims.measures import MEASURES
+from tinycircuits.claims.ledger import RULES
 from tinycircuits.claims.views import Trials, holdout, trials
 from tinycircuits.models.build import build
 from tinycircuits.models.errors import teacher_forced
@@ -85,7 +85,7 @@ def test_the_untrained_view_is_that_of_the_models_before_their_first_step(name):
 
 def test_of_sweeps_sees_all_its_sweeps_and_the_control_is_the_same_before_training():
     for name, sweeps in (("C2", ["seeds-c-ordered"]), ("A6", ["attention-4-reversal", "attention-16-reversal"])):
-        measure = MEASURES[name]
+        measure = RULES[name]
         seen, control = measure.models(), measure.controls["untrained"]()
         assert list(seen.results) == list(control.results) == sweeps
         assert (seen.trained, control.trained) == (True, False)
@@ -113,7 +113,7 @@ def test_a_holdout_holds_the_digits_of_the_inputs_that_a_split_leaves_out(monkey
 def test_article_b_is_judged_on_the_ordered_holdout_and_the_control_is_its_own_split():
     b = study("reversal-8d-1l")
     sequences = b.task.sequences()
-    ordered, own = MEASURES["B9"].models(), MEASURES["B9"].controls["shuffled split"]()
+    ordered, own = RULES["B9"].models(), RULES["B9"].controls["shuffled split"]()
     assert torch.equal(ordered.digits, sequences[60_000:, 1:9])
     assert torch.equal(own.digits, sequences[b.train.split.indices(len(sequences)).holdout, 1:9])
     assert set(ordered.digits[:, 0].tolist()) == {3}  # the last 5,536 of 65,536 inputs all begin with a three

@@ -10,9 +10,10 @@ from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import cosine_similarity, normalize
 
 from tests.circuits import SPECS, hand_built, parameters, scrambled
-from tinycircuits.claims.reversal import ALL, ORDERED, OWN, PUSH
+from tinycircuits.interp.agreement import fingerprint
 from tinycircuits.interp.pairs import derangement
 from tinycircuits.results.digits import PARTS, SETS, digit_profile
+from tinycircuits.results.numbers import ALL, ORDERED, OWN, PUSH
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
 
@@ -111,7 +112,56 @@ def test_in_the_circuit_either_part_carries_the_whole_answer(by_hand):
     assert by_hand["interchange.attn"].tolist() == by_hand["interchange.mlp"].tolist() == [1] * 4
 
 
+def test_the_diagonal_of_the_circuit_is_bright_and_another_circuit_set_by_hand_makes_no_mistake():
+    found = digit_profile(hand_built(TASK, mlp=True), TASK, SPLIT, ("diagonal", "set by hand", "last attention"))
+    assert [float(found[f"diagonal.{which}"]) for which in ("largest", "mean")] == pytest.approx([1, 1])
+    assert int(found["by hand.wrong"]) == 0
+    assert [int(found[f"last attention.{kind}"]) for kind in ("zero", "zero_weights")] == [
+        3 * N
+    ] * 2  # as after a three
+
+
 # A trained model that makes mistakes, and plain loops with the hooks of TransformerLens.
+
+
+def test_the_model_is_followed_by_hand_and_not_without_its_mlps(model):
+    found = digit_profile(model, TASK, SPLIT, ("followed",))
+    assert float(found["by hand.gap"]) < 1e-9
+    assert float(found["by hand.gap, no MLP"]) > 1
+
+
+def test_the_diagonal_is_the_mean_weight_on_the_source_digits(model, cache):
+    pattern = cache["pattern", 0].mean(1)
+    weights = [
+        [float(pattern[index, row, column]) for row, column in zip(ROWS, [4, 3, 2, 1], strict=True)]
+        for index in range(N)
+    ]
+    found = digit_profile(model, TASK, SPLIT, ("diagonal",))
+    means = np.mean(weights, axis=1)
+    assert [float(found["diagonal.largest"]), float(found["diagonal.mean"])] == pytest.approx(
+        [means.max(), means.mean()]
+    )
+
+
+def test_the_last_attention_is_removed_with_its_bias_and_without(model):
+    wrong = {}
+    for kind in ("zero", "zero_weights"):
+        bias = model.blocks[1].attn.b_O.detach() if kind == "zero_weights" else 0.0
+        with torch.no_grad():
+            logits = model.run_with_hooks(
+                TOKENS, fwd_hooks=[("blocks.1.hook_attn_out", lambda out, hook, b=bias: torch.zeros_like(out) + b)]
+            )
+        wrong[kind] = int((logits[:, ROWS].argmax(-1) != ANSWERS).sum())
+    found = digit_profile(model, TASK, SPLIT, ("last attention",))
+    assert {kind: int(found[f"last attention.{kind}"]) for kind in wrong} == wrong
+    assert wrong["zero"] != wrong["zero_weights"]
+
+
+def test_the_fingerprint_is_stored_number_by_number(model):
+    found, whole = digit_profile(model, TASK, SPLIT, ("fingerprint",)), fingerprint(model, SEQUENCES, TASK, seed=0)
+    assert {name.removeprefix("print.") for name in found} == {*vars(whole)} - {"parts"}
+    for name, number in found.items():
+        assert torch.equal(number, getattr(whole, name.removeprefix("print.")))
 
 
 def test_errors_are_counted_one_input_at_a_time(model, found):

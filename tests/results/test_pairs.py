@@ -19,6 +19,7 @@ from tinycircuits.interp.pairs import derangement
 from tinycircuits.interp.readout_map import readout_map
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.models.dictionary import SparseAutoencoder
+from tinycircuits.results import pairs
 from tinycircuits.results.pairs import PROBE_SEEDS, latent_profile, pair_profile
 from tinycircuits.results.summaries.readouts import READ, stored_readouts
 from tinycircuits.tasks import ModularAddition, ShuffledSplit, SplitIndices
@@ -345,3 +346,14 @@ def test_latents_are_judged_by_the_f1_of_the_live_ones(width):
         assert float(found[f"latents.F1, {name}"]) == pytest.approx(median_low(f1))
         assert float(found[f"latents.residues, {name}"]) == pytest.approx(np.mean(np.array(f1) >= 0.8))
     assert 0 < found["latents.residues, above zero"] < found["latents.residues, best threshold"] < 1
+
+
+def test_logits_that_are_one_wave_lie_in_one_frequency_and_the_signs_do_not_count(monkeypatch):
+    p = 11
+    grid = torch.arange(p)
+    clock = torch.cos(2 * torch.pi * 3 * (grid[:, None, None] + grid[None, :, None] - grid) / p)
+    beyond = torch.full((p, p, 2), 50.0)  # the logits of "+" and "="
+    monkeypatch.setattr(pairs, "pair_logits", lambda model, task: torch.cat([clock, beyond], dim=-1).double())
+    task = ModularAddition(modulus=p, plus_sign=True)
+    (waves,) = pair_profile(scrambled(SPEC, task, seed=0), task, SPLIT, ("waves",)).values()
+    assert waves.tolist() == pytest.approx([0, 0, 1, 0, 0])

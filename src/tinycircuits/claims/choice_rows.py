@@ -7,12 +7,12 @@ from tinycircuits.articles import (
     ACCURACY_AT_STEP,
     PATCHING_RECOVERY,
     PROBE_ACCURACY,
-    Verdict,
 )
+from tinycircuits.claims.choices import Compared, alternatives, compared, in_the_book, learned, statements
+from tinycircuits.claims.judge import Elsewhere
 from tinycircuits.claims.ledger import finding
-from tinycircuits.claims.measures import MEASURES
-from tinycircuits.claims.own_choices import Compared, alternatives, compared, in_the_book, learned, statements
-from tinycircuits.claims.verdicts import Elsewhere
+from tinycircuits.claims.rules import OF_MODELS
+from tinycircuits.claims.statements import Verdict
 from tinycircuits.results.tables.alternatives import OLDER, Alternative
 
 SHORT: dict[Verdict, str] = {
@@ -101,7 +101,7 @@ def one_beside_many() -> pd.DataFrame:
     rows = []
     for name, what, key, printed in PRINTED_NUMBERS:
         found = finding(name)
-        spread, n = found.values[key], len(MEASURES[name].models().seeds) if name == "C2" else found.judged
+        spread, n = found.values[key], len(OF_MODELS[name].models().seeds) if name == "C2" else found.judged
         low, high = spread.low, spread.high
         row = {"statement": name, "number": what, "printed": printed, "median": spread.median, "low": low, "high": high}
         rows.append(row | {"models": n, "inside": low <= printed <= high})

@@ -6,8 +6,9 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
+from tinycircuits.claims.judge import Finding, Spread
 from tinycircuits.claims.ledger import finding, findings, of_articles
-from tinycircuits.claims.verdicts import Finding, Spread
+from tinycircuits.results.text import aligned
 
 WIDTH = 100
 
@@ -18,9 +19,7 @@ def table() -> str:
     for found in findings():
         says = textwrap.shorten(found.claim.says.replace("`", ""), 60, placeholder=" ...")
         rows.append((found.claim.id, found.verdict, seeds(found), controls(found), says))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, "", counts()])
+    return f"{aligned(rows)}\n\n{counts()}"
 
 
 def counts() -> str:
@@ -80,7 +79,7 @@ def entry(name: str) -> str:
     if found.published_met is not None:
         lines += _wrapped("published", "meets the rule" if found.published_met else "does not meet the rule")
     lines += _wrapped("controls", controls(found)) + _wrapped("second", second(found)) + _wrapped("why", said.why)
-    return "\n".join([*lines, "", *_numbers(found)])
+    return "\n".join([*lines, "", _numbers(found)])
 
 
 def evidence(found: Finding) -> str:
@@ -115,15 +114,14 @@ def _wrapped(label: str, text: str | None) -> list[str]:
     return [f"{label:10}{first}", *(" " * 10 + line for line in rest)]
 
 
-def _numbers(found: Finding) -> list[str]:
+def _numbers(found: Finding) -> str:
     head = ["median", "5 to 95 %", *(["published"] if found.published else []), *(c.name for c in found.controls)]
     rows = [("number", *head)]
     for name, spread in found.values.items():
         shown = [_short(found.published[name])] if found.published else []
         held = [_short(control.values[name].median) for control in found.controls]
         rows.append((name, _short(spread.median), f"{_short(spread.low)} to {_short(spread.high)}", *shown, *held))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return aligned(rows)
 
 
 def _short(value: float) -> str:

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from tinycircuits.articles import verdict
+from tinycircuits.claims.judge import Elsewhere, Finding, verdict
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.report import controls, seeds
-from tinycircuits.claims.verdicts import Elsewhere, Finding
 from tinycircuits.results.profiles import profile
 from tinycircuits.results.tables.profiles import Kind
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tinycircuits.claims.addition import AFTER_L0
+from tinycircuits.claims.rules_addition import AFTER_L0
 from tinycircuits.claims.starts import Starts
 from tinycircuits.results.tables.alternatives import START_SIZES
 
@@ -28,7 +28,7 @@ def recovery_by_size(of: Starts, parts: Sequence[str]) -> pd.DataFrame:
     """One row for each size: the lowest and highest finished seed in the recovery of each part, patched at ``=``."""
     rows = []
     for size, found in of.profiles.items():
-        recovered = found["patching.loss at ="][of.finished(size)]
+        recovered = found.recovery_at_equals[of.finished(size)]
         spans = (f"{low:.2f} to {high:.2f}" for low, high in zip(recovered.amin(0), recovered.amax(0), strict=True))
         rows.append({"embeddings start at": NAMES[size], **dict(zip(parts, spans, strict=True))})
     return pd.DataFrame(rows)
@@ -41,7 +41,7 @@ def finished_by_size(of: Starts) -> pd.DataFrame:
     """
     rows = []
     for size, found in of.profiles.items():
-        wrong, read = found["wrong.all"].sum(1), of.read(size)[:, AFTER_L0]
+        wrong, read = found.wrong.sum(1), of.read(size)[:, AFTER_L0]
         rows.append(
             {
                 "embeddings start at": NAMES[size],

@@ -6,9 +6,9 @@ from typing import Literal
 
 import yaml
 
-from tinycircuits.articles import Verdict
 from tinycircuits.specs import Spec
 
+Verdict = Literal["holds", "holds for some seeds", "does not hold", "not testable as stated"]
 Judged = Literal["seeds", "every seed", "published", "majority", "any", "all", "readings"]
 
 

@@ -1,4 +1,4 @@
-"""What a measuring function looks at besides profiles: the trials of whole sweeps, and the holdout of a split."""
+"""What a rule looks at besides profiles: the trials of whole sweeps, and the holdout of a split."""
 
 from dataclasses import dataclass
 from functools import cache

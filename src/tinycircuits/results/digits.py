@@ -1,6 +1,6 @@
 """What is measured on one model of reverse and increment: every number that a claim about articles A, B and C needs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -9,16 +9,22 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.ablation import Ablation, ablation_table
 from tinycircuits.interp.activations import Component, components, stages
-from tinycircuits.interp.attention import attention_summary
+from tinycircuits.interp.agreement import fingerprint
+from tinycircuits.interp.attention import attention_block, attention_pattern, attention_summary
 from tinycircuits.interp.interchange import interchange
 from tinycircuits.interp.logits import cosine_to_digits, logit_lens
 from tinycircuits.interp.mlp import digit_contributions
 from tinycircuits.interp.probes import fit_probe
+from tinycircuits.models.build import ModelSpec, named_parameters
+from tinycircuits.models.by_hand import hand_built
 from tinycircuits.models.errors import free_running, teacher_forced
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement, SplitIndices, Task
+from tinycircuits.training.lanes import layout
+from tinycircuits.training.lanes.forward import evaluated
 
 PARTS = ("errors", "attention", "cosines", "ablation", "read-out", "interchange", "shift")
-"""What a profile may hold. The many-seed profiles of the long tasks hold only what a claim asks of them."""
+"""What the articles' statements ask for. The many-seed profiles of the long tasks hold only what a claim asks of them.
+``_MEASURES`` has the others, for what the book's own claims ask of a few models."""
 
 SETS = ("all inputs", "ordered holdout", "own holdout", "random push")
 """The last axis of the ablation numbers: where the share of right digits is taken. The last is the control."""
@@ -31,17 +37,15 @@ def digit_profile(
 
     ``wrong.<set>`` counts by answer; ``attention.<what>`` by answer in layer 0; ``nearest.<where>`` shares;
     ``ablated.<part>.<kind>`` by ``SETS``; ``lens.<where>``, ``turned.<how>`` and ``linear.<how>`` shares;
-    ``interchange.<part>`` by answer; ``shift.<matrix>`` mean cosine by digit. Raises ``ValueError`` for an unknown part
-    and for another task.
+    ``interchange.<part>`` by answer; ``shift.<matrix>`` mean cosine by digit; ``diagonal.<which>`` mean attention on
+    the source digits; ``by hand.<what>``, ``last attention.<kind>`` counts; ``print.<what>`` the ``Fingerprint``.
+    Raises ``ValueError`` for an unknown part and for another task.
     """
     if not isinstance(task, ReverseIncrement):
         raise ValueError(f"task must be a ReverseIncrement, got {type(task).__name__}")
-    if unknown := set(parts) - set(PARTS):
-        raise ValueError(f"parts must be among {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    measures = dict(
-        zip(PARTS, (_errors, _attention, _cosines, _ablation, _read_out, _interchange, _shift), strict=True)
-    )
-    return {name: number for part in parts for name, number in measures[part](model, task, split)}
+    if unknown := set(parts) - set(_MEASURES):
+        raise ValueError(f"parts must be among {', '.join(_MEASURES)}, got {', '.join(sorted(unknown))}")
+    return {name: number for part in parts for name, number in _MEASURES[part](model, task, split)}
 
 
 Numbers = Iterator[tuple[str, Tensor]]
@@ -120,4 +124,61 @@ def _shift(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices
     yield "shift.W_U", found.mean_cosine_W_U
 
 
-_MEASURES = dict(zip(PARTS, (_errors, _attention, _cosines, _ablation, _read_out, _interchange, _shift), strict=True))
+def _diagonal(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    pattern = attention_pattern(model, task.inputs(task.sequences()), layer=0)
+    diagonal = attention_block(pattern, task).flip(2).diagonal(dim1=1, dim2=2).mean(1)
+    yield "diagonal.largest", diagonal.max()
+    yield "diagonal.mean", diagonal.mean()
+
+
+def _followed(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    """The largest difference between the model's logits and those of plain sums and products, and without the MLPs."""
+    cfg = model.cfg
+    spec = ModelSpec(
+        n_layers=cfg.n_layers, d_model=cfg.d_model, n_heads=cfg.n_heads, d_head=cfg.d_head, d_mlp=cfg.d_mlp
+    )
+    named = {name: value.detach().clone() for name, value in named_parameters(model).items()}
+    silent = {name: torch.zeros_like(value) if ".mlp." in name else value for name, value in named.items()}
+    for ending, weights in (("", named), (", no MLP", silent)):
+        by_hand = evaluated(spec, task, layout(spec, task).pack(weights)[None], task.sequences())
+        with torch.no_grad():
+            gaps = [
+                (logits[0].permute(2, 0, 1) - model(task.inputs(part))[:, task.predicting_rows]).abs().max()
+                for part, logits in by_hand
+            ]
+        yield f"by hand.gap{ending}", torch.stack(gaps).max()
+
+
+def _set_by_hand(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    """Wrong digits of the circuit of attention alone that is set by hand for this task."""
+    yield "by hand.wrong", teacher_forced(hand_built(task, mlp=False), task, task.sequences()).wrong.sum()
+
+
+def _last_attention(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    """Wrong digits without the weights of the last layer's attention, and without its whole output."""
+    last = components(model)[-2]
+    table = ablation_table(model, task.sequences(), task, kinds=("zero_weights", "zero"), only=[last], seed=0, draws=0)
+    for each in table.ablations:
+        yield f"last attention.{each.kind}", torch.tensor(each.errors().wrong_digits)
+
+
+def _fingerprint(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    found = fingerprint(model, task.sequences(), task, seed=0)
+    for name in ("reads", "kept", "kept_control", "carries", "carries_control"):
+        yield f"print.{name}", getattr(found, name)
+
+
+_MEASURES: dict[str, Callable[[TransformerBridge, ReverseIncrement, SplitIndices], Numbers]] = {
+    "errors": _errors,
+    "attention": _attention,
+    "cosines": _cosines,
+    "ablation": _ablation,
+    "read-out": _read_out,
+    "interchange": _interchange,
+    "shift": _shift,
+    "diagonal": _diagonal,
+    "followed": _followed,
+    "set by hand": _set_by_hand,
+    "last attention": _last_attention,
+    "fingerprint": _fingerprint,
+}

@@ -11,7 +11,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from tinycircuits.articles import ADDITION_EXAMPLES
 from tinycircuits.interp.ablation import REMOVALS, ablation_table
 from tinycircuits.interp.activations import activations, attention_heads, components, stages
-from tinycircuits.interp.fourier import dependence
+from tinycircuits.interp.fourier import clock_shares, dependence, pair_logits
 from tinycircuits.interp.heads import deviation, head_rows, summarize_heads
 from tinycircuits.interp.meanings import CLEAR_F1, one_number_f1
 from tinycircuits.interp.operands import corrupted_pairs
@@ -25,7 +25,7 @@ from tinycircuits.results.summaries.readouts import READ
 from tinycircuits.results.tables.fits import ARTICLE_PROBE
 from tinycircuits.tasks import ModularAddition, SplitIndices, Task
 
-PARTS = ("errors", "attention", "read-outs", "sum", "probe", "patching", "row patching", "ablation")
+PARTS = ("errors", "attention", "read-outs", "sum", "probe", "patching", "row patching", "ablation", "waves")
 """What a profile may hold; ``sum`` is the part of the read-outs that claims ask for, in a tenth of the time."""
 
 PROBE_SEEDS = range(5)
@@ -47,7 +47,8 @@ def pair_profile(
     ``probe.a + b``, and with shuffled labels, the same share by article E's probe after the embedding and each layer;
     ``patching.<metric>`` by component, the recovery of the clean answer when b is corrupted, and of a random push;
     ``patching.loss at =`` the same where only the row of ``=`` is patched;
-    ``ablation.<components or heads>`` ``[part, removal]`` shares of right answers without it, and after a random push.
+    ``ablation.<components or heads>`` ``[part, removal]`` shares of right answers without it, and after a random push;
+    ``waves.logits`` ``[frequency]`` shares of the logits' variance that are waves of a + b - c.
     Raises ``ValueError`` for an unknown part and for another task.
     """
     if not isinstance(task, ModularAddition):
@@ -154,6 +155,15 @@ def _ablation(model: TransformerBridge, task: ModularAddition, split: SplitIndic
         yield f"ablation.{name}, random push", torch.tensor(pushed, dtype=torch.float64).reshape(shape)
 
 
+def _waves(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
+    with torch.no_grad():
+        yield "waves.logits", clock_shares(pair_logits(model, task)[..., : task.modulus])
+
+
 _MEASURES: dict[str, Callable[[TransformerBridge, ModularAddition, SplitIndices], Numbers]] = dict(
-    zip(PARTS, (_errors, _attention, _read_outs, _sum, _probe, _patching, _row_patching, _ablation), strict=True)
+    zip(
+        PARTS,
+        (_errors, _attention, _read_outs, _sum, _probe, _patching, _row_patching, _ablation, _waves),
+        strict=True,
+    )
 )

@@ -1,8 +1,9 @@
 """Profiles: what was measured on the models of many seeds, as it is stored. ``profiling`` measures."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import Self
 
 import torch
 from jaxtyping import Bool, Int
@@ -42,9 +43,9 @@ class Profile:
             raise KeyError(f"{name!r} was not measured; there are {', '.join(self.numbers)}")
         return self.numbers[name]
 
-    def of_seeds(self, rows: Int[Tensor, " row"]) -> "Profile":
+    def of_seeds(self, rows: Int[Tensor, " row"]) -> Self:
         """The same of some seeds only, by the index of their rows."""
-        return Profile(self.kind, self.seeds[rows], {name: each[rows] for name, each in self.numbers.items()})
+        return replace(self, seeds=self.seeds[rows], numbers={name: each[rows] for name, each in self.numbers.items()})
 
     @cached_property
     def solved(self) -> Bool[Tensor, " seed"]:

@@ -9,7 +9,9 @@ def of(part: int, whole: int) -> str:
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows of equally many cells as lines with their columns under one another."""
+    """Rows of equally many cells as lines of text, each column as wide as its widest cell, two blanks apart.
+
+    Raises ``ValueError`` for rows of different lengths.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in padded)
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -57,7 +57,8 @@ class Source:
     answers are those of a sweep, or are trained on a task when they are measured: of these only the profile is kept,
     for their weights are as large as the study's. So it is with the models of an ``alternative`` to the study. Where
     ``fit`` is named, dictionaries that are fitted on the study's published model take the place of models. ``beside``
-    marks models that only stand beside an article's own: no controls are measured of them.
+    marks models that only stand beside an article's own: no controls are measured of them. ``only`` names the kinds of
+    a row that does not have all: what the book's own claims ask of a few models.
     """
 
     study: str
@@ -70,10 +71,13 @@ class Source:
     fit: str | None = None
     alternative: Alternative | None = None
     beside: bool = False
+    only: tuple[Kind, ...] = ()
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of models that there are."""
+        if self.only:
+            return self.only
         if self.beside:
             return ("trained",)
         if self.fit is not None:
@@ -107,6 +111,11 @@ def _beside(other: Alternative) -> Source:
     dtype: Dtype = "float64" if other.study.article == "C" else "float32"
     seeds = len(other.seeds)
     return Source(of, asked, other.sweep, seeds, many_parts=asked, dtype=dtype, beside=True)
+
+
+def _shown(study: str, parts: tuple[str, ...], of_untrained: tuple[str, ...], dtype: Dtype = "float64") -> Source:
+    """What the book's own claims ask of the published model of a study, and of untrained ones."""
+    return Source(study, parts, many_parts=of_untrained, dtype=dtype, only=("published", "untrained"))
 
 
 OTHER_START = "E, another start"
@@ -158,6 +167,18 @@ SOURCES = {
     "E, latents, averaged": Source("addition-97-2l", ("latents",), fit="addition-97-2l-sae-averaged"),
     f"{OTHER_START}, latents": Source(
         "addition-97-2l-gpt2", ("latents",), fit="addition-97-2l-gpt2-sae-summed", beside=True
+    ),
+    "B, shown": _shown("reversal-8d-1l", ("errors", "diagonal", "followed"), ("errors", "diagonal")),
+    "C, shown": _shown("reversal-4d-2l", ("errors", "set by hand", "last attention"), ("errors", "last attention")),
+    "D, shown": _shown("addition-113-3l", ("errors", "waves"), ("errors", "waves"), "float32"),
+    "E, shown": _shown("addition-97-2l", ("errors", "waves"), ("errors", "waves"), "float32"),
+    "C, prints": Source(
+        "reversal-4d-2l",
+        (),
+        trained="seeds-c-shuffled",
+        n_seeds=250,
+        many_parts=("errors", "fingerprint"),
+        only=("trained", "untrained"),
     ),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""
