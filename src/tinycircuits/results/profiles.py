@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Self
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Int
@@ -27,6 +27,7 @@ from tinycircuits.results.tables.sweeps import sweep
 from tinycircuits.tasks import Task
 
 Numbers = dict[str, Tensor]
+Some = TypeVar("Some", bound="Profile")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Profile:
             raise KeyError(f"{name!r} was not measured; there are {', '.join(self.numbers)}")
         return self.numbers[name]
 
-    def of_seeds(self, rows: Int[Tensor, " row"]) -> Self:
+    def of_seeds(self: Some, rows: Int[Tensor, " row"]) -> Some:
         """The same of some seeds only, by the index of their rows."""
         return replace(self, seeds=self.seeds[rows], numbers={name: each[rows] for name, each in self.numbers.items()})
 
