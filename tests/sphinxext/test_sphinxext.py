@@ -12,9 +12,11 @@ import pytest
 from sphinx.errors import ConfigError
 
 from tests.staging import Build, StagedBook
-from tinycircuits.sphinxext import inputs, kernels, mathml, notebooks
-from tinycircuits.sphinxext.chapters import stamped
-from tinycircuits.sphinxext.figures import mirror
+from tinycircuits.sphinxext import notebooks
+from tinycircuits.sphinxext.pages import mathml
+from tinycircuits.sphinxext.pages.figures import mirror
+from tinycircuits.sphinxext.rebuild import inputs, kernels
+from tinycircuits.sphinxext.rebuild.chapters import stamped
 
 pytestmark = pytest.mark.xdist_group("staged book")
 

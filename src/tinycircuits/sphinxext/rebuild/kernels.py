@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from tinycircuits.sphinxext.zygote import Zygote
+from tinycircuits.sphinxext.rebuild.zygote import Zygote
 
 
 class ChapterError(Exception):

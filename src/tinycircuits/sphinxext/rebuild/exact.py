@@ -16,10 +16,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
-from tinycircuits.sphinxext.chapters import cache_of, code, executed, inputs_of, read, stamped
-from tinycircuits.sphinxext.inputs import Project, digest
-from tinycircuits.sphinxext.kernels import ChapterError, execute
-from tinycircuits.sphinxext.zygote import PRELOADED, Zygote, available
+from tinycircuits.sphinxext.rebuild.chapters import cache_of, code, executed, inputs_of, read, stamped
+from tinycircuits.sphinxext.rebuild.inputs import Project, digest
+from tinycircuits.sphinxext.rebuild.kernels import ChapterError, execute
+from tinycircuits.sphinxext.rebuild.zygote import PRELOADED, Zygote, available
 
 _LOG = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from tinycircuits.results.checkout import git_commit
-from tinycircuits.sphinxext.chapters import cache_of, executed, inputs_of, read
+from tinycircuits.sphinxext.rebuild.chapters import cache_of, executed, inputs_of, read
 
 DISTRIBUTIONS = (
     "tinycircuits", "torch", "transformer-lens", "numpy", "scikit-learn", "matplotlib", "plotly", "jupyter-book",

@@ -8,9 +8,9 @@ from myst_nb.sphinx_ext import add_global_html_resources
 from sphinx.application import Sphinx
 
 from tinycircuits.display.theme import FONTS
-from tinycircuits.sphinxext.figures import write
+from tinycircuits.sphinxext.pages.figures import write
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 _UNREAD = ("*.map", "scripts/fontawesome.js")
 """What the theme brings and no page loads, a seventh of the site: source maps, a script for icons that a font draws."""
 
@@ -21,7 +21,7 @@ def copy(app: Sphinx) -> None:
         return
     target = Path(app.outdir, "_static")
     write(target / "plotly.min.js", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
-    for path in sorted(_STATIC.iterdir()):
+    for path in sorted(STATIC.iterdir()):
         write(target / path.name, path.read_bytes())
     for path in sorted(FONTS.glob("*.ttf")):
         write(target / path.name, path.read_bytes())
