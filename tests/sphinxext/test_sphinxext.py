@@ -107,7 +107,7 @@ def test_a_failing_cell_is_a_red_build_every_time_and_names_chapter_and_cell(
 
 def test_a_chapter_that_is_executed_alone_does_not_complain_about_progress_bars() -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import tqdm.auto")])
-    kernels.execute(notebook, name="alone", cwd=".", timeout=60, zygote=None)
+    kernels.execute(notebook, name="alone", cwd=".", timeout=60, forked=False)
     assert notebook.cells[0].outputs == []
 
 

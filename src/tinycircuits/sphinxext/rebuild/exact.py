@@ -1,33 +1,19 @@
 """Exact rebuilds: a chapter executes again if and only if something that its numbers depend on has changed.
 
-Before Sphinx reads the chapters, those that are not in the execution cache are executed side by side and put there. The
+Chapters that are not in the execution cache are executed side by side and put there, each before Sphinx reads it. The
 digest of a chapter's inputs is written into its ``kernelspec``, which the cache compares along with the code.
 """
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
-from nbformat import NotebookNode
 from sphinx.application import Sphinx
-from sphinx.errors import SphinxError
-from sphinx.util import logging
 
 from tinycircuits.sphinxext.rebuild.chapters import cache_of, code, executed, inputs_of, read, stamped
+from tinycircuits.sphinxext.rebuild.execution import Execution
+from tinycircuits.sphinxext.rebuild.forks import PRELOADED, available, start
 from tinycircuits.sphinxext.rebuild.inputs import Project, digest
-from tinycircuits.sphinxext.rebuild.kernels import ChapterError, execute
-from tinycircuits.sphinxext.rebuild.zygote import PRELOADED, Zygote, available
-
-_LOG = logging.getLogger(__name__)
-
-
-class ChaptersFailed(SphinxError):  # type: ignore[misc]
-    """At least one chapter did not run to its end."""
-
-    category = "Chapter failed"
 
 
 def _project(app: Sphinx) -> Project:
@@ -50,61 +36,32 @@ def note_inputs(app: Sphinx, env: Any, added: set[str], changed: set[str], remov
 
 
 def stamp(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put the digest where the execution cache sees it."""
+    """Wait until the chapter has run, and put the digest where the execution cache sees it."""
+    if running := getattr(app, "tinycircuits_execution", None):
+        running.finish(docname)
     value = inputs_of(app.env).get(docname)
     if value:
         source[0] = stamped(source[0], value)
 
 
 def execute_missing(app: Sphinx, env: Any, docnames: list[str]) -> None:
-    """Execute those of ``docnames`` that the cache lacks, side by side; raises ``ChaptersFailed`` if one fails."""
+    """Begin to execute those of ``docnames`` that the cache lacks, and put all in the order in which they can be read.
+
+    A page without code may show when chapters ran, so it comes last.
+    """
     if env.mystnb_config.execution_mode != "cache":
         return
-    cache = cache_of(env)
-    found = {docname: read(env, docname) for docname in docnames}
-    waiting = {name: nb for name, nb in found.items() if nb is not None and code(nb) and not executed(cache, nb)}
+    cache, found = cache_of(env), {docname: read(env, docname) for docname in docnames}
+    chapters = {name: nb for name, nb in found.items() if nb is not None and code(nb)}
+    waiting = {name: nb for name, nb in chapters.items() if not executed(cache, nb)}
     if not waiting:
         return
-    workers = min(len(waiting), app.config.tinycircuits_workers or os.cpu_count() or 1)
-    zygote = Zygote(tuple(app.config.tinycircuits_preload)) if available() and len(waiting) > 1 else None
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            order = sorted(waiting, key=_seconds_before(cache, env), reverse=True)
-            jobs = {pool.submit(_run, env, name, waiting[name], zygote): name for name in order}
-            failures = list(_collect(cache, env, jobs, waiting))
-    finally:
-        if zygote:
-            zygote.close()
-    if failures:
-        raise ChaptersFailed("\n\n".join(failures))
-
-
-def _seconds_before(cache: JupyterCacheAbstract, env: Any) -> Callable[[str], float]:
-    """Return how long a chapter took when it last ran; one that never ran may take longer than any."""
-    known = {record.uri: record.data.get("execution_seconds", 0.0) for record in cache.list_cache_records()}
-    return lambda docname: float(known.get(str(env.doc2path(docname)), float("inf")))
-
-
-def _run(env: Any, docname: str, notebook: NotebookNode, zygote: Zygote | None) -> float:
-    path = Path(env.doc2path(docname))
-    timeout = env.mystnb_config.execution_timeout
-    return execute(notebook, name=f"chapter {path.name}", cwd=str(path.parent), timeout=timeout, zygote=zygote)
-
-
-def _collect(
-    cache: JupyterCacheAbstract, env: Any, jobs: dict[Future[float], str], notebooks: dict[str, NotebookNode]
-) -> Iterable[str]:
-    """Cache every chapter that ran, as it ends, and yield the message of every one that did not."""
-    for job in as_completed(jobs):
-        docname = jobs[job]
-        try:
-            seconds = job.result()
-        except ChapterError as error:
-            yield str(error)
-            continue
-        _LOG.info("executed %s in %.1f s", docname, seconds)
-        bundle = CacheBundleIn(notebooks[docname], str(env.doc2path(docname)), data={"execution_seconds": seconds})
-        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    forked = available() and len(waiting) > 1
+    if forked:
+        start(app.config.tinycircuits_preload)
+    workers = app.config.tinycircuits_workers or os.cpu_count() or 1
+    running = app.tinycircuits_execution = Execution(env, waiting, workers=workers, forked=forked)
+    docnames.sort(key=lambda name: (name not in chapters, running.order.index(name) if name in waiting else -1))
 
 
 def note_contents(app: Sphinx, env: Any) -> list[str]:
@@ -128,6 +85,12 @@ def remember_warnings(app: Sphinx, error: Exception | None) -> None:
         Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
 
 
+def stop(app: Sphinx, error: Exception | None) -> None:
+    """Begin no other chapter when the build has ended, which is early if it failed."""
+    if running := getattr(app, "tinycircuits_execution", None):
+        running.stop()
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to the build."""
     app.add_config_value("tinycircuits_package", "tinycircuits", "env")
@@ -139,4 +102,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-updated", note_contents)
     app.connect("html-page-context", show_inputs)
     app.connect("build-finished", remember_warnings)
+    app.connect("build-finished", stop)
+    if available() and not Path(app.doctreedir).with_name(".jupyter_cache").exists():
+        start(app.config.tinycircuits_preload)  # every chapter will run, and what they import takes seconds
     return {"parallel_read_safe": True, "parallel_write_safe": True}
