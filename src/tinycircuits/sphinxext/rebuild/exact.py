@@ -17,9 +17,9 @@ from tinycircuits.sphinxext.rebuild.inputs import Project, digest
 
 
 def _project(app: Sphinx) -> Project:
-    root = Path(app.srcdir).parent
-    package = app.config.tinycircuits_package
-    return Project(package, root / "results", root / "requirements.lock", f"{package}.store")
+    root, config = Path(app.srcdir).parent, app.config
+    where = root / "results", root / "requirements.lock"
+    return Project(config.tinycircuits_package, *where, config.tinycircuits_loader, config.tinycircuits_readers)
 
 
 def note_inputs(app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
@@ -94,6 +94,8 @@ def stop(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to the build."""
     app.add_config_value("tinycircuits_package", "tinycircuits", "env")
+    app.add_config_value("tinycircuits_loader", "tinycircuits.results.store", "env")
+    app.add_config_value("tinycircuits_readers", {"tinycircuits.results.profiles": "profiles"}, "env")
     app.add_config_value("tinycircuits_preload", list(PRELOADED), "")
     app.add_config_value("tinycircuits_workers", 0, "")
     app.connect("env-get-outdated", note_inputs)
