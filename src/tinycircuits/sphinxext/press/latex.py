@@ -17,8 +17,7 @@ from sphinx.util.docutils import new_document
 from sphinx.util.nodes import inline_all_toctrees
 from sphinxcontrib.bibtex.nodes import bibliography
 
-from tinycircuits.display.theme import FONTS
-from tinycircuits.sphinxext.pages.assets import STATIC
+from tinycircuits.sphinxext.pages.assets import FONTS, STATIC
 from tinycircuits.sphinxext.pages.figures import kept, write
 from tinycircuits.sphinxext.press.edition import OTHER_HYPHENS, cover, edition, escaped, title_page
 from tinycircuits.sphinxext.press.selection import contents
