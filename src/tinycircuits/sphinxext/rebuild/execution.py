@@ -23,10 +23,13 @@ class ChaptersFailed(SphinxError):  # type: ignore[misc]
 
 
 class Execution:
-    """The execution of ``notebooks``, begun at once in the order ``order``: that of the time that each will take."""
+    """The execution of ``notebooks``, begun at once in the order ``order``: that of the time that each will take.
+
+    ``forked`` tells whether kernels are copies of a process that has imported the slow libraries.
+    """
 
     def __init__(self, env: Any, notebooks: dict[str, NotebookNode], *, workers: int, forked: bool) -> None:
-        self._env, self._cache, self._notebooks, self._forked = env, cache_of(env), notebooks, forked
+        self._env, self._cache, self._notebooks, self.forked = env, cache_of(env), notebooks, forked
         self.order = sorted(notebooks, key=_expected(self._cache, env, notebooks), reverse=True)
         self._pool = ThreadPoolExecutor(workers)
         self._jobs = {docname: self._pool.submit(self._run, docname) for docname in self.order}
@@ -54,7 +57,7 @@ class Execution:
     def _run(self, docname: str) -> float:
         path, timeout = Path(self._env.doc2path(docname)), self._env.mystnb_config.execution_timeout
         notebook, name = self._notebooks[docname], f"chapter {path.name}"
-        return execute(notebook, name=name, cwd=str(path.parent), timeout=timeout, forked=self._forked)
+        return execute(notebook, name=name, cwd=str(path.parent), timeout=timeout, forked=self.forked)
 
     def _collect(self, docnames: Iterable[str]) -> list[str]:
         """Cache every chapter that ran and return the message of every one that did not."""
