@@ -4,7 +4,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from myst_nb.sphinx_ext import add_global_html_resources
 from sphinx.application import Sphinx
 
 import tinycircuits
@@ -19,6 +18,8 @@ _UNREAD = ("*.map", "scripts/fontawesome.js")
 
 def copy(app: Sphinx) -> None:
     """Copy what the pages load into the site."""
+    from myst_nb.sphinx_ext import add_global_html_resources  # slow, and the command of the press imports this module
+
     if app.builder.format != "html":
         return
     target = Path(app.outdir, "_static")
