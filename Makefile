@@ -54,7 +54,7 @@ FIELDS := STUDENT COURSE TUTOR PARTS CHAPTERS
 unexport $(FIELDS)
 $(foreach field,$(FIELDS),$(eval pdf: export BOOK_$(field) := $$(value $(field))))
 pdf: $(STAMP) ## typeset the book (needs TeX); for a hand-in STUDENT= COURSE= TUTOR=, for a part of it PARTS= CHAPTERS=
-	@TINYCIRCUITS_FROZEN=1 $(BIN)/python -m tinycircuits.sphinxext.typeset book $(BUILD_ARGS)
+	@TINYCIRCUITS_FROZEN=1 $(BIN)/python -m tinycircuits.sphinxext.press.typeset book $(BUILD_ARGS)
 
 bench: $(STAMP) ## measure training and analyses, as ratios
 	$(BIN)/python benchmarks/run.py

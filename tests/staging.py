@@ -91,6 +91,8 @@ class StagedBook:
         config = yaml.safe_load((ROOT / "_config.yml").read_text())
         config["sphinx"]["config"] |= {
             "tinycircuits_package": "toy",
+            "tinycircuits_loader": "toy.store",
+            "tinycircuits_readers": {},
             "tinycircuits_preload": [],
             "tinycircuits_cover": "one/one-values",
         }

@@ -13,7 +13,7 @@ from tests.pdf.pages import Pdf, squeezed
 from tests.sphinxext.test_print_edition import NASTY
 from tests.staging import ROOT, StagedBook
 from tests.tools import missing
-from tinycircuits.sphinxext import typeset
+from tinycircuits.sphinxext.press import typeset
 
 pytestmark = [pytest.mark.latex, pytest.mark.slow, pytest.mark.xdist_group("hand-in")]
 
@@ -56,7 +56,7 @@ class Press:
         path = os.pathsep.join([str(self.book.root / "src"), str(ROOT / "src")])
         env = {name: value for name, value in os.environ.items() if not name.startswith("BOOK_")}
         env |= {"PYTHONPATH": path, "NO_COLOR": "1"} | {f"BOOK_{name}": value for name, value in fields.items()}
-        command = [sys.executable, "-m", "tinycircuits.sphinxext.typeset", "book", "-W", "-n", "--keep-going"]
+        command = [sys.executable, "-m", "tinycircuits.sphinxext.press.typeset", "book", "-W", "-n", "--keep-going"]
         done = subprocess.run(command, cwd=self.book.root, env=env, capture_output=True, text=True, check=False)
         name = "hand-in" if any(fields.values()) else "from-zero-to-mechanistic-interpretability"
         return Printed(

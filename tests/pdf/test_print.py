@@ -10,8 +10,8 @@ import pytest
 
 from tests.pdf.pages import Pdf, squeezed
 from tests.tools import BUILD, built
-from tinycircuits.sphinxext.selection import contents
-from tinycircuits.sphinxext.typeset import complaints
+from tinycircuits.sphinxext.press.selection import contents
+from tinycircuits.sphinxext.press.typeset import complaints
 
 pytestmark = [pytest.mark.latex, pytest.mark.xdist_group("pdf")]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tinycircuits.sphinxext import edition, selection, typeset
-from tinycircuits.sphinxext.mimes import column_spec, printed_lines
-from tinycircuits.sphinxext.selection import Chapter, Contents, Part
+from tinycircuits.sphinxext.pages.mimes import column_spec, printed_lines
+from tinycircuits.sphinxext.press import edition, selection, typeset
+from tinycircuits.sphinxext.press.selection import Chapter, Contents, Part
 
 ROOT = Path(__file__).resolve().parents[2]
 NASTY = {

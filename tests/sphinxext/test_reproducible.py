@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools import BUILD, built
-from tinycircuits.sphinxext import typeset
+from tinycircuits.sphinxext.press import typeset
 
 ROOT = Path(__file__).resolve().parents[2]
 PDF = "latex/from-zero-to-mechanistic-interpretability.pdf"
@@ -44,7 +44,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory, epoch: dict[str, str]) -
     build = [sys.executable, "-c", code, "build", "book", "-W", "-n", "--keep-going"]
     subprocess.run(build, cwd=copy, env=env, check=True, stdout=subprocess.DEVNULL)
     if not typeset.absent_tools():
-        press = [sys.executable, "-m", "tinycircuits.sphinxext.typeset", "book", "-W", "-n", "--keep-going"]
+        press = [sys.executable, "-m", "tinycircuits.sphinxext.press.typeset", "book", "-W", "-n", "--keep-going"]
         subprocess.run(press, cwd=copy, env=env, check=True, stdout=subprocess.DEVNULL)
     return copy / "book/_build"
 

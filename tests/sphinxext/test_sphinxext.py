@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -12,9 +14,11 @@ import pytest
 from sphinx.errors import ConfigError
 
 from tests.staging import Build, StagedBook
-from tinycircuits.sphinxext import inputs, kernels, mathml, notebooks
-from tinycircuits.sphinxext.chapters import stamped
-from tinycircuits.sphinxext.figures import mirror
+from tinycircuits.sphinxext import notebooks
+from tinycircuits.sphinxext.pages import mathml
+from tinycircuits.sphinxext.pages.figures import mirror
+from tinycircuits.sphinxext.rebuild import inputs, kernels
+from tinycircuits.sphinxext.rebuild.chapters import stamped
 
 pytestmark = pytest.mark.xdist_group("staged book")
 
@@ -105,7 +109,7 @@ def test_a_failing_cell_is_a_red_build_every_time_and_names_chapter_and_cell(
 
 def test_a_chapter_that_is_executed_alone_does_not_complain_about_progress_bars() -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import tqdm.auto")])
-    kernels.execute(notebook, name="alone", cwd=".", timeout=60, zygote=None)
+    kernels.execute(notebook, name="alone", cwd=".", timeout=60, forked=False)
     assert notebook.cells[0].outputs == []
 
 
@@ -182,19 +186,43 @@ def test_the_closure_of_a_chapter_follows_its_imports(
     assert project.closure(inputs.imported(inputs.parsed(cells))) == modules
 
 
+def digest(project: inputs.Project, cells: list[str]) -> str:
+    """Return the digest as a new build computes it: a project reads a file once."""
+    return inputs.digest(replace(project), cells)
+
+
 def test_a_chapter_that_names_no_study_depends_on_all_results(project: inputs.Project, book: StagedBook) -> None:
-    cells = ["from toy.store import load"]
-    before = inputs.digest(project, cells)
+    cells, other = ["from toy.store import load"], ["import math"]
+    before, before_other = digest(project, cells), digest(project, other)
     with book.changed("results/toy-study/key/metrics.json", "2222", "3333"):
-        assert inputs.digest(project, cells) != before
-        assert inputs.digest(project, ["import math"]) == inputs.digest(project, ["import math"])
-    assert inputs.digest(project, cells) == before
+        assert digest(project, cells) != before
+        assert digest(project, other) == before_other
+    assert digest(project, cells) == before
+
+
+def test_what_is_stored_of_a_study_beside_its_models_belongs_to_the_chapters_that_name_it() -> None:
+    known = ["toy", "toy.analyses", "toy-study", "toy-study.analyses"]
+    assert inputs.folders_of({"toy-study"}, known) == {"toy-study", "toy-study.analyses"}
+    assert inputs.folders_of({"toy.analyses", "analyses"}, known) == {"toy.analyses"}
+
+
+def test_a_module_that_opens_one_folder_makes_its_chapters_depend_on_that(
+    project: inputs.Project, book: StagedBook
+) -> None:
+    reading = replace(project, readers={"toy.gamma": "profiles"})
+    other, reached = ["import toy.alpha; 'toy-study'"], ["from toy.gamma import right; 'toy-study'"]
+    before = [digest(reading, cells) for cells in (other, reached)]
+    book.write("results/profiles/key/metrics.json", "{}")
+    after = [digest(reading, cells) for cells in (other, reached)]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    shutil.rmtree(book.root / "results/profiles")
 
 
 def test_the_lock_file_enters_every_digest(project: inputs.Project, book: StagedBook) -> None:
-    before = inputs.digest(project, ["import math"])
+    before = digest(project, ["import math"])
     with book.changed("requirements.lock", "toy==1", "toy==2"):
-        assert inputs.digest(project, ["import math"]) != before
+        assert digest(project, ["import math"]) != before
 
 
 def test_the_stamp_leaves_every_line_where_it_was() -> None:

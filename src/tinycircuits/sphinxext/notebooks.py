@@ -15,8 +15,8 @@ from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
 
-from tinycircuits.sphinxext.chapters import cache_of, inputs_of, read
-from tinycircuits.sphinxext.figures import mirror, write
+from tinycircuits.sphinxext.pages.figures import mirror, write
+from tinycircuits.sphinxext.rebuild.chapters import cache_of, inputs_of, read
 
 _ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`]+)`")
 _TITLED = re.compile(r"(?P<title>.+?)\s*<(?P<target>[^>]+)>", re.S)

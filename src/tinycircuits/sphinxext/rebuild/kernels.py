@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from tinycircuits.sphinxext.zygote import Zygote
+from tinycircuits.sphinxext.rebuild.forks import Kernel
 
 
 class ChapterError(Exception):
@@ -22,14 +22,12 @@ _QUIET = {"PYTHONWARNINGS": "ignore:IProgress not found"}
 
 
 class _ForkProvisioner(LocalProvisioner):
-    """Gets its kernel from a process that has imported the slow libraries."""
-
-    zygote: Zygote
+    """Gets its kernel as a copy of a process that has imported the slow libraries."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Start the kernel and return how to reach it."""
         manager: Any = self.parent
-        kernel: Any = self.zygote.kernel(manager.connection_file, str(kwargs["cwd"]))
+        kernel: Any = Kernel(manager.connection_file, str(kwargs["cwd"]))
         self.process = kernel
         self.pid = self.pgid = kernel.pid
         self.cwd = kwargs["cwd"]
@@ -37,27 +35,26 @@ class _ForkProvisioner(LocalProvisioner):
 
 
 class _Client(NotebookClient):  # type: ignore[misc]
-    zygote: Zygote | None
+    forked: bool
     sockets: str
 
     def create_kernel_manager(self) -> Any:
         manager = super().create_kernel_manager()
         # Sockets in a folder of their own: kernels side by side cannot take each other's port.
         manager.transport, manager.ip = "ipc", f"{self.sockets}/kernel"
-        if self.zygote is not None:
+        if self.forked:
             manager.provisioner = _ForkProvisioner(kernel_id="", kernel_spec=manager.kernel_spec, parent=manager)
-            manager.provisioner.zygote = self.zygote
         return manager
 
 
-def execute(notebook: NotebookNode, *, name: str, cwd: str, timeout: int | None, zygote: Zygote | None) -> float:
+def execute(notebook: NotebookNode, *, name: str, cwd: str, timeout: int | None, forked: bool) -> float:
     """Execute ``notebook`` in place and return the seconds it took.
 
-    Without ``zygote`` an ordinary kernel is started. Raises ``ChapterError`` when a cell fails, takes longer than
+    Unless ``forked``, an ordinary kernel is started. Raises ``ChapterError`` when a cell fails, takes longer than
     ``timeout`` seconds, or ends its kernel.
     """
     client = _Client(notebook, timeout=timeout, record_timing=False, resources={"metadata": {"path": cwd}})
-    client.zygote = zygote
+    client.forked = forked
     client.shutdown_kernel = "immediate"
     started = time.perf_counter()
     with TemporaryDirectory(prefix="tc-") as client.sockets:

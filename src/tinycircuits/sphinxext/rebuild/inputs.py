@@ -3,9 +3,9 @@
 import ast
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,12 +14,17 @@ import grimp
 
 @dataclass(frozen=True)
 class Project:
-    """Where a chapter's inputs live. ``results`` has one folder per study; ``loader`` is the module that opens them."""
+    """Where a chapter's inputs live.
+
+    ``results`` has one folder per study, and ``<study>.<kind>`` for what else is stored of it; ``loader`` is the module
+    that opens them. ``readers`` are modules that open a certain folder whatever a chapter names, with that folder.
+    """
 
     package: str
     results: Path
     lock: Path
     loader: str
+    readers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> grimp.ImportGraph:
@@ -33,6 +38,16 @@ class Project:
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"package {self.package!r} is not installed")
         return Path(spec.origin).parent
+
+    @cached_property
+    def checksum(self) -> Callable[[Path], bytes]:
+        """Returns the SHA-256 of a file, which is read once."""
+        return cache(lambda path: hashlib.sha256(path.read_bytes()).digest())
+
+    @cached_property
+    def below(self) -> Callable[[Path], list[Path]]:
+        """Returns the files below a folder in order, which is walked once."""
+        return cache(lambda folder: sorted(path for path in folder.rglob("*") if path.is_file()))
 
     def closure(self, names: Iterable[str]) -> set[str]:
         """Return every module of the package that importing ``names`` runs."""
@@ -54,7 +69,7 @@ class Project:
                 yield base.with_suffix(".py")
                 continue
             yield base / "__init__.py"
-            yield from (path for path in sorted(base.rglob("*")) if _is_data_of(path, base))
+            yield from (path for path in self.below(base) if _is_data_of(path, base))
 
 
 def _is_data_of(path: Path, package: Path) -> bool:
@@ -63,7 +78,7 @@ def _is_data_of(path: Path, package: Path) -> bool:
         if (inner / "__init__.py").exists() or inner.name == "__pycache__":
             return False
         inner = inner.parent
-    return path.is_file() and path.suffix not in {".py", ".pyc"}
+    return path.suffix not in {".py", ".pyc"}
 
 
 def imported(trees: Iterable[ast.Module]) -> set[str]:
@@ -88,15 +103,15 @@ def parsed(sources: Iterable[str]) -> list[ast.Module]:
     return trees
 
 
-def studies_named(trees: Iterable[ast.Module], known: Iterable[str]) -> set[str]:
-    """Return those ``known`` studies whose name stands in the code as a text of its own."""
-    texts = {
-        node.value
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    return texts & set(known)
+def texts(trees: Iterable[ast.Module]) -> set[str]:
+    """Return the texts that stand in the code."""
+    found = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {value for value in found if isinstance(value, str)}
+
+
+def folders_of(names: set[str], known: Iterable[str]) -> set[str]:
+    """Return those ``known`` folders of results that are named, or belong to a study that is: ``<study>.<kind>``."""
+    return {folder for folder in known if not names.isdisjoint({folder, folder.split(".")[0]})}
 
 
 def digest(project: Project, cells: Iterable[str], named: Iterable[str] = ()) -> str:
@@ -108,15 +123,16 @@ def digest(project: Project, cells: Iterable[str], named: Iterable[str] = ()) ->
     trees = parsed(cells)
     modules = project.closure(imported(trees))
     known = [path.name for path in sorted(project.results.glob("*")) if path.is_dir()]
-    studies = studies_named(trees, known) | set(named)
+    studies = folders_of(texts(trees) | set(named), known)
     if not studies and project.loader in modules:
         studies = set(known)
-    results = [p for s in sorted(studies) for p in sorted((project.results / s).rglob("*")) if p.is_file()]
+    studies |= {folder for module, folder in project.readers.items() if module in modules}
+    results = [path for study in sorted(studies) for path in project.below(project.results / study)]
     total = hashlib.sha256(f"python {sys.version_info.major}.{sys.version_info.minor}".encode())
     for root, path in [
         *((project.folder, p) for p in project.files(modules)),
         *((project.results, p) for p in results),
     ]:
-        total.update(path.relative_to(root).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        total.update(path.relative_to(root).as_posix().encode() + b"\0" + project.checksum(path))
     total.update(project.lock.read_bytes() if project.lock.exists() else b"")
     return total.hexdigest()[:16]

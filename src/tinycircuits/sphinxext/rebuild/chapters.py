@@ -33,11 +33,17 @@ def inputs_of(env: Any) -> dict[str, str]:
 
 
 def read(env: Any, docname: str) -> NotebookNode | None:
-    """Return the chapter as myst-nb will read it, or ``None`` for a page without code."""
-    path = env.doc2path(docname)
-    source = stamped(Path(path).read_text(encoding="utf-8"), inputs_of(env).get(docname, ""))
-    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, source)
-    return reader.read(source) if reader else None
+    """Return the chapter as myst-nb will read it, one notebook all build long; ``None`` for a page without code."""
+    if not hasattr(env.app, "tinycircuits_read"):
+        env.app.tinycircuits_read = {}
+    known: dict[tuple[str, str], NotebookNode | None] = env.app.tinycircuits_read
+    value = inputs_of(env).get(docname, "")
+    if (docname, value) not in known:
+        path = env.doc2path(docname)
+        source = stamped(Path(path).read_text(encoding="utf-8"), value)
+        reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, source)
+        known[docname, value] = reader.read(source) if reader else None
+    return known[docname, value]
 
 
 def code(notebook: NotebookNode) -> list[str]:

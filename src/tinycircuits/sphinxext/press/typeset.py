@@ -1,7 +1,7 @@
 """``make pdf``: checks what was asked for, builds the LaTeX of the print edition, runs TeX and reads its log.
 
-Run as ``python -m tinycircuits.sphinxext.typeset BOOK``. Hand-in fields and selections come through the environment
-(``BOOK_STUDENT``, ``BOOK_COURSE``, ``BOOK_TUTOR``, ``BOOK_PARTS``, ``BOOK_CHAPTERS``): no shell reads them.
+Run as ``python -m tinycircuits.sphinxext.press.typeset BOOK``. Hand-in fields and selections come through the
+environment (``BOOK_STUDENT``, ``BOOK_COURSE``, ``BOOK_TUTOR``, ``BOOK_PARTS``, ``BOOK_CHAPTERS``): no shell reads them.
 """
 
 import os
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import yaml
 
-from tinycircuits.sphinxext.edition import PREFIX, hand_in
-from tinycircuits.sphinxext.latex import HAND_IN, ONLY
-from tinycircuits.sphinxext.selection import contents, selected
+from tinycircuits.sphinxext.press.edition import PREFIX, hand_in
+from tinycircuits.sphinxext.press.latex import HAND_IN, ONLY
+from tinycircuits.sphinxext.press.selection import contents, selected
 
 TOOLS = ("latexmk", "xelatex")
 _LATEXMK = ["latexmk", "-norc", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", "-silent"]

@@ -6,8 +6,10 @@ Its tables are not results of an analysis, so the page is the one that may diffe
 import os
 import platform
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
+from multiprocessing import get_context
 from typing import Any
 
 from docutils import nodes
@@ -16,7 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from tinycircuits.results.checkout import git_commit
-from tinycircuits.sphinxext.chapters import cache_of, executed, inputs_of, read
+from tinycircuits.sphinxext.rebuild.chapters import cache_of, executed, inputs_of, read
 
 DISTRIBUTIONS = (
     "tinycircuits", "torch", "transformer-lens", "numpy", "scikit-learn", "matplotlib", "plotly", "jupyter-book",
@@ -27,7 +29,7 @@ Row = tuple[str, ...]
 Rows = tuple[Row, list[Row]]
 
 
-def versions(env: Any) -> Rows:
+def versions() -> Rows:
     """With what the book was built."""
     from tinycircuits.results.provenance import processor
 
@@ -56,7 +58,7 @@ def chapters(env: Any) -> Rows:
     return ("chapter", "digest of its inputs", "seconds", "executed (UTC)"), rows
 
 
-def studies(env: Any) -> Rows:
+def studies() -> Rows:
     """Which seeds are stored, and where and when the published model of each study was trained."""
     from tinycircuits.results.runs import load, stored_seeds
     from tinycircuits.results.tables.studies import STUDIES
@@ -70,10 +72,22 @@ def studies(env: Any) -> Rows:
     return ("study", "key", "stored seeds", "published", "seconds", "trained on", "date"), rows
 
 
+def elsewhere(env: Any, table: Callable[[], Rows]) -> Rows:
+    """Return a table from a copy of the process that has torch, if there is one: importing it takes seconds."""
+    running = getattr(env.app, "tinycircuits_execution", None)
+    if running is None or not running.forked:
+        return table()
+    with ProcessPoolExecutor(1, get_context("forkserver")) as pool:
+        return pool.submit(table).result()
+
+
 TABLES: dict[str, tuple[str, Callable[[Any], Rows]]] = {
-    "versions": ("With what this book was built.", versions),
+    "versions": ("With what this book was built.", lambda env: elsewhere(env, versions)),
     "chapters": ("When each chapter ran, for how long, and the digest of all that its numbers depend on.", chapters),
-    "studies": ("The stored results. Seconds are those of the published seed's training.", studies),
+    "studies": (
+        "The stored results. Seconds are those of the published seed's training.",
+        lambda env: elsewhere(env, studies),
+    ),
 }
 
 

@@ -17,10 +17,10 @@ from sphinx.util.docutils import new_document
 from sphinx.util.nodes import inline_all_toctrees
 from sphinxcontrib.bibtex.nodes import bibliography
 
-from tinycircuits.display.theme import FONTS
-from tinycircuits.sphinxext.edition import OTHER_HYPHENS, cover, edition, escaped, title_page
-from tinycircuits.sphinxext.figures import kept, write
-from tinycircuits.sphinxext.selection import contents
+from tinycircuits.sphinxext.pages.assets import FONTS, STATIC
+from tinycircuits.sphinxext.pages.figures import kept, write
+from tinycircuits.sphinxext.press.edition import OTHER_HYPHENS, cover, edition, escaped, title_page
+from tinycircuits.sphinxext.press.selection import contents
 
 ONLY = "BOOK_ONLY"
 """The environment variable with the file names of the chapters to print, one a line; all without it."""
@@ -168,7 +168,7 @@ def configure(app: Sphinx, config: Config) -> None:
 def copy_files(app: Sphinx) -> None:
     """Put fonts and style where TeX runs."""
     if app.builder.format == "latex":
-        files = [*FONTS.glob("*.ttf"), *(_HERE / "print").glob("*.ttf"), _HERE / "static/TinyMath.otf"]
+        files = [*FONTS.glob("*.ttf"), *(_HERE / "print").glob("*.ttf"), STATIC / "TinyMath.otf"]
         for path in files:
             write(Path(app.outdir, path.name), one_hyphen(path))
         write(Path(app.outdir, "tinybook.sty"), (_HERE / "print/tinybook.sty").read_bytes())

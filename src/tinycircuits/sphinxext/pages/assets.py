@@ -4,24 +4,27 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from myst_nb.sphinx_ext import add_global_html_resources
 from sphinx.application import Sphinx
 
-from tinycircuits.display.theme import FONTS
-from tinycircuits.sphinxext.figures import write
+import tinycircuits
+from tinycircuits.sphinxext.pages.figures import write
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
+FONTS = Path(tinycircuits.__file__).parent / "display" / "fonts"
+"""Named here as well, because an unchanged build would spend a quarter of its time on importing ``display``."""
 _UNREAD = ("*.map", "scripts/fontawesome.js")
 """What the theme brings and no page loads, a seventh of the site: source maps, a script for icons that a font draws."""
 
 
 def copy(app: Sphinx) -> None:
     """Copy what the pages load into the site."""
+    from myst_nb.sphinx_ext import add_global_html_resources  # slow, and the command of the press imports this module
+
     if app.builder.format != "html":
         return
     target = Path(app.outdir, "_static")
     write(target / "plotly.min.js", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
-    for path in sorted(_STATIC.iterdir()):
+    for path in sorted(STATIC.iterdir()):
         write(target / path.name, path.read_bytes())
     for path in sorted(FONTS.glob("*.ttf")):
         write(target / path.name, path.read_bytes())

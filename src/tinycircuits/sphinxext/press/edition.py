@@ -12,11 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fontTools.ttLib import TTFont
-from matplotlib.colors import to_hex
 from sphinx.util import texescape
 
-from tinycircuits.display.theme import FONTS, colour_map
 from tinycircuits.results.checkout import git_commit
+from tinycircuits.sphinxext.pages.assets import FONTS
 
 FIELDS = ("STUDENT", "COURSE", "TUTOR")
 LABELS = {"STUDENT": "Handed in by", "COURSE": "Course", "TUTOR": "Tutor"}
@@ -140,4 +139,8 @@ def cover(numbers: Path) -> str:
 
 
 def _colour(share: float) -> str:
+    from matplotlib.colors import to_hex
+
+    from tinycircuits.display.theme import colour_map
+
     return to_hex(colour_map("share")(share)).lstrip("#").upper()

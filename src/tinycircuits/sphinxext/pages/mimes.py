@@ -12,7 +12,7 @@ from sphinx import addnodes
 from tinycircuits.display.entries import ENTRIES_MIME
 from tinycircuits.display.figure import FIGURE_MIME
 from tinycircuits.display.table import TABLE_MIME
-from tinycircuits.sphinxext.figures import kept, write
+from tinycircuits.sphinxext.pages.figures import kept, write
 
 _LINE, _GAP, _SHORT, _CHARACTER = 92, 2.6, 18, 1.72
 """A line of a printed table in characters, the space between columns, the longest short cell, and millimetres each."""

@@ -1,0 +1,1 @@
+"""The print edition: ``latex`` writes it, ``edition`` its title page; ``selection`` chooses, ``typeset`` runs TeX."""

@@ -1,0 +1,92 @@
+"""Kernels as copies of one process that has imported the slow libraries, which takes seconds; a copy starts at once."""
+
+import os
+import sys
+from collections.abc import Iterable
+from multiprocessing import forkserver, parent_process
+from multiprocessing.context import ForkServerProcess
+from threading import Thread
+from typing import Any
+
+PRELOADED = (
+    "torch",
+    "transformer_lens.model_bridge",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "fontTools.subset",
+    "plotly.graph_objects",
+    "ipykernel.kernelapp",
+    "IPython.core.interactiveshell",
+    "tinycircuits.display",
+    "jupyter_book.cli.main",  # the main module of a build, which multiprocessing imports into every copy
+)
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+"""One thread a kernel: chapters run side by side, and sums do not depend on the number of cores."""
+
+
+def available() -> bool:
+    """Whether a process that holds these libraries can be copied safely: on Linux it can, on macOS it cannot."""
+    return sys.platform == "linux"
+
+
+def start(preloaded: Iterable[str] = PRELOADED) -> None:
+    """Begin to import ``preloaded`` in the process to copy, unless there is one.
+
+    Kernels have the environment of this moment, but for two values.
+    """
+    forkserver.set_forkserver_preload([__name__, *preloaded])
+    before = os.environ.copy()
+    os.environ.update(_ENVIRONMENT)
+    forkserver.ensure_running()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+class Kernel(ForkServerProcess):
+    """A kernel that listens as ``connection_file`` says, with what ``jupyter_client`` asks of a process.
+
+    Raises ``RuntimeError`` if it cannot be started.
+    """
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, connection_file: str, cwd: str) -> None:
+        super().__init__(target=_become_kernel, args=(connection_file, cwd))
+        try:
+            self.start()
+        except (OSError, EOFError) as error:
+            raise RuntimeError("the process to copy kernels from ended early; its message stands above") from error
+
+    def poll(self) -> int | None:
+        """Return ``None`` while the kernel runs, else its exit status."""
+        return self.exitcode
+
+    def wait(self) -> int | None:
+        """Return the exit status once the kernel has ended."""
+        self.join()
+        return self.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the kernel has ended."""
+        if self.pid and self.exitcode is None:
+            os.kill(self.pid, number)
+
+
+def _become_kernel(connection_file: str, cwd: str) -> None:
+    os.setpgrp()
+    os.chdir(cwd)
+    sys.argv = ["ipykernel_launcher"]
+    Thread(target=_end_with_the_build, daemon=True).start()
+    from ipykernel.kernelapp import IPKernelApp
+
+    app: Any = IPKernelApp
+    parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # without one it says at length how to be stopped
+    app.launch_instance(argv=["-f", connection_file, parent, "--HistoryManager.hist_file=:memory:"])
+
+
+def _end_with_the_build() -> None:
+    """End this kernel when the build ends: its parent, whose end a kernel looks for, lives as long as any kernel."""
+    build = parent_process()
+    if build is not None:
+        build.join()
+        os._exit(1)
