@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 from scipy.stats import hypergeom
-from tinycircuits.results.summaries.recipes import OURS, every_choice, other_than_given, studied
 
 from tinycircuits.articles import _SAID, ARTICLES, CHOICES, given, plainly
 from tinycircuits.claims import choice_rows
@@ -21,6 +20,7 @@ from tinycircuits.results.numbers import OfDigits
 from tinycircuits.results.profiles import Profile, places
 from tinycircuits.results.runs import load
 from tinycircuits.results.summaries import recipes
+from tinycircuits.results.summaries.recipes import OURS, every_choice, other_than_given, studied
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.alternatives import ALTERNATIVES
 from tinycircuits.results.tables.profiles import SOURCES, Source

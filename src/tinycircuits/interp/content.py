@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
+from transformer_lens.model_bridge import TransformerBridge
 
+from tinycircuits.interp.attention import attention_pattern
 from tinycircuits.interp.readouts import lda_readouts
 from tinycircuits.tasks import ReverseIncrement, SplitIndices
 
@@ -126,6 +128,20 @@ def read_weights(
         counts.append(right.sum(-1))
     correct = torch.stack(counts, dim=1)
     return WeightReadout(len(split.train), len(split.holdout), correct[0], correct[1:])
+
+
+def read_attention(
+    model: TransformerBridge,
+    sequences: Int[Tensor, "batch n_ctx"],
+    task: ReverseIncrement,
+    split: SplitIndices,
+    *,
+    layer: int,
+    seed: int,
+) -> WeightReadout:
+    """``read_weights`` of the pattern of a model's only head in a layer; raises as that does."""
+    pattern = attention_pattern(model, task.inputs(sequences), layer=layer)
+    return read_weights(pattern, sequences, task, split, seed=seed)
 
 
 def _digits(sequences: Int[Tensor, "batch n_ctx"], task: ReverseIncrement) -> Int[Tensor, "batch digit"]:

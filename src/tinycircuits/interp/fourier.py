@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -149,6 +149,22 @@ def key_frequencies(
         strongest=strongest,
         n_multiples=len({1 + int(k) for k in keys} & multiples(strongest, p)),
     )
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What one model says to every pair of numbers, and the waves that its logits are made of."""
+
+    said: Int[Tensor, "a b"]
+    """The answer that it gives, the arg-max over the whole vocabulary."""
+    frequencies: KeyFrequencies
+
+
+def clock(model: TransformerBridge, task: Task) -> Clock:
+    """What a model of modular addition says, and its key frequencies; raises as ``pair_logits`` does."""
+    logits = pair_logits(model, task)
+    p = len(logits)
+    return Clock(logits.argmax(-1), key_frequencies(model.W_E[:p].detach(), logits[..., :p]))
 
 
 def multiples(k: int, modulus: int, *, first: int = 10) -> set[int]:

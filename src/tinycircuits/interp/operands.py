@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import Part
+from tinycircuits.interp.activations import Part, components
 from tinycircuits.interp.pairs import shuffle_apart
 from tinycircuits.interp.patching import DIRECTIONS, Direction, Metric, Patching, activation_patching
 from tinycircuits.tasks import ModularAddition
@@ -47,6 +47,20 @@ def corrupted_pairs(task: ModularAddition, *, operand: Operand, seed: int) -> In
         return same | (task.answers(other) == task.answers(clean)).any(1)
 
     return corrupt(shuffle_apart(len(clean), clash, seed=seed))
+
+
+def patch_operand(
+    model: TransformerBridge, task: ModularAddition, *, operand: Operand, at_answer: bool, draws: int = 0
+) -> Patching:
+    """``activation_patching`` of every component on all inputs, clean outputs into runs whose ``operand`` is corrupted.
+
+    Patched is every position, or where ``at_answer`` the predicting row only. Raises as the two functions do.
+    """
+    clean, corrupted = task.sequences(), corrupted_pairs(task, operand=operand, seed=0)
+    rows, parts = task.predicting_rows if at_answer else None, components(model)
+    return activation_patching(
+        model, task, clean, corrupted, groups=parts, direction="denoise", positions=rows, draws=draws
+    )
 
 
 def patch_every_way(

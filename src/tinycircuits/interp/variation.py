@@ -3,8 +3,19 @@
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import activations
+from tinycircuits.interp.activations import activations, components
+from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.tasks import Task
+
+
+def varying_before_training(spec: ModelSpec, task: Task, *, embed_std: float, n_seeds: int) -> tuple[float, ...]:
+    """``varying_share`` of the state that the first MLP reads, in untrained models whose embeddings start at a size.
+
+    ``embed_std`` is the standard deviation of the embeddings; one share for each of the seeds ``0 .. n_seeds - 1``.
+    """
+    begun = spec.model_copy(update={"embed_std": embed_std})
+    models = (build(begun, task, seed=seed) for seed in range(n_seeds))
+    return tuple(varying_share(model, task, hook=components(model)[1].input_hook) for model in models)
 
 
 @torch.no_grad()

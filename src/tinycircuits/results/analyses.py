@@ -25,18 +25,18 @@ ANALYSIS_TOLERANCE = 2e-3
 
 
 def stored(function: Callable[..., Found], of: Run, *, trained: bool = True, **arguments: Any) -> Found:
-    """What ``function(model, ..., **arguments)`` found in the published model of a study, or before its training.
+    """What ``function(model, ..., **arguments)`` found in the model of a run, or in the same before its training.
 
     The function's parameters ``model``, ``sequences``, ``task``, ``split`` and ``spec`` are those of the run. An
     argument may be a function of the model, such as ``attention_heads``, or a part of it. Raises as ``door.get`` does,
     and ``ValueError`` for what stands in no row of ``tables.analyses``: that is computed by calling the function.
     """
     asked = {name: _said(value) for name, value in arguments.items()}
-    row = analysis(of.study.name, _path(function), trained=trained, **asked)
-    known = {each.name: each for each in ANALYSES.values()}
-    if row.name not in known or of.seed != of.study.published_seed:
+    model = None if of.seed == of.study.published_seed else of.seed
+    row = analysis(of.study.name, _path(function), trained=trained, model=model, **asked)
+    if row.name not in ANALYSES:
         raise ValueError(f"{row.name} is no row of the table of analyses; call {function.__name__} itself")
-    return cast(Found, _value(door.get(entry(known[row.name]))))
+    return cast(Found, _value(door.get(entry(ANALYSES[row.name]))))
 
 
 def rows() -> list[Row]:
@@ -69,9 +69,9 @@ def entry(chosen: Analysis) -> Entry:
 
 def computed(chosen: Analysis) -> Any:
     """What the analysis finds now; raises as ``runs.load`` does for the run."""
-    run = load(chosen.study)
-    task, seed = run.study.task, 0
-    model = run.model if chosen.trained else build(run.study.model, task, seed=seed, dtype="float64")
+    run = load(chosen.study, chosen.seed)
+    task = run.study.task
+    model = run.model if chosen.trained else build(run.study.model, task, seed=0, dtype="float64")
     sequences = task.sequences()
     module, _, name = chosen.analysis.rpartition(".")
     function = getattr(importlib.import_module(INTERP + module), name)

@@ -14,8 +14,7 @@ from tinycircuits.interp.activations import activations, attention_heads, compon
 from tinycircuits.interp.fourier import clock_shares, dependence, pair_logits
 from tinycircuits.interp.heads import deviation, head_rows, summarize_heads
 from tinycircuits.interp.meanings import CLEAR_F1, one_number_f1
-from tinycircuits.interp.operands import corrupted_pairs
-from tinycircuits.interp.patching import activation_patching
+from tinycircuits.interp.operands import patch_operand
 from tinycircuits.interp.readout_map import ReadoutMap, readout_map
 from tinycircuits.interp.sae import live_activity
 from tinycircuits.models.dictionary import SparseAutoencoder
@@ -129,9 +128,8 @@ def _probe(model: TransformerBridge, task: ModularAddition, split: SplitIndices)
 
 
 def _patching(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
-    clean, corrupted = task.sequences(), corrupted_pairs(task, operand="b", seed=0)
+    found = patch_operand(model, task, operand="b", at_answer=False, draws=1)
     parts = components(model)
-    found = activation_patching(model, task, clean, corrupted, groups=parts, direction="denoise", draws=1)
     for metric in ("loss", "logit difference"):
         recovered = [found.recovery(part.label, metric) for part in parts]
         pushed = [found.control_recovery(part.label, metric) for part in parts]
@@ -140,9 +138,7 @@ def _patching(model: TransformerBridge, task: ModularAddition, split: SplitIndic
 
 
 def _row_patching(model: TransformerBridge, task: ModularAddition, split: SplitIndices) -> Numbers:
-    clean, corrupted = task.sequences(), corrupted_pairs(task, operand="b", seed=0)
-    rows, parts = task.predicting_rows, components(model)
-    found = activation_patching(model, task, clean, corrupted, groups=parts, direction="denoise", positions=rows)
+    found = patch_operand(model, task, operand="b", at_answer=True)
     yield "patching.loss at =", found.recoveries("loss")
 
 

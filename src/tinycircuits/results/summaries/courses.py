@@ -5,7 +5,7 @@ from typing import Literal
 
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from tinycircuits.results.runs import Run
@@ -41,18 +41,18 @@ def mirrored(study: Study) -> Bool[Tensor, " holdout"]:
     return trained.reshape(p, p).T.flatten()[split.holdout]
 
 
-def mistakes(runs: Sequence[Run], logits: Mapping[int, Float[Tensor, "a b d_vocab"]]) -> pd.DataFrame:
+def mistakes(runs: Sequence[Run], said: Mapping[int, Int[Tensor, "a b"]]) -> pd.DataFrame:
     """One row for each seed: wrong pairs of each set, those of the *hard* ones, and the first five missed sums.
 
-    ``logits`` are those of each seed. Hard are the held-out pairs that are not ``mirrored``.
+    ``said`` are the answers of each seed's model. Hard are the held-out pairs that are not ``mirrored``.
     """
     rows = []
     for one in runs:
         task = one.study.task
-        missed = logits[one.seed].flatten(0, 1).argmax(-1) != task.answers(task.sequences())[:, 0]
+        missed = said[one.seed].flatten() != task.answers(task.sequences())[:, 0]
         held = one.study.train.split.indices(len(missed)).holdout
         counts = {name: one.errors(on=part) for name, part in _SETS.items()}
-        pairs = [divmod(int(at), len(logits[one.seed])) for at in missed.nonzero()[:5]]
+        pairs = [divmod(int(at), len(said[one.seed])) for at in missed.nonzero()[:5]]
         rows.append(
             {
                 "article": one.study.article,

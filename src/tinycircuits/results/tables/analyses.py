@@ -1,7 +1,9 @@
 """The analyses: what several chapters need, or what a reader's machine should not repeat, of a study's models."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tinycircuits.results.tables.alternatives import START_SIZES
 from tinycircuits.results.tables.studies import RunSpec, study
 from tinycircuits.specs import Spec
 
@@ -25,19 +27,24 @@ class AnalysisSpec(Spec):
 
 @dataclass(frozen=True)
 class Analysis:
-    """One row of the table: an analysis of the published model of a study, or of the same model before training."""
+    """One row of the table: an analysis of one model of a study, or of the same model before training.
+
+    Without a ``seed`` it is the published model.
+    """
 
     study: str
     analysis: str
     arguments: tuple[tuple[str, Argument], ...]
     trained: bool = True
+    seed: int | None = None
     recipe: int = 1
 
     @property
     def name(self) -> str:
         """``reversal-8d-1l.ablation_table(draws=0, seed=0), untrained``."""
         said = ", ".join(f"{name}={value}" for name, value in self.arguments)
-        return f"{self.study}.{self.analysis.rpartition('.')[2]}({said}){'' if self.trained else ', untrained'}"
+        model = f"{'' if self.seed is None else f', seed {self.seed}'}{'' if self.trained else ', untrained'}"
+        return f"{self.study}.{self.analysis.rpartition('.')[2]}({said}){model}"
 
     @property
     def folder(self) -> str:
@@ -49,7 +56,7 @@ class Analysis:
         """The full description."""
         chosen = study(self.study)
         return AnalysisSpec(
-            of=chosen.spec(chosen.published_seed),
+            of=chosen.spec(chosen.published_seed if self.seed is None else self.seed),
             trained=self.trained,
             analysis=self.analysis,
             arguments=self.arguments,
@@ -57,16 +64,55 @@ class Analysis:
         )
 
 
-def analysis(of: str, function: str, *, trained: bool = True, recipe: int = 1, **arguments: Argument) -> Analysis:
-    """An analysis of a study, its arguments in order of their names."""
-    return Analysis(of, function, tuple(sorted(arguments.items())), trained, recipe)
+def analysis(
+    of: str, function: str, *, trained: bool = True, model: int | None = None, **arguments: Argument
+) -> Analysis:
+    """An analysis of a study's published model, or of its seed ``model``, the arguments in order of their names."""
+    return Analysis(of, function, tuple(sorted(arguments.items())), trained, model)
 
 
-B, A = "reversal-8d-1l", "reversal-8d-2l"
-_ANALYSES = (
-    analysis(B, "ablation.ablation_table", seed=0),
-    analysis(B, "ablation.ablation_table", trained=False, seed=0, draws=0),
-    analysis(A, "ablation.ablation_table", seed=0, draws=1),
-)
+A, B, D, E = "reversal-8d-2l", "reversal-8d-1l", "addition-113-3l", "addition-97-2l"
+_ATTN, _MLP = "part: L0 attn", "part: L0 mlp"
 
-ANALYSES = {each.name: each for each in _ANALYSES}
+
+def _reversal() -> Iterator[Analysis]:
+    yield analysis(B, "attention.attention_summary", layer=0)
+    yield analysis(B, "attention.attention_summary", trained=False, layer=0)
+    yield analysis(A, "attention.attention_summary", layer=0)
+    yield analysis(A, "attention.attention_summary", layer=1)
+    yield analysis(B, "ablation.ablation_table", seed=0)
+    yield analysis(B, "ablation.ablation_table", trained=False, seed=0, draws=0)
+    yield analysis(A, "ablation.ablation_table", seed=0, draws=1)
+    for component in (_ATTN, _MLP):
+        yield analysis(B, "interchange.interchange", component=component, seed=0)
+    for trained in (True, False):
+        yield analysis(B, "content.read_attention", trained=trained, layer=0, seed=0)
+    yield analysis(B, "averaged.averaged_pattern", layer=0, seed=0)
+    yield analysis(B, "averaged.averaged_output", component=_ATTN, seed=0)
+    yield analysis(B, "averaged.put_means", component=_ATTN)
+    for layer_norm in (False, True):
+        yield analysis(B, "logits.logit_lens", layer_norm=layer_norm)
+    for trained, stage in ((True, "L0 resid_mid"), (True, "L0 resid_post"), (False, "L0 resid_mid")):
+        for per_row in (False, True):
+            yield analysis(
+                B, "probes.fit_probe", trained=trained, stage=stage, seed=0, per_row=per_row, n_fit_rows=4_000
+            )
+    for of, stage in ((B, "L0 resid_post"), (A, "L1 resid_post")):
+        for to in ("W_E", "W_U"):
+            yield analysis(of, "logits.cosine_to_digits", stage=stage, to=to)
+
+
+def _addition() -> Iterator[Analysis]:
+    parts, heads = "of model: activations.component_groups", "of model: activations.attention_heads"
+    for of in (E, D):
+        yield analysis(of, "operands.patch_every_way", groups=parts, n_inputs=2_048)
+        yield analysis(of, "operands.patch_every_way", groups=heads, n_inputs=1_024)
+        for seed in study(of).seeds:
+            yield analysis(of, "fourier.clock", model=None if seed == study(of).published_seed else seed)
+    for at_answer in (True, False):
+        yield analysis(E, "operands.patch_operand", operand="b", at_answer=at_answer, draws=1)
+    for size in START_SIZES.values():
+        yield analysis(E, "variation.varying_before_training", embed_std=size, n_seeds=3)
+
+
+ANALYSES = {each.name: each for each in (*_reversal(), *_addition())}
