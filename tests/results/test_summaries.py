@@ -49,7 +49,7 @@ def test_mirrored_pairs_and_mistakes_are_those_of_a_loop_over_all_pairs():
     held = [divmod(int(i), 97) for i in split.holdout]
     mirror = mirrored(study)
     assert mirror.tolist() == [(b, a) in trained for a, b in held]
-    table = mistakes(runs, {one.seed: pair_logits(one.model, study.task) for one in runs}).set_index("seed")
+    table = mistakes(runs, {one.seed: pair_logits(one.model, study.task).argmax(-1) for one in runs}).set_index("seed")
     for one in runs:
         answers = pair_logits(one.model, study.task).argmax(-1)
         missed = [(a, b) for a in range(97) for b in range(97) if int(answers[a, b]) != (a + b) % 97]
