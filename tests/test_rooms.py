@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tinycircuits
-from tinycircuits.sphinxext.inputs import Project, imported, parsed
+from tinycircuits.sphinxext.rebuild.inputs import Project, imported, parsed
 
 ROOT = Path(__file__).parents[1]
 USED_BY = {
@@ -16,8 +16,6 @@ USED_BY = {
     "ov": ["needed"],
 }
 """For three analyses, of much and of little use, the chapters that import them, or an analysis that does."""
-
-until_claims_only_read = pytest.mark.xfail(reason="claims and profiles still import the code that measures them")
 
 
 def flow(text: str) -> list[str]:
@@ -53,16 +51,13 @@ def runs(project: Project, chapter: Path) -> set[str]:
     return project.closure(imported(parsed(cells)))
 
 
-@pytest.mark.parametrize(
-    "analysis", [*(pytest.param(each, marks=until_claims_only_read) for each in ("attention", "fourier")), "ov"]
-)
+@pytest.mark.parametrize("analysis", USED_BY)
 def test_an_edit_of_an_analysis_executes_the_chapters_that_use_it_and_no_other(project, analysis):
     chapters = sorted((ROOT / "book").glob("*.md"))
     touched = [each.stem for each in chapters if f"tinycircuits.interp.{analysis}" in runs(project, each)]
     assert touched == USED_BY[analysis]
 
 
-@until_claims_only_read
 def test_the_verdicts_of_the_ledger_do_not_hang_on_the_code_of_an_analysis(project):
     """They are judged by stored profiles; what measured those is not run."""
     assert not {each for each in project.closure(["tinycircuits.claims.report"]) if ".interp." in each}
