@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SITE := book/_build/html
 TESTS ?= tests
-MARKS ?= not slow and not exhaustive
+MARKS ?= not slow
 BUILD_ARGS ?= -W -n --keep-going
 
 # What is built carries the date of the commit, so that the same commit gives the same bytes on every day.
@@ -62,8 +62,8 @@ bench: $(STAMP) ## measure training and analyses, as ratios
 mutants: $(STAMP) ## plant known mistakes in a copy of the source and count those noticed; ONLY=lanes JOBS=2
 	$(BIN)/python tools/mutants.py --jobs $(or $(JOBS),1) $(ONLY)
 
-remeasure: $(STAMP) ## measure every stored result anew and compare (an hour and more)
-	$(BIN)/pytest -n 2 -m exhaustive tests
+remeasure: $(STAMP) ## evaluate every stored result anew, profiles whole, and compare (hours)
+	$(BIN)/tinycircuits verify --whole
 
 pins: $(STAMP) ## measure the pinned numbers anew and show what changed
 	-$(BIN)/pytest -n 2 --regen-all -q $(TESTS)

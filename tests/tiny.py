@@ -1,12 +1,13 @@
-"""A study so small that a test trains it."""
+"""Rows so small that a test makes them."""
 
 from tinycircuits.models.build import ModelSpec
-from tinycircuits.results.tables.analyses import ANALYSES
-from tinycircuits.results.tables.fits import FITS
-from tinycircuits.results.tables.profiles import SOURCES
+from tinycircuits.results.tables.analyses import ANALYSES, analysis
+from tinycircuits.results.tables.fits import FITS, Fit
+from tinycircuits.results.tables.profiles import SOURCES, Source
 from tinycircuits.results.tables.studies import STUDIES, Study
-from tinycircuits.results.tables.sweeps import SWEEPS
+from tinycircuits.results.tables.sweeps import SWEEPS, Sweep
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
+from tinycircuits.training.dictionaries import SaeSpec
 from tinycircuits.training.recipe import IndependentBatches, TrainSpec
 
 TINY = Study(
@@ -20,6 +21,10 @@ TINY = Study(
     ),
     published_seed=0,
 )
+SWEPT = Sweep("swept", "tiny", TINY.task, TINY.model, TINY.train.model_copy(update={"dtype": "float32"}), 4, 2)
+SAE = Fit("sae", "tiny", "tiny", "L0 mlp", SaeSpec(width=6, l1=0.1, lr=1e-2, epochs=2, batch_size=8), 2)
+SOURCE = Source("tiny", ("errors",), trained="swept", n_seeds=4, dtype="float64")
+REMOVED = analysis("tiny", "ablation.ablation_table", seed=0, draws=1)
 
 
 def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=()):

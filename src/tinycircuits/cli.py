@@ -2,11 +2,14 @@
 
 import itertools
 import os
+import signal
 import sys
 from typing import Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
+
+from tinycircuits.results.errors import StoreError
 
 app = typer.Typer(
     help="Tiny transformers, trained from written-down recipes and stored as small checked files.",
@@ -16,7 +19,8 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
-"""The exit code that typer returns after a Ctrl-C."""
+"""The exit code after a Ctrl-C."""
+LONGEST_WORD = 300
 
 Name = Annotated[str, typer.Argument(help="Name of a study; `tinycircuits list` shows them.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Names that `tinycircuits list` shows; all when left out.")]
@@ -47,6 +51,8 @@ def train(name: Name, *, seed: Seed = None, device: DeviceName = "cpu", until_so
     """Train a study and store the result; goes on from the last checkpoint after a Ctrl-C or a kill."""
     from tinycircuits.results import runs
 
+    if until_solved and seed is not None:
+        raise ValueError("--seed and --until-solved exclude each other: one trains this seed, the other 0, 1, 2, ...")
     for each in itertools.count() if until_solved else [seed]:
         result = runs.run(name, each, device=device, progress=True)
         typer.echo(f"{name} seed {result.seed}: {runs.summary(result)}")
@@ -67,6 +73,8 @@ def sweep(
     from tinycircuits.reports import seed_range
     from tinycircuits.results import sweeps
 
+    if scheduler is not None and backend != "dask":
+        raise ValueError("--scheduler needs --backend dask")
     wanted = seed_range(seeds) if seeds is not None else None
     result = sweeps.run_sweep(name, wanted, device=device, backend=backend, scheduler=scheduler, progress=True)
     typer.echo(f"{name}: {sweeps.summary(result)}")
@@ -90,7 +98,9 @@ Measure = Annotated[bool, typer.Option("--measure", help="First measure what is 
 
 @app.command()
 def claims(*, name: ClaimId = None, as_json: AsJson = False, check: Check = False, measure: Measure = False) -> None:
-    """Show every statement with its verdict, or one with its evidence; nothing is trained."""
+    """Show every statement with its verdict, or one with its evidence; nothing is trained without --measure."""
+    if check and as_json:
+        raise ValueError("--check and --json exclude each other")
     if measure:
         from tinycircuits.results import door, profiling
 
@@ -99,13 +109,13 @@ def claims(*, name: ClaimId = None, as_json: AsJson = False, check: Check = Fals
     from tinycircuits.claims import ledger, report
 
     if check:
-        lines = ledger.contradicted([name] if name else None)
+        lines = ledger.contradicted(None if name is None else [name])
         typer.echo("\n".join(lines) or "every stored verdict follows from the results")
         raise typer.Exit(1 if lines else 0)
     if as_json:
         typer.echo(report.as_json(name))
     else:
-        typer.echo(report.entry(name) if name else report.table())
+        typer.echo(report.table() if name is None else report.entry(name))
 
 
 @app.command()
@@ -139,10 +149,13 @@ def new_task(name: Annotated[str, typer.Argument(help="Lower-case words joined b
     typer.echo(f"next: tinycircuits train {name}, then pytest {fresh[2]}, then make book")
 
 
+class Stopped(BaseException):
+    """Ctrl-C; its notes say what is kept."""
+
+
 def main() -> None:
     """Run the command line; a user's mistake or a damaged file becomes one line and exit code 2."""
-    from tinycircuits.results.store import StoreError
-
+    signal.signal(signal.SIGINT, _stop)
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
     except TyperException as error:
@@ -152,13 +165,21 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    if code == INTERRUPTED:
-        typer.echo("\ntinycircuits: stopped; the last checkpoint is kept, the same command goes on from it", err=True)
+    except Stopped as stop:
+        notes = getattr(stop, "__notes__", ["stopped"])
+        typer.echo("".join(f"\ntinycircuits: {line}" for line in notes), err=True)
+        code = INTERRUPTED
     sys.exit(code)
 
 
+def _stop(*_: object) -> None:
+    raise Stopped
+
+
 def _complain(message: str) -> int:
-    typer.echo("tinycircuits: " + " ".join(message.split()), err=True)
+    """Say what is wrong in one line, in which no word is as long as a page."""
+    words = (word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 3]}..." for word in message.split())
+    typer.echo("tinycircuits: " + " ".join(words), err=True)
     return 2
 
 

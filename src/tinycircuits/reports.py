@@ -9,13 +9,17 @@ from tqdm.auto import tqdm
 
 from tinycircuits.results import catalogue, door
 from tinycircuits.results.door import Entry
+from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
 from tinycircuits.results.rows import Kind, Row, committed_or_stored
 from tinycircuits.results.runs import load, row_of, stored_seeds
-from tinycircuits.results.store import CorruptResult, MissingResult, Stored, StoreError
+from tinycircuits.results.store import Stored
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.studies import STUDIES, Study
 from tinycircuits.results.text import aligned, of
+from tinycircuits.specs import checked_seed
 
+MOST_SEEDS = 100_000
+"""Asked for at once; more than any machine trains in a year is a slip of the finger."""
 FOLDED: tuple[Kind, ...] = ("profile", "analysis")
 """Kinds with so many rows that each folder is one line."""
 
@@ -51,10 +55,13 @@ def _by_folder(rows: list[Row]) -> dict[str, list[Row]]:
 
 def seed_range(text: str) -> range:
     """The seeds that ``0..999`` or ``7`` names, the last one included; raises ``ValueError`` for anything else."""
-    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    found = re.fullmatch(r"([0-9]{1,30})(?:\.\.([0-9]{1,30}))?", text)
     seeds = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
     if not seeds:
         raise ValueError(f"seeds must look like 0..999 or 7, got {text!r}")
+    checked_seed(seeds[-1])
+    if seeds[-1] - seeds[0] >= MOST_SEEDS:
+        raise ValueError(f"at most {MOST_SEEDS:,} seeds at once, got {text!r}")
     return seeds
 
 

@@ -48,3 +48,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
+
+
+LARGEST_SEED = 2**64 - 1
+"""The largest seed that torch's generator holds."""
+
+
+def checked_seed(seed: int) -> int:
+    """``seed``, if a generator can hold it; raises ``ValueError`` that names the range."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"seed must lie in 0 .. 2^64 - 1, got {seed}")
+    return seed

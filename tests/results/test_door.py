@@ -10,19 +10,16 @@ import torch
 import torch._dynamo
 
 from tests.test_cli import call
-from tests.tiny import TINY, only_these
+from tests.tiny import REMOVED, SAE, SOURCE, SWEPT, TINY, only_these
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.results import catalogue, door, profiling, runs
 from tinycircuits.results.door import Made
+from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
 from tinycircuits.results.profiles import profile
 from tinycircuits.results.rows import entries_stored
-from tinycircuits.results.store import CorruptResult, MissingResult, StoreError
-from tinycircuits.results.tables.analyses import analysis
 from tinycircuits.results.tables.fits import EVERY_STAGE, Fit
-from tinycircuits.results.tables.profiles import Source
-from tinycircuits.results.tables.sweeps import Sweep
 from tinycircuits.tasks import ModularAddition, OrderedSplit
-from tinycircuits.training.dictionaries import ProbeSpec, SaeSpec
+from tinycircuits.training.dictionaries import ProbeSpec
 from tinycircuits.training.recipe import IndependentBatches, TrainSpec
 
 BATCHES = IndependentBatches(steps=4, batch_size=4, round_steps=2)
@@ -33,11 +30,7 @@ SUMS = dataclasses.replace(
     model=ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4),
     train=TrainSpec(split=OrderedSplit(n_train=20), batches=BATCHES, lr=1e-2),
 )
-SWEPT = Sweep("swept", "tiny", TINY.task, TINY.model, TINY.train.model_copy(update={"dtype": "float32"}), 4, 2)
-SAE = Fit("sae", "sums", "tiny", "L0 mlp", SaeSpec(width=6, l1=0.1, lr=1e-2, epochs=2, batch_size=8), 2)
 PROBE = Fit("probe", "sums", "tiny", EVERY_STAGE, ProbeSpec(steps=3, lr=1e-2, fit_share=0.5), 1)
-SOURCE = Source("tiny", ("errors",), trained="swept", n_seeds=4, dtype="float64")
-REMOVED = analysis("tiny", "ablation.ablation_table", seed=0, draws=1)
 ROWS = ["tiny", "sums", "swept", "sae", "probe", "profiles of T, trained", "profiles of T, untrained", REMOVED.name]
 FILES = ["spec.json", "metrics.json", "model.safetensors", "provenance.json"]
 

@@ -9,7 +9,7 @@ from tests.test_cli import call
 from tests.tiny import only_these
 from tinycircuits import reports
 from tinycircuits.results import fits, runs
-from tinycircuits.results.store import CorruptResult, MissingResult
+from tinycircuits.results.errors import CorruptResult, MissingResult
 from tinycircuits.results.tables.fits import EVERY_STAGE, FITS, Fit, fit_named
 from tinycircuits.results.tables.studies import STUDIES
 from tinycircuits.training.dictionaries import ProbeSpec, SaeSpec
@@ -82,7 +82,7 @@ def test_a_fit_on_another_run_is_another_fit():
     assert real.spec(0).described() != real.spec(1).described()
     other = dataclasses.replace(real, study="addition-113-3l")
     assert real.spec(0).described()["run"] != other.spec(0).described()["run"]
-    with pytest.raises(ValueError, match="seed must be 0 or larger, got -1"):
+    with pytest.raises(ValueError, match=r"seed must lie in 0 .. 2\^64 - 1, got -1"):
         real.spec(-1)
 
 

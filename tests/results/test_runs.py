@@ -14,7 +14,7 @@ from tests.tiny import TINY
 from tinycircuits.models.build import build
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.results import provenance, runs
-from tinycircuits.results.store import CorruptResult, MissingResult
+from tinycircuits.results.errors import CorruptResult, MissingResult
 from tinycircuits.results.tables.studies import STUDIES, Study, studies_of
 from tinycircuits.tasks import ModularAddition, Task
 
@@ -84,7 +84,7 @@ def test_a_broken_run_goes_on_from_its_last_round(house, monkeypatch):
     assert runs.entry(TINY, 5).rounds_done is None
 
 
-@pytest.mark.parametrize(("name", "seed", "said"), [("tinny", None, "known are"), ("tiny", -1, "seed must be 0")])
+@pytest.mark.parametrize(("name", "seed", "said"), [("tinny", None, "known are"), ("tiny", -1, "seed must lie in 0")])
 def test_unknown_studies_and_seeds_are_refused(house, name, seed, said):
     with pytest.raises(ValueError, match=said):
         runs.run(name, seed)

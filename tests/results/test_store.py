@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from tinycircuits.results import store as store_module
-from tinycircuits.results.store import CorruptResult, MissingResult, Store, StoreError, canonical, key
+from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
+from tinycircuits.results.store import Store, canonical, key
 
 SPEC = {"type": "Run", "seed": 3}
 

@@ -5,19 +5,24 @@ import torch
 
 from tests.circuits import scrambled
 from tinycircuits.interp.ablation import REMOVALS
+from tinycircuits.interp.activations import components
+from tinycircuits.interp.agreement import fingerprint
 from tinycircuits.interp.fourier import dependence, pair_logits
 from tinycircuits.interp.readout_map import readout_map
 from tinycircuits.interp.sae import quality
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.fits import fitted_on, load_fit
+from tinycircuits.results.numbers import digits
 from tinycircuits.results.pairs import pair_profile
 from tinycircuits.results.profiles import Profile
 from tinycircuits.results.runs import every_seed, run
 from tinycircuits.results.summaries.attention import FOLLOWED, attention_by_layer, attention_follows, roles
 from tinycircuits.results.summaries.courses import courses, mirrored, mistakes
 from tinycircuits.results.summaries.dictionaries import fit_qualities
+from tinycircuits.results.summaries.fingerprints import fingerprints
 from tinycircuits.results.summaries.readouts import stored_readouts
 from tinycircuits.results.summaries.removals import removals
+from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.fits import fit_named
 from tinycircuits.tasks import ModularAddition, SplitIndices
 
@@ -121,3 +126,14 @@ def test_qualities_are_those_of_each_fit():
     losses = fitted.metrics["loss"]
     assert row["last fall"] == 1 - losses[-1] / losses[-len(losses) // 10]
     assert found.row() == row[["l0", "fvu", "dead"]].to_dict()
+
+
+def test_stored_fingerprints_are_those_of_the_models():
+    result, found = load_sweep("seeds-c-shuffled", range(250)), digits("C, prints", "trained")
+    task, seeds = result.sweep.task, found.seeds[[0, 7]].tolist()
+    parts = [part.label for part in components(result.model(0))]
+    for print_, seed in zip(fingerprints(found.of_seeds(torch.tensor([0, 7])), parts), seeds, strict=True):
+        expected = fingerprint(result.model(seed), task.sequences(), task, seed=0)
+        assert print_.parts == expected.parts
+        for name in ("reads", "kept", "kept_control", "carries", "carries_control"):
+            torch.testing.assert_close(getattr(print_, name), getattr(expected, name))

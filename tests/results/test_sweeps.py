@@ -18,7 +18,8 @@ from tests.tiny import only_these
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.results import door, sweeps
-from tinycircuits.results.store import CorruptResult, MissingResult, key
+from tinycircuits.results.errors import CorruptResult, MissingResult
+from tinycircuits.results.store import key
 from tinycircuits.results.summaries.sweeps import OUTCOMES, seed_table, share_table
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement

@@ -103,7 +103,7 @@ def evidence(found: Finding) -> str:
 
 def as_json(name: str | None = None) -> str:
     """One finding, or all of them in a list, as JSON with every number by its name."""
-    found = _plain(finding(name)) if name else [_plain(each) for each in findings()]
+    found = _plain(finding(name)) if name is not None else [_plain(each) for each in findings()]
     return json.dumps(found, indent=1, ensure_ascii=False)
 
 

@@ -48,7 +48,7 @@ def row_of(chosen: Analysis) -> Row:
     """An analysis as a row of what is stored; it has no seeds."""
 
     def entries(seeds: Iterable[int]) -> list[Entry]:
-        return [entry(chosen)]
+        return [] if list(seeds) else [entry(chosen)]
 
     return Row("analysis", chosen.name, chosen.folder, chosen.analysis, (), entries)
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from torch import Tensor
 
 from tinycircuits.results.checkout import REPOSITORY
+from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
 from tinycircuits.results.provenance import provenance
-from tinycircuits.results.store import CorruptResult, Json, MissingResult, Store, Stored, StoreError
+from tinycircuits.results.store import Json, Store, Stored
 from tinycircuits.specs import Spec
 from tinycircuits.training.device import resolve_device
 
@@ -103,6 +104,7 @@ class Work:
         self._began = self._written = time.monotonic()
         self._before = 0.0
         self._due: tuple[int, Json, dict[str, Tensor]] | None = None
+        self.kept: int | None = None  # the round of the checkpoint that lies in the store
 
     @property
     def bar(self) -> str | None:
@@ -117,7 +119,8 @@ class Work:
     def latest(self) -> Stored | None:
         """The last checkpoint of a making that was broken off; its metrics hold the ``round``."""
         found = _checkpoint_of(self.entry)
-        self._before = found.metrics["seconds"] if found else 0.0
+        if found:
+            self._before, self.kept = found.metrics["seconds"], found.metrics["round"]
         return found
 
     def keep(self, done: int, metrics: Json, tensors: dict[str, Tensor]) -> None:
@@ -132,7 +135,7 @@ class Work:
             done, metrics, tensors = self._due
             about = {**metrics, "round": done, "seconds": self.seconds}
             checkpoints().save(self.entry.folder, _checkpoint(self.entry), about, tensors, {})
-            self._written, self._due = time.monotonic(), None
+            self._written, self._due, self.kept = time.monotonic(), None, done
 
 
 def results() -> Store:
@@ -169,6 +172,7 @@ def get(entry: Entry, *, device: str = "cpu", progress: bool = False) -> Stored:
     Raises as ``load`` does (what is damaged is never made anew in silence), ``StoreError`` when it cannot be written
     and ``ValueError`` for an unusable device.
     """
+    resolve_device(device)
     if not entry.held and not frozen():
         with _work(entry, device, progress) as work:
             if not entry.held:
@@ -217,15 +221,17 @@ def span_of(seeds: range) -> str:
 
 @contextmanager
 def _work(entry: Entry, device: str, progress: bool) -> Iterator[Work]:
-    """Hold the entry's lock; at a break the checkpoint that was offered last is written."""
+    """Hold the entry's lock. At a break the checkpoint that was offered last is written, and a note says so."""
     resolve_device(device)
     with checkpoints().locked(entry.folder, entry.spec.described()):
         work = Work(entry, device, progress)
         try:
             yield work
-        except BaseException:
+        except BaseException as stop:
             with suppress(StoreError):
                 work.flush()
+            if work.kept is not None:
+                stop.add_note(f"{entry.label} is kept up to round {work.kept}; the same command goes on from there")
             raise
 
 

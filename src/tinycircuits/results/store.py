@@ -21,21 +21,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
+
 Json = dict[str, Any]
 
 SPEC, METRICS, MODEL, PROVENANCE = "spec.json", "metrics.json", "model.safetensors", "provenance.json"
-
-
-class StoreError(Exception):
-    """A result cannot be read or written; the message says which file."""
-
-
-class MissingResult(StoreError):
-    """No result is stored under this key."""
-
-
-class CorruptResult(StoreError):
-    """A stored file is damaged, truncated or absent, or does not belong to its key."""
 
 
 @dataclass(frozen=True)

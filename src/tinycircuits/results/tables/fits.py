@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from tinycircuits.results.tables.studies import RunSpec, study
-from tinycircuits.specs import Spec
+from tinycircuits.specs import Spec, checked_seed
 from tinycircuits.training.dictionaries import ProbeSpec, SaeSpec
 
 EVERY_STAGE = "every stage"
@@ -40,11 +40,11 @@ class Fit:
         return range(self.n_seeds)
 
     def spec(self, seed: int) -> FitSpec:
-        """The full description of the fit with this seed; raises ``ValueError`` for a negative seed."""
-        if seed < 0:
-            raise ValueError(f"seed must be 0 or larger, got {seed}")
+        """The full description of the fit with this seed; raises ``ValueError`` for one out of range."""
         chosen = study(self.study)
-        return FitSpec(run=chosen.spec(chosen.published_seed), site=self.site, recipe=self.recipe, seed=seed)
+        return FitSpec(
+            run=chosen.spec(chosen.published_seed), site=self.site, recipe=self.recipe, seed=checked_seed(seed)
+        )
 
 
 # Article E gives width, coefficient, optimizer, epochs and batch; it leaves open how its loss is averaged. Either both

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from tinycircuits.models.build import ModelSpec
-from tinycircuits.specs import Spec
+from tinycircuits.specs import Spec, checked_seed
 from tinycircuits.tasks import ModularAddition, OrderedSplit, ReverseIncrement, ShuffledSplit, Task
 from tinycircuits.training.recipe import EpochBatches, IndependentBatches, TrainSpec
 
@@ -47,10 +47,8 @@ class Study:
         return tuple(sorted({*range(self.n_seeds), self.printed_seed}))
 
     def spec(self, seed: int) -> RunSpec:
-        """The full description of the run with this seed; raises ``ValueError`` for a negative seed."""
-        if seed < 0:
-            raise ValueError(f"seed must be 0 or larger, got {seed}")
-        return RunSpec(task=self.task, model=self.model, train=self.train, seed=seed)
+        """The full description of the run with this seed; raises ``ValueError`` for one out of range."""
+        return RunSpec(task=self.task, model=self.model, train=self.train, seed=checked_seed(seed))
 
 
 def _of_addition(n_train: int, batch_size: int) -> TrainSpec:

@@ -8,7 +8,7 @@ from pydantic import Field
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.tables.alternatives import ALTERNATIVES
 from tinycircuits.results.tables.studies import STUDIES
-from tinycircuits.specs import Spec
+from tinycircuits.specs import Spec, checked_seed
 from tinycircuits.tasks import (
     IncrementInPlace,
     OrderedSplit,
@@ -51,6 +51,7 @@ class Sweep:
         """The whole blocks that hold ``seeds``; raises ``ValueError`` for none and for negative ones."""
         if not seeds or seeds[0] < 0 or seeds.step != 1:
             raise ValueError(f"seeds must be a rising range of numbers from 0 on, got {seeds}")
+        checked_seed(seeds[-1])
         first, last = seeds[0] // self.lanes, seeds[-1] // self.lanes
         return [range(index * self.lanes, (index + 1) * self.lanes) for index in range(first, last + 1)]
 
