@@ -78,7 +78,8 @@ def _make(source: Source, place: Place, work: Work) -> Made:
     seeds = tqdm(place.seeds, desc=work.bar, unit="seed", disable=None if work.bar else True)
     rows = [_measured(source, place, seed, work.bar) for seed in seeds]
     numbers = {name: torch.stack([row[name] for row in rows]).contiguous() for name in rows[0]}
-    return Made({"models": place.label, "seeds": [place.seeds[0], place.seeds[-1]]}, numbers)
+    models = place.label.replace(f"{place.folder} of", "article", 1)  # as those of old say it
+    return Made({"models": models, "seeds": [place.seeds[0], place.seeds[-1]]}, numbers)
 
 
 def _differing(source: Source, place: Place, stored: Stored, seed: int) -> Iterator[str]:
