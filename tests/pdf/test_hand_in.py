@@ -4,16 +4,18 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.pdf.pages import Pdf, squeezed
-from tests.sphinxext.test_print_edition import NASTY
+from tests.sphinxext.test_print_edition import NAMES, NASTY
 from tests.staging import ROOT, StagedBook
 from tests.tools import missing
 from tinycircuits.sphinxext.press import typeset
+from tinycircuits.sphinxext.press.edition import FACES
 
 pytestmark = [pytest.mark.latex, pytest.mark.slow, pytest.mark.xdist_group("hand-in")]
 
@@ -101,6 +103,15 @@ def test_any_character_of_a_name_is_printed(press: Press, whole: Printed) -> Non
         if number == 0:
             assert whole.pdf.path.read_bytes() == before, "the published file was overwritten"
             assert "executed" not in done.said, "a hand-in costs no execution"
+
+
+def test_names_from_many_languages_are_printed_whole(press: Press, whole: Printed) -> None:
+    fields = {face: ", ".join(name for each, name in NAMES if each == face) for face in FACES}
+    done = press.run(STUDENT=fields["TinySans"], TUTOR=fields["TinyNames"])
+    assert done.status == 0, done.said
+    title = unicodedata.normalize("NFC", squeezed(done.pdf.pages[0]))
+    assert [name for _, name in NAMES if unicodedata.normalize("NFC", squeezed(name)) not in title] == []
+    assert done.pdf.unembedded_fonts() == set()
 
 
 def test_every_ascii_character_is_printed_as_typed(press: Press, whole: Printed) -> None:

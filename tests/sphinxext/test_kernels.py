@@ -1,5 +1,6 @@
 """Kernels: copies of a process and ordinary ones, those that fail, and none that is left over."""
 
+import os
 import subprocess
 import sys
 import time
@@ -29,10 +30,10 @@ def start() -> None:
     forks.start(("ipykernel.kernelapp", "colorsys"))
 
 
-def run(*sources: str, cwd: Path | str = ".", timeout: int = 60) -> list[str]:
-    """Execute cells in a copied kernel and return what each printed."""
+def run(*sources: str, cwd: Path | str = ".", timeout: int = 60, forked: bool = True) -> list[str]:
+    """Execute cells in a kernel, a copied one unless told otherwise, and return what each printed."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    kernels.execute(notebook, name="chapter x.md", cwd=str(cwd), timeout=timeout, forked=True)
+    kernels.execute(notebook, name="chapter x.md", cwd=str(cwd), timeout=timeout, forked=forked)
     return ["".join(output.text for output in cell.outputs) for cell in notebook.cells]
 
 
@@ -70,6 +71,21 @@ def test_a_chapter_that_does_not_end_well_is_named_with_its_cell(source: str, sa
 def test_a_process_to_copy_that_ended_is_started_again() -> None:
     forkserver._forkserver._stop()
     assert run("print(1)") == ["1\n"]
+
+
+@pytest.mark.parametrize("forked", [True, False])
+@pytest.mark.parametrize("shared", ["/tmp", None])
+def test_a_temporary_folder_with_a_long_path_is_no_hindrance(
+    tmp_path: Path, shared: str | None, *, forked: bool
+) -> None:
+    folder = tmp_path / ("a long name " * 10)
+    folder.mkdir(parents=True)
+    only = "" if shared else "forks._LONGEST = 0; "  # no folder is short enough
+    code = f"from tests.sphinxext import test_kernels as t; from tinycircuits.sphinxext.rebuild import forks; {only}"
+    code += f"forks.available() and t.start(); print(t.run('print(6 * 7)', forked={forked} and forks.available()))"
+    env = os.environ | {"TMPDIR": str(folder)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout == "['42\\n']\n", done.stderr
 
 
 def test_a_kernel_ends_with_the_build_that_is_killed(tmp_path: Path) -> None:

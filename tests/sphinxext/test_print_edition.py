@@ -5,9 +5,11 @@ import os
 import stat
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
+from fontTools.ttLib import TTFont
 
 from tinycircuits.sphinxext.pages.mimes import column_spec, printed_lines
 from tinycircuits.sphinxext.press import edition, selection, typeset
@@ -25,6 +27,8 @@ NASTY = {
     "Greek": "Ελένη Παπαδοπούλου",
     "Cyrillic": "Ольга Щукина",
 }
+NAMES = [tuple(line.split(": ")) for line in Path(__file__).with_name("names.txt").read_text("utf-8").splitlines()]
+"""Names from many languages, after the face that sets each."""
 BOOK = Contents(
     Chapter("intro", "What is this?", None),
     (
@@ -73,10 +77,39 @@ def test_a_composed_letter_is_one_however_it_was_typed():
     assert edition.hand_in({"BOOK_STUDENT": "Zoe\u0308 \n Muller\u2011Lee"}) == (("STUDENT", "Zoë Muller-Lee"),)
 
 
+def test_what_nobody_sees_is_left_out():
+    assert edition.hand_in({"BOOK_STUDENT": "\ufeffAnna\u200e\u00a0\u202dLe\u00ade\u200b"}) == (
+        ("STUDENT", "Anna Lee"),
+    )
+
+
+@pytest.mark.parametrize(("face", "name"), NAMES)
+def test_a_name_is_set_in_the_face_that_has_it(face, name):
+    ((_, text),) = edition.hand_in({"BOOK_STUDENT": unicodedata.normalize("NFD", name)})
+    assert text == unicodedata.normalize("NFC", name)
+    assert edition.face(text) == face
+
+
+def test_every_letter_of_latin_greek_and_cyrillic_is_set():
+    scripts = ("LATIN ", "GREEK ", "CYRILLIC ")
+    letters = [char for char in map(chr, range(sys.maxunicode)) if unicodedata.category(char)[0] == "L"]
+    for letter in (char for char in letters if unicodedata.name(char, "").startswith(scripts)):
+        assert edition.face(unicodedata.normalize("NFC", letter)) in edition.FACES
+
+
+def test_marks_have_their_place_on_letters():
+    font = TTFont(edition.FACES["TinyNames"])
+    assert {record.FeatureTag for record in font["GPOS"].table.FeatureList.FeatureRecord} >= {"mark", "mkmk"}
+
+
+def test_signs_that_no_one_face_has_are_named_with_the_face_that_lacks_them():
+    with pytest.raises(ValueError, match=r"'.' \(U\+02BB .*\) in TinySans, and for '∑' \(U\+2211 .*\) in TinyNames"):
+        edition.hand_in({"BOOK_COURSE": "∑ Hawai\u02bbi"})
+
+
 def test_a_character_without_a_glyph_is_named_instead_of_lost():
-    with pytest.raises(
-        ValueError, match=r"TUTOR: .* no glyph for '李' \(U\+674E CJK UNIFIED IDEOGRAPH-674E\)"
-    ) as error:
+    lost = r"TUTOR: no glyph for '李' \(U\+674E CJK UNIFIED IDEOGRAPH-674E\) in TinySans and TinyNames;"
+    with pytest.raises(ValueError, match=lost) as error:
         edition.hand_in({"BOOK_TUTOR": "李 Wei"})
     assert "\n" not in str(error.value)
 

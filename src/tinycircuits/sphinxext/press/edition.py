@@ -25,6 +25,9 @@ PREFIX = "BOOK_"
 OTHER_HYPHENS = {0x00AD: None, 0x2010: "-", 0x2011: "-"}
 """Characters that look like a hyphen, and what is printed for them."""
 
+FACES = {"TinySans": FONTS / "TinySans-Regular.ttf", "TinyNames": Path(__file__).parent / "print/TinyNames-Regular.ttf"}
+"""What hand-in fields are set in: the face of the title page, and the one for fields that it cannot set."""
+
 _COVER_WIDTH = 104
 """Width of the cover's drawing, millimetres."""
 _TITLE_LINE = 17
@@ -54,29 +57,44 @@ def date(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def hand_in(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the hand-in fields that are not empty, composed (NFC), with single spaces.
+    """Return the hand-in fields that are not empty, composed (NFC), with single spaces and nothing invisible.
 
     Raises ``ValueError`` that names the field and its first character without a glyph.
     """
     fields = []
     for name in FIELDS:
-        text = " ".join(
-            unicodedata.normalize("NFC", environment.get(PREFIX + name, "")).translate(OTHER_HYPHENS).split()
-        )
-        lost = [char for char in text if char != " " and ord(char) not in _glyphs()]
-        if lost:
-            what = f"{lost[0]!r} (U+{ord(lost[0]):04X} {unicodedata.name(lost[0], 'without a name')})"
-            raise ValueError(f"{name}: the book's typeface has no glyph for {what}; it has Latin, Greek and Cyrillic")
+        typed = unicodedata.normalize("NFC", environment.get(PREFIX + name, "")).translate(OTHER_HYPHENS)
+        text = " ".join("".join(char for char in typed if unicodedata.category(char) != "Cf").split())
+        try:
+            face(text)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
         if text:
             fields.append((name, text))
     return tuple(fields)
 
 
+def face(text: str) -> str:
+    """Return the first of ``FACES`` that has a glyph for each character of a composed ``text``.
+
+    Raises ``ValueError`` that names a character which no face has, else one for each face that it lacks.
+    """
+    lost = {name: [char for char in text if ord(char) not in _glyphs(name)] for name in FACES}
+    if fitting := [name for name in FACES if not lost[name]]:
+        return fitting[0]
+    everywhere = [char for char in text if all(char in chars for chars in lost.values())]
+    where = {everywhere[0]: list(FACES)} if everywhere else {chars[0]: [name] for name, chars in lost.items()}
+    absent = (f"{_described(char)} in {' and '.join(names)}" for char, names in where.items())
+    raise ValueError(f"no glyph for {', and for '.join(absent)}; every letter of Latin, Greek and Cyrillic has one")
+
+
+def _described(char: str) -> str:
+    return f"{char!r} (U+{ord(char):04X} {unicodedata.name(char, 'without a name')})"
+
+
 @cache
-def _glyphs() -> frozenset[int]:
-    """The characters that both weights have which the title page uses."""
-    fonts = [TTFont(FONTS / f"TinySans-{weight}.ttf") for weight in ("Regular", "Bold")]
-    return frozenset.intersection(*(frozenset(font.getBestCmap()) for font in fonts))
+def _glyphs(name: str) -> frozenset[int]:
+    return frozenset(TTFont(FACES[name]).getBestCmap())
 
 
 def escaped(text: str) -> str:
@@ -116,7 +134,7 @@ def _hand_in_block(book: Edition) -> str:
     if not book.hand_in:
         return ""
     rows = [
-        rf"{{\small\color{{tinygrey}}{LABELS[name]}\par}}{{\verbatimsans\Large {escaped(text)}\par}}\vspace{{3mm}}"
+        rf"{{\small\color{{tinygrey}}{LABELS[name]}\par}}{{\{face(text)}\Large {escaped(text)}\par}}\vspace{{3mm}}"
         for name, text in book.hand_in
     ]
     return "\n".join([*rows, r"\vspace{5mm}"])

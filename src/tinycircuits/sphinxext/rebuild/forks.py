@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from multiprocessing import forkserver, parent_process
 from multiprocessing.context import ForkServerProcess
@@ -23,10 +24,20 @@ PRELOADED = (
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
 """One thread a kernel: chapters run side by side, and sums do not depend on the number of cores."""
 
+_LONGEST = 70
+"""Bytes in the path of a folder for sockets: the system holds 103 in theirs, and up to 32 follow."""
+
+
+def socket_folder() -> str | None:
+    """Return the temporary folder, or a common one if its path is too long for sockets; ``None`` if that fails too."""
+    folders = (tempfile.gettempdir(), "/tmp", "/var/tmp")
+    short = (folder for folder in folders if len(os.fsencode(folder)) <= _LONGEST)
+    return next((folder for folder in short if os.access(folder, os.W_OK | os.X_OK)), None)
+
 
 def available() -> bool:
     """Whether a process that holds these libraries can be copied safely: on Linux it can, on macOS it cannot."""
-    return sys.platform == "linux"
+    return sys.platform == "linux" and socket_folder() is not None
 
 
 def start(preloaded: Iterable[str] = PRELOADED) -> None:
@@ -37,7 +48,9 @@ def start(preloaded: Iterable[str] = PRELOADED) -> None:
     forkserver.set_forkserver_preload([__name__, *preloaded])
     before = os.environ.copy()
     os.environ.update(_ENVIRONMENT)
+    folder, tempfile.tempdir = tempfile.tempdir, socket_folder()
     forkserver.ensure_running()
+    tempfile.tempdir = folder
     os.environ.clear()
     os.environ.update(before)
 

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from tinycircuits.sphinxext.rebuild.forks import Kernel
+from tinycircuits.sphinxext.rebuild.forks import Kernel, socket_folder
 
 
 class ChapterError(Exception):
@@ -40,8 +40,9 @@ class _Client(NotebookClient):  # type: ignore[misc]
 
     def create_kernel_manager(self) -> Any:
         manager = super().create_kernel_manager()
-        # Sockets in a folder of their own: kernels side by side cannot take each other's port.
-        manager.transport, manager.ip = "ipc", f"{self.sockets}/kernel"
+        if socket_folder() is not None:
+            # Sockets in a folder of their own: kernels side by side cannot take each other's port.
+            manager.transport, manager.ip = "ipc", f"{self.sockets}/kernel"
         if self.forked:
             manager.provisioner = _ForkProvisioner(kernel_id="", kernel_spec=manager.kernel_spec, parent=manager)
         return manager
@@ -57,7 +58,7 @@ def execute(notebook: NotebookNode, *, name: str, cwd: str, timeout: int | None,
     client.forked = forked
     client.shutdown_kernel = "immediate"
     started = time.perf_counter()
-    with TemporaryDirectory(prefix="tc-") as client.sockets:
+    with TemporaryDirectory(prefix="tc-", dir=socket_folder()) as client.sockets:
         try:
             client.execute(env=os.environ | _QUIET)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
