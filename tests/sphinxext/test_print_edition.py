@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -83,6 +84,13 @@ def test_a_character_without_a_glyph_is_named_instead_of_lost():
 
 def test_the_date_is_that_of_the_source():
     assert edition.date({"SOURCE_DATE_EPOCH": "1777593600"}) == "1 May 2026"
+    assert re.fullmatch(r"built on \d+ \w+ \d{4}", edition.date({}))
+
+
+def test_an_edition_of_no_commit_says_so():
+    page = edition.title_page(edition.Edition("1.0", "built on 1 May 2026", ""), "A Title", "Authors")
+    assert "of no known commit" in page
+    assert r"commit \texttt" not in page
 
 
 def test_the_cover_draws_the_last_panel(tmp_path):
