@@ -10,10 +10,6 @@ TESTS ?= tests
 MARKS ?= not slow
 BUILD_ARGS ?= -W -n --keep-going
 
-# What is built carries the date of the commit, so that the same commit gives the same bytes on every day.
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
-export SOURCE_DATE_EPOCH
-
 .DEFAULT_GOAL := help
 .PHONY: help book test check lint pdf serve bench mutants remeasure pins lock clean
 

@@ -1,4 +1,4 @@
-"""The workflows: no finding of the linter, every action pinned, no right that is not needed."""
+"""The workflows: no finding of the linters, every action pinned, no right that is not needed."""
 
 import re
 import shutil
@@ -15,11 +15,19 @@ WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 PINNED = re.compile(r"(\$/.*|[\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+)")
 
 
-def linted(folder: Path) -> subprocess.CompletedProcess[str]:
-    zizmor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
-    assert zizmor, "zizmor is not installed"
-    command = [zizmor, "--offline", "--no-progress", "--strict-collection", "--color=never", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+LINTERS = {
+    "zizmor": ("--offline", "--no-progress", "--strict-collection", "--color=never"),
+    "jactionlint": ("--profile=correctness", "--shellcheck=", "--pyflakes=", "--no-color"),
+}
+"""What is dangerous, and what the platform would not run. jactionlint makes the checks of actionlint, which itself
+(version 1.7.12) knows no path that begins with ``$/``, and whose package fetches its program from elsewhere."""
+
+
+def linted(name: str, root: Path) -> subprocess.CompletedProcess[str]:
+    linter = shutil.which(name, path=str(Path(sys.executable).parent))
+    assert linter, f"{name} is not installed"
+    files = map(str, sorted((root / ".github/workflows").glob("*.yml")))
+    return subprocess.run([linter, *LINTERS[name], *files], cwd=root, capture_output=True, text=True, check=False)
 
 
 def jobs(path: Path) -> dict[str, dict[str, Any]]:
@@ -32,19 +40,36 @@ def rights(name: str) -> dict[str, dict[str, str]]:
     return {job: described.get("permissions", default) for job, described in jobs(path).items()}
 
 
-def test_the_linter_finds_nothing():
-    done = linted(ROOT / ".github/workflows")
+@pytest.mark.parametrize("name", LINTERS)
+def test_the_linter_finds_nothing(name):
+    done = linted(name, ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_linter_would_find_something(tmp_path):
-    folder = tmp_path / ".github/workflows"
-    folder.mkdir(parents=True)
-    text = (ROOT / ".github/workflows/ci.yml").read_text()
-    (folder / "ci.yml").write_text(text.replace("run: .ci/run", "run: echo ${{ github.head_ref }}"))
-    done = linted(folder)
+@pytest.mark.parametrize(
+    ("name", "file", "old", "new", "found"),
+    [
+        ("zizmor", "ci.yml", "run: .ci/run", "run: echo ${{ github.head_ref }}", "template-injection"),
+        ("zizmor", "pages.yml", "uses: $/", "uses: ./", "self-repository"),
+        ("jactionlint", "pages.yml", "uses: $/", "uses: @/", "uses"),
+        ("jactionlint", "pages.yml", "uses: $/.github/workflows/ci.yml", "uses: $/.github/workflows/no.yml", "no.yml"),
+        ("jactionlint", "pages.yml", "needs: check", "needs: checks", "checks"),
+        ("jactionlint", "ci.yml", "runs-on: ubuntu-24.04", "runs_on: ubuntu-24.04", "runs_on"),
+        ("jactionlint", "ci.yml", "workflow_call:", "workflow_calls:", "workflow_calls"),
+        ("jactionlint", "retrain.yml", "${{ inputs.studies }}", "${{ inputs.study }}", "study"),
+        ("jactionlint", "ci.yml", "contents: read", "contents: reads", "reads"),
+        ("jactionlint", "retrain.yml", "${{ github.run_id }}", "${{ github.run_idd }}", "run_idd"),
+    ],
+)
+def test_the_linter_would_find_something(tmp_path, name, file, old, new, found):
+    (tmp_path / ".git").mkdir()  # the root of a repository: without one nobody knows where $/ leads
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    path = tmp_path / ".github/workflows" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    done = linted(name, tmp_path)
     assert done.returncode != 0
-    assert "template-injection" in done.stdout
+    assert found in done.stdout
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -116,6 +117,13 @@ def test_a_character_without_a_glyph_is_named_instead_of_lost():
 
 def test_the_date_is_that_of_the_source():
     assert edition.date({"SOURCE_DATE_EPOCH": "1777593600"}) == "1 May 2026"
+    assert re.fullmatch(r"built on \d+ \w+ \d{4}", edition.date({}))
+
+
+def test_an_edition_of_no_commit_says_so():
+    page = edition.title_page(edition.Edition("1.0", "built on 1 May 2026", ""), "A Title", "Authors")
+    assert "of no known commit" in page
+    assert r"commit \texttt" not in page
 
 
 def test_the_cover_draws_the_last_panel(tmp_path):
@@ -151,6 +159,17 @@ def test_chapters_are_chosen_by_any_of_their_names(parts, chapters, names):
     [
         ("III", "", "PARTS: no part 'iii'; there are Start here, I, IV"),
         ("", "second, fifth", "CHAPTERS: no chapter 'fifth'; there are intro, first, second, third, fourth"),
+        ("", "fifth", "CHAPTERS: no chapter 'fifth'; there are intro, first, second, third, fourth"),
+        ("", ",", "CHAPTERS: ',' names no chapter; there are intro, first, second, third, fourth"),
+        (" ", "", "PARTS: ' ' names no part; there are Start here, I, IV"),
+        ("", " ,;, ", "CHAPTERS: ' ,;, ' names no chapter; there are intro, first, second, third, fourth"),
+        ("I", "\t", r"CHAPTERS: '\\t' names no chapter; there are intro, first, second, third, fourth"),
+        (";", "first", "PARTS: ';' names no part; there are Start here, I, IV"),
+        ("0", "", "PARTS: no part '0'; there are Start here, I, IV"),
+        ("", "-1", "CHAPTERS: no chapter '-1'; there are intro, first, second, third, fourth"),
+        ("", "first.md", "CHAPTERS: no chapter 'first.md'; there are intro, first, second, third, fourth"),
+        ("I-IV", "", "PARTS: no part 'i-iv'; there are Start here, I, IV"),
+        ("", "*", r"CHAPTERS: no chapter '\*'; there are intro, first, second, third, fourth"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(parts, chapters, message):
@@ -197,14 +216,35 @@ def test_without_tex_one_line_says_what_to_install(monkeypatch, capsys, tmp_path
     assert said.count("\n") == 1
 
 
-def test_a_mistake_is_one_line_before_anything_is_built(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("BOOK_CHAPTERS", "nowhere", "CHAPTERS: no chapter 'nowhere'; there are intro, "),
+        ("BOOK_CHAPTERS", ",", "CHAPTERS: ',' names no chapter; there are intro, "),
+        ("BOOK_CHAPTERS", "status", "CHAPTERS: no chapter 'status'; there are intro, "),
+        ("BOOK_PARTS", ";", "PARTS: ';' names no part; there are Start here, "),
+        ("SOURCE_DATE_EPOCH", "today", "SOURCE_DATE_EPOCH: seconds since 1970 expected, got 'today'"),
+    ],
+)
+def test_a_mistake_is_one_line_before_anything_is_built(monkeypatch, capsys, name, text, message):
     monkeypatch.setattr(typeset, "require_tex", lambda: None)
     monkeypatch.setattr(typeset, "build", lambda *_: pytest.fail("built"))
-    monkeypatch.setenv("BOOK_CHAPTERS", "nowhere")
+    monkeypatch.setenv(name, text)
     assert typeset.main([str(ROOT / "book")]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("make pdf: CHAPTERS: no chapter 'nowhere'; there are intro, ")
+    assert said.startswith(f"make pdf: {message}")
     assert said.count("\n") == 1
+
+
+def test_a_part_of_pages_that_are_not_printed_is_none(tmp_path):
+    (tmp_path / "_toc.yml").write_text(
+        "format: jb-book\nroot: a\nparts:\n"
+        "- {caption: I. x, chapters: [{file: b}]}\n- {caption: II. y, chapters: [{file: c}]}\n"
+    )
+    for name, matter in (("a", ""), ("b", ""), ("c", "---\nprint: false\n---\n")):
+        (tmp_path / f"{name}.md").write_text(f"{matter}# {name}\n")
+    with pytest.raises(ValueError, match=r"^PARTS: no part 'ii'; there are I$"):
+        selection.selected(selection.contents(tmp_path), "II")
 
 
 def test_a_lost_glyph_and_a_lost_reference_are_read_from_the_log():

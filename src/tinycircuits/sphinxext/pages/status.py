@@ -15,10 +15,14 @@ from typing import Any
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.errors import ConfigError
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from tinycircuits.results.checkout import git_commit
+from tinycircuits.results.checkout import EPOCH, Source, set_date, source
 from tinycircuits.sphinxext.rebuild.chapters import cache_of, executed, inputs_of, read
+
+_LOG = logging.getLogger(__name__)
 
 DISTRIBUTIONS = (
     "tinycircuits", "torch", "transformer-lens", "numpy", "scikit-learn", "matplotlib", "plotly", "jupyter-book",
@@ -33,7 +37,9 @@ def versions() -> Rows:
     """With what the book was built."""
     from tinycircuits.results.provenance import processor
 
-    rows: list[Row] = [("date", _now()), ("commit", git_commit()), ("Python", platform.python_version())]
+    known = source()
+    rows: list[Row] = [("date", _date(known)), ("commit", known.commit or f"none: {known.why}")]
+    rows += [("Python", platform.python_version())]
     rows += [("system", f"{platform.system()} {platform.machine()}"), ("processor", processor())]
     rows += [("cores", str(os.cpu_count()))]
     return ("what", "version"), rows + [(name, version(name)) for name in DISTRIBUTIONS]
@@ -119,7 +125,7 @@ def status_pages(env: Any) -> set[str]:
 
 def outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Read the status pages again when a chapter, the commit or a version has changed since they were read."""
-    state = (inputs_of(env), git_commit(), [version(name) for name in DISTRIBUTIONS])
+    state = (inputs_of(env), source(), [version(name) for name in DISTRIBUTIONS])
     before, env.tinycircuits_status_of = getattr(env, "tinycircuits_status_of", None), state
     return [] if before == state else sorted(status_pages(env) & env.found_docs)
 
@@ -131,9 +137,19 @@ def _list_table(name: str, caption: str, head: Row, rows: list[Row]) -> list[str
     return [*lines, ":::"]
 
 
-def _now() -> str:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return f"{datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+def _date(known: Source) -> str:
+    epoch = os.environ.get(EPOCH)
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    whose = "of the commit" if epoch == str(known.epoch) else f"set by {EPOCH}" if epoch else "of the build"
+    return f"{moment:%Y-%m-%d %H:%M} UTC, {whose}"
+
+
+def _set_date() -> None:
+    try:
+        if told := set_date():
+            _LOG.info(told)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _listed(seeds: Iterable[int]) -> str:
@@ -148,7 +164,8 @@ def _listed(seeds: Iterable[int]) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directive ``status``."""
+    """Register the directive ``status``, and give what is built its date."""
+    _set_date()
     app.add_directive("status", Status)
     app.connect("env-get-outdated", outdated, priority=600)  # after the digests are computed
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -14,7 +14,7 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 from sphinx.util import texescape
 
-from tinycircuits.results.checkout import git_commit
+from tinycircuits.results.checkout import EPOCH, source
 from tinycircuits.sphinxext.pages.assets import FONTS
 
 FIELDS = ("STUDENT", "COURSE", "TUTOR")
@@ -36,7 +36,10 @@ _TITLE_LINE = 17
 
 @dataclass(frozen=True)
 class Edition:
-    """Which book this is. ``hand_in`` has the fields that are not empty, in the order of the title page."""
+    """Which book this is. ``commit`` is empty where none is known.
+
+    ``hand_in`` has the fields that are not empty, in the order of the title page.
+    """
 
     version: str
     date: str
@@ -46,14 +49,14 @@ class Edition:
 
 def edition(environment: Mapping[str, str] = os.environ) -> Edition:
     """Return this edition; raises ``ValueError`` for a hand-in field with a character that the typeface lacks."""
-    return Edition(version("tinycircuits"), date(environment), git_commit(), hand_in(environment))
+    return Edition(version("tinycircuits"), date(environment), source().commit, hand_in(environment))
 
 
 def date(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the day of ``SOURCE_DATE_EPOCH``, or today, as 1 January 1970, in universal time."""
-    epoch = environment.get("SOURCE_DATE_EPOCH")
+    """Return the day of ``SOURCE_DATE_EPOCH`` as 1 January 1970, or ``built on`` today, in universal time."""
+    epoch = environment.get(EPOCH)
     day = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
-    return f"{day.day} {day:%B %Y}"
+    return f"{'' if epoch else 'built on '}{day.day} {day:%B %Y}"
 
 
 def hand_in(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -105,7 +108,7 @@ def escaped(text: str) -> str:
 
 def title_page(book: Edition, title: str, author: str, cover: str = "") -> str:
     """Return the LaTeX of the title page and the page behind it; ``cover`` is the LaTeX of a drawing."""
-    commit = rf"commit \texttt{{{escaped(book.commit)}}}"
+    commit = rf"commit \texttt{{{escaped(book.commit)}}}" if book.commit else "of no known commit"
     imprint = r"\quad·\quad ".join([f"Edition {escaped(book.version)}", escaped(book.date), commit])
     return rf"""
 \hypersetup{{pageanchor=false, pdftitle={{{escaped(title)}}}, pdfauthor={{{escaped(author)}}}}}

@@ -46,7 +46,8 @@ class Contents:
 def contents(book: Path) -> Contents:
     """Return the contents that ``_toc.yml`` in the folder ``book`` describes; titles are the first headings.
 
-    A file whose front matter says ``print: false`` has its number, but is a page of the site only.
+    A file whose front matter says ``print: false`` has its number, but is a page of the site only; a part of such files
+    is none.
     """
     root = parse_toc_yaml(book / "_toc.yml").root
     number, parts = 0, []
@@ -56,7 +57,8 @@ def contents(book: Path) -> Contents:
             number += 1
             if not _PAGE_ONLY.search((book / f"{docname}.md").read_text(encoding="utf-8")):
                 chapters.append(Chapter(docname, _title(book, docname), number))
-        parts.append(Part(tree.caption or "", tuple(chapters)))
+        if chapters:
+            parts.append(Part(tree.caption or "", tuple(chapters)))
     return Contents(Chapter(root.docname, _title(book, root.docname), None), tuple(parts))
 
 
@@ -64,9 +66,9 @@ def selected(book: Contents, parts: str = "", chapters: str = "") -> list[str]:
     """Return the file names of the chapters that both texts name together, in the book's order; all for two empty ones.
 
     Names are separated by commas, semicolons or spaces; a title may contain them. Raises ``ValueError`` for a name that
-    is unknown; the message lists those that are known.
+    is unknown, and for a text that names nothing; the message lists the known ones. A text left empty asks for nothing.
     """
-    if not parts.strip() and not chapters.strip():
+    if not parts and not chapters:
         return [chapter.docname for chapter in book.chapters]
     wanted = {chapter.docname for part in _found(parts, _part_names(book), "PARTS") for chapter in part.chapters}
     wanted |= {chapter.docname for chapter in _found(chapters, _chapter_names(book), "CHAPTERS")}
@@ -103,17 +105,25 @@ def _chapter_names(book: Contents) -> dict[str, Chapter]:
 
 def _found(text: str, names: Mapping[str, T], variable: str) -> list[T]:
     """Return what ``text`` names: as a whole, else split at the strongest separator that it has."""
-    folded = {name.casefold(): value for name, value in names.items()}
-    wanted = " ".join(text.split()).casefold()
-    if not wanted:
-        return []
-    if wanted in folded:
-        return [folded[wanted]]
+    found = _named(" ".join(text.split()).casefold(), {name.casefold(): value for name, value in names.items()})
+    known = f"there are {', '.join(_shown(names))}"
+    if text and not found:
+        raise ValueError(f"{variable}: {text!r} names no {variable[:-1].lower()}; {known}")
+    for name, value in found:
+        if value is None:
+            raise ValueError(f"{variable}: no {variable[:-1].lower()} {name!r}; {known}")
+    return [value for _, value in found if value is not None]
+
+
+def _named(wanted: str, names: Mapping[str, T]) -> list[tuple[str, T | None]]:
+    """Return each piece of ``wanted`` with what it names, ``None`` for an unknown one; empty pieces are skipped."""
+    if not wanted or wanted in names:
+        return [(wanted, names[wanted])] if wanted else []
     for separator in (";", ",", " "):
         pieces = wanted.split(separator)
         if len(pieces) > 1:
-            return [value for piece in pieces for value in _found(piece, names, variable)]
-    raise ValueError(f"{variable}: no {variable[:-1].lower()} {wanted!r}; there are {', '.join(_shown(names))}")
+            return [found for piece in pieces for found in _named(piece.strip(), names)]
+    return [(wanted, None)]
 
 
 def _shown(names: Mapping[str, T]) -> Iterable[str]:

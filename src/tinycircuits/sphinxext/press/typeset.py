@@ -17,6 +17,7 @@ from pathlib import Path
 
 import yaml
 
+from tinycircuits.results.checkout import set_date
 from tinycircuits.sphinxext.press.edition import PREFIX, hand_in
 from tinycircuits.sphinxext.press.latex import HAND_IN, ONLY
 from tinycircuits.sphinxext.press.selection import contents, selected
@@ -125,6 +126,7 @@ def print_edition(book: Path, options: list[str]) -> Path:
     """Build and typeset the book, or the part of it that the environment asks for; return the PDF."""
     require_tex()
     docnames = chosen(book, os.environ)
+    set_date()
     whole = not hand_in(os.environ) and docnames == [chapter.docname for chapter in contents(book).chapters]
     build(book, docnames, options)
     settings = yaml.safe_load((book / "_config.yml").read_text(encoding="utf-8"))
