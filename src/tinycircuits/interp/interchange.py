@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import Component, activations, batches, check_component
+from tinycircuits.interp.activations import Component, activations, batches, check_part
 from tinycircuits.interp.forward import components_after, row_logits_after
 from tinycircuits.interp.pairs import derangement, unit_directions
 from tinycircuits.tasks import Task
@@ -142,7 +142,7 @@ class CleanRows:
         task: Task,
         component: Component,
     ):
-        check_component(model, component)
+        check_part(model, component)
         self.model, self.component, self.rows = model, component, list(task.predicting_rows)
         later = [part for part in components_after(model, component) if part.kind == "attn"]
         hooks = [component.input_hook, component.hook, *(part.input_hook for part in later)]

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import Component, activations, check_component
+from tinycircuits.interp.activations import Component, activations, check_part
 from tinycircuits.interp.forward import logits_after
 from tinycircuits.interp.pairs import unit_directions
 from tinycircuits.models.dictionary import SparseAutoencoder
@@ -83,7 +83,7 @@ def latent_effects(
     Raises ``ValueError`` for an unknown component, a latent that the dictionary does not have or that is dead, a task
     with more than one answer.
     """
-    check_component(model, component)
+    check_part(model, component)
     if task.n_answers != 1:
         raise ValueError(f"task must have one answer, got {task.n_answers}")
     site = _Site(model, sequences, task, component, dictionary, seed)
