@@ -152,13 +152,18 @@ class CleanRows:
         self.clean = {part: kept[part.input_hook] for part in later}
         self.right = task.answers(sequences)
 
+    def logits(
+        self, at: Int[Tensor, " chosen"], move: Float[Tensor, "chosen answer d_model"]
+    ) -> Float[Tensor, "chosen answer d_vocab"]:
+        """The logits at each row when the component's output there alone is moved."""
+        clean = {part: resid[at] for part, resid in self.clean.items()}
+        return row_logits_after(self.model, self.after[at] + move, self.component, clean, rows=self.rows)
+
     def answers(
         self, at: Int[Tensor, " chosen"], move: Float[Tensor, "chosen answer d_model"]
     ) -> Int[Tensor, "chosen answer"]:
-        """What the model says at each row when the component's output there alone is moved."""
-        clean = {part: resid[at] for part, resid in self.clean.items()}
-        changed = self.after[at] + move
-        return row_logits_after(self.model, changed, self.component, clean, rows=self.rows).argmax(-1)
+        """What the model says there."""
+        return self.logits(at, move).argmax(-1)
 
 
 def _counts(
