@@ -6,12 +6,13 @@ import torch
 from torch.nn.functional import one_hot
 from transformer_lens.model_bridge import TransformerBridge
 
+from tinycircuits.interp.ablation import Ablation, ablation_table
 from tinycircuits.models.build import ModelSpec, build, named_parameters
 from tinycircuits.models.build import named_parameters as parameters
 from tinycircuits.models.by_hand import hand_built
 from tinycircuits.tasks import ModularAddition, Task
 
-__all__ = ["SPECS", "adder", "answering", "hand_built", "parameters", "scrambled"]
+__all__ = ["SPECS", "ablate", "adder", "answering", "hand_built", "parameters", "scrambled"]
 
 SPECS = {
     "two layers": ModelSpec(n_layers=2, d_model=4, n_heads=1, d_head=2, d_mlp=16),
@@ -84,3 +85,8 @@ def answering(spec: ModelSpec, task: Task, *, seed: int = 0) -> TransformerBridg
         fitted = torch.linalg.lstsq(states[:, task.predicting_rows].flatten(0, 1), answers, driver="gelsd").solution
         named_parameters(model)["head.weight"].copy_(20 * fitted.T)
     return model
+
+
+def ablate(model, sequences, task, part, kind, *, seed: int, draws: int = 2) -> Ablation:
+    """The one entry of a table of one part and one kind of ablation."""
+    return ablation_table(model, sequences, task, kinds=[kind], only=[part], seed=seed, draws=draws).ablations[0]

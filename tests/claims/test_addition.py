@@ -116,7 +116,7 @@ def test_the_stored_verdict_is_what_the_results_say(name):
     assert found.verdict == found.claim.verdict
     assert found.n_seeds == (10 if name[0] == "E" else 5)  # E6: five fits of each reading
     kinds = {"random encoder": 10} if name == "E6" else {"untrained": 5, "shuffled answers": 5}
-    assert {control.name: control.n for control in found.controls} == kinds
+    assert {control.name: control.judged for control in found.controls} == kinds
     assert found.published is None or found.published.keys() == found.values.keys()
 
 

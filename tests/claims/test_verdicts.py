@@ -112,7 +112,7 @@ def test_where_every_seed_counts_and_in_a_control_no_model_is_left_out(monkeypat
     found = judged(monkeypatch, None)
     assert (found.met, found.judged, found.n_seeds) == (7, 10, 10)
     (control,) = judged(monkeypatch, lambda of: of.solved).controls
-    assert (control.name, control.met, control.n) == ("untrained", 3, 4)
+    assert (control.name, control.met, control.judged) == ("untrained", 3, 4)
     assert control.values["value"] == Spread.of(torch.tensor([0.0, 5, 10, 15]))
     assert control.verdict == "holds for some seeds"
 
@@ -148,7 +148,7 @@ def test_a_claim_says_nothing_if_some_control_holds_as_much(monkeypatch, own, co
     beside = dataclasses.replace(found.controls[0], verdict="does not hold")
     as_much = dataclasses.replace(found.controls[0], verdict=control)
     assert dataclasses.replace(found, verdict=own, controls=(beside, as_much)).says_nothing == expected
-    assert not dataclasses.replace(found, verdict=own, controls=(dataclasses.replace(as_much, n=0),)).says_nothing
+    assert not dataclasses.replace(found, verdict=own, controls=(dataclasses.replace(as_much, judged=0),)).says_nothing
 
 
 def test_a_verdict_that_no_longer_follows_is_named_and_another_is_not(monkeypatch):

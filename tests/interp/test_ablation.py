@@ -2,8 +2,8 @@ import pytest
 import torch
 from transformer_lens.tools.analysis import collect_activations, interchange, intervened_logits
 
-from tests.circuits import SPECS, hand_built, parameters, scrambled
-from tinycircuits.interp.ablation import KINDS, ablate, ablation_table
+from tests.circuits import SPECS, ablate, hand_built, parameters, scrambled
+from tinycircuits.interp.ablation import KINDS, ablation_table
 from tinycircuits.interp.activations import Component, activations, components
 from tinycircuits.interp.interchange import interchange as run_interchange
 from tinycircuits.interp.interchange import interchanged_answers

@@ -7,8 +7,7 @@ import torch
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
-from tests.circuits import SPECS, hand_built, parameters, scrambled
-from tinycircuits.interp.ablation import ablate
+from tests.circuits import SPECS, ablate, hand_built, parameters, scrambled
 from tinycircuits.interp.activations import components
 from tinycircuits.interp.agreement import (
     families,

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from tests.circuits import scrambled
-from tinycircuits.interp.ablation import ablate
+from tests.circuits import ablate, scrambled
 from tinycircuits.interp.activations import Component
 from tinycircuits.interp.attention import attention_summary
 from tinycircuits.interp.attribution import logit_attribution

@@ -9,7 +9,7 @@ from tinycircuits.interp.activations import Component, activations, components, 
 from tinycircuits.interp.attribution import logit_attribution, logit_contributions
 from tinycircuits.interp.forward import logits_after, project
 from tinycircuits.interp.logits import cosine_to_digits, logit_lens, sample_readout
-from tinycircuits.interp.mlp import digit_contributions, mlp_outputs, mlp_weights, neuron_activity
+from tinycircuits.interp.mlp import digit_contributions, mlp_outputs, neuron_activity
 from tinycircuits.tasks import ReverseIncrement
 
 TASK = ReverseIncrement(n_digits=3)
@@ -97,7 +97,7 @@ def test_lens_sees_the_hand_built_mlp_turn_the_answers_right():
     assert lens.stages == ("embed", "L0 resid_mid", "L0 resid_post")
     assert lens.correct.tolist() == [[16] * 3, [16] * 3, [64] * 3]  # all logits zero: the arg-max says 0
     assert lens.at("L0 resid_post") == 1
-    assert lens.turn(Component(0, "mlp")).totals == {
+    assert lens.turns[1].totals == {
         "wrong_to_right": 144,
         "right_to_wrong": 0,
         "right_to_right": 48,
@@ -189,11 +189,10 @@ def test_the_hand_built_mlp_has_one_neuron_for_each_digit_and_writes_the_next():
 
 def test_mlp_outputs_are_its_weights_applied_to_the_normalised_stream():
     model = scrambled(SPECS["two layers"], TASK)
-    weights = mlp_weights(model, layer=1)
     hook = "blocks.1.hook_resid_mid"
     with torch.no_grad():
         state = model.blocks[1].ln2(activations(model, TOKENS, [hook])[hook])
-        expected = (state @ weights.W_in + weights.b_in).relu() @ weights.W_out + weights.b_out
+        expected = (state @ model.W_in[1] + model.b_in[1]).relu() @ model.W_out[1] + model.b_out[1]
     torch.testing.assert_close(mlp_outputs(model, TOKENS, layer=1), expected)
     torch.testing.assert_close(mlp_outputs(model, TOKENS, layer=1, rows=ROWS), expected[:, ROWS])
 

@@ -5,7 +5,7 @@ import torch
 
 from tests.circuits import SPECS, hand_built, scrambled
 from tinycircuits.interp.activations import activations
-from tinycircuits.interp.mlp import digit_contributions, mlp_weights, neuron_activity
+from tinycircuits.interp.mlp import digit_contributions, neuron_activity
 from tinycircuits.tasks import ReverseIncrement
 
 TASK = ReverseIncrement(n_digits=2, modulus=5, increment=3)
@@ -18,10 +18,9 @@ ROWS = list(TASK.predicting_rows)
 def test_contributions_and_activity_are_those_of_a_loop_in_a_later_layer():
     model = scrambled(SPECS["two layers"], TASK)
     found, activity = (analysis(model, SEQUENCES, TASK, layer=1) for analysis in (digit_contributions, neuron_activity))
-    weights = mlp_weights(model, layer=1)
     resid = activations(model, TOKENS, ["blocks.1.hook_resid_mid"], rows=ROWS)["blocks.1.hook_resid_mid"]
-    pre = model.blocks[1].ln2(resid) @ weights.W_in + weights.b_in
-    outputs = pre.relu() @ weights.W_out + weights.b_out
+    pre = model.blocks[1].ln2(resid) @ model.W_in[1] + model.b_in[1]
+    outputs = pre.relu() @ model.W_out[1] + model.b_out[1]
     cosine = torch.nn.functional.cosine_similarity
     for k in range(5):
         cases = [(b, i) for b in range(25) for i in range(2) if int(SEQUENCES[b, 2 - i]) == k]

@@ -8,8 +8,7 @@ from scipy import stats
 from torch.nn.functional import cross_entropy
 from transformer_lens import patching as tl
 
-from tests.circuits import scrambled
-from tinycircuits.interp.ablation import ablate
+from tests.circuits import ablate, scrambled
 from tinycircuits.interp.activations import (
     Component,
     Head,

@@ -2,12 +2,7 @@
 
 import pandas as pd
 
-from tinycircuits.articles import (
-    ABLATED_ACCURACY,
-    ACCURACY_AT_STEP,
-    PATCHING_RECOVERY,
-    PROBE_ACCURACY,
-)
+from tinycircuits.articles import ABLATED_ACCURACY, ACCURACY_AT_STEP, PATCHING_RECOVERY, PROBE_ACCURACY
 from tinycircuits.claims.choices import Compared, alternatives, compared, in_the_book, learned, statements
 from tinycircuits.claims.judge import Elsewhere
 from tinycircuits.claims.ledger import finding

@@ -1,7 +1,7 @@
 """How a claim is judged: what its rule sees in each model, how many must meet it, and what the controls say."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -60,19 +60,12 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Control:
-    """The same rule on models that cannot do what is claimed, or on data that should not show it."""
-
-    name: str
-    met: int
-    n: int
-    values: dict[str, Spread]
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
 class Elsewhere:
-    """The same rule on models that the article did not train: ``met`` of the ``judged`` ones, of ``n_seeds``."""
+    """The same rule on other models or data: ``met`` of the ``judged`` ones, of ``n_seeds``.
+
+    These are models that the article did not train; or, as a control, models that cannot do what is claimed, or data
+    that should not show it.
+    """
 
     name: str
     verdict: Verdict
@@ -97,7 +90,8 @@ class Finding:
     """Over the models that are judged."""
     published: dict[str, float] | None
     published_met: bool | None
-    controls: tuple[Control, ...]
+    controls: tuple[Elsewhere, ...]
+    """Every model counts there, none of them solves the task."""
     second: Elsewhere | None
     """Where the ledger keeps a second column for the article: its task, in models that start otherwise."""
     rows: Observed = field(repr=False)
@@ -109,7 +103,7 @@ class Finding:
         order = ("not testable as stated", "does not hold", "holds for some seeds", "holds")
         if self.verdict not in order[2:]:
             return False
-        return any(c.n and order.index(c.verdict) >= order.index(self.verdict) for c in self.controls)
+        return any(c.judged and order.index(c.verdict) >= order.index(self.verdict) for c in self.controls)
 
     @property
     def observed(self) -> tuple[str, Spread]:
@@ -162,6 +156,7 @@ def judged(stated: Claim, measure: Measure, second: Elsewhere | None = None) -> 
     seen, n_seeds = _counted(measure, measure.models())
     met = seen.met.tolist()
     shown = measure.see(measure.published()) if measure.published else None
+    every = replace(measure, counted=None)
     return Finding(
         claim=stated,
         verdict=judge(stated.judged, met),
@@ -172,7 +167,7 @@ def judged(stated: Claim, measure: Measure, second: Elsewhere | None = None) -> 
         values=_spreads(seen),
         published={key: float(value[0]) for key, value in shown.values.items()} if shown else None,
         published_met=bool(shown.met[0]) if shown else None,
-        controls=tuple(_controls(stated, measure)),
+        controls=tuple(judged_in(stated, every, view(), name) for name, view in measure.controls.items()),
         second=second,
         rows=seen,
     )
@@ -207,13 +202,3 @@ def _counted(measure: Measure, view: Any) -> tuple[Observed, int]:
 
 def _spreads(seen: Observed) -> dict[str, Spread]:
     return {name: Spread.of(value) for name, value in seen.values.items()}
-
-
-def _controls(stated: Claim, measure: Measure) -> list[Control]:
-    """The same rule on each control; every model counts, none of them solves the task."""
-    found = []
-    for name, view in measure.controls.items():
-        seen = measure.see(view())
-        met = seen.met.tolist()
-        found.append(Control(name, sum(met), len(met), _spreads(seen), judge(stated.judged, met)))
-    return found

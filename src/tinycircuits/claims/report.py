@@ -6,7 +6,7 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
-from tinycircuits.claims.judge import Finding, Spread
+from tinycircuits.claims.judge import Elsewhere, Finding, Spread
 from tinycircuits.claims.ledger import finding, findings, of_articles
 from tinycircuits.results.text import aligned
 
@@ -47,20 +47,20 @@ def by_kind(chosen: list[Finding]) -> dict[str | None, list[Finding]]:
     return kinds
 
 
-def seeds(found: Finding) -> str:
+def seeds(found: Finding | Elsewhere) -> str:
     """``12 of 97``: models that meet the rule, of those that are judged."""
     return f"{found.met:,} of {found.judged:,}"
 
 
 def controls(found: Finding) -> str:
     """``untrained 0 of 5, shuffled answers 0 of 5``."""
-    return ", ".join(f"{control.name} {control.met:,} of {control.n:,}" for control in found.controls)
+    return ", ".join(f"{control.name} {seeds(control)}" for control in found.controls)
 
 
 def second(found: Finding) -> str | None:
     """``E, another start: 0 of 4, does not hold``; ``None`` where the ledger has no second column."""
     other = found.second
-    return f"{other.name}: {other.met:,} of {other.judged:,}, {other.verdict}" if other else None
+    return f"{other.name}: {seeds(other)}, {other.verdict}" if other else None
 
 
 def entry(name: str) -> str:
@@ -148,7 +148,7 @@ def _plain(found: Finding) -> dict[str, Any]:
         "models": {"met": found.met, "judged": found.judged, "measured": found.n_seeds, "interval": found.interval},
         "values": spreads(found.values),
         "published": found.published and {"met": found.published_met, "values": found.published},
-        "controls": {c.name: {"met": c.met, "models": c.n, "values": spreads(c.values)} for c in found.controls},
+        "controls": {c.name: {"met": c.met, "models": c.judged, "values": spreads(c.values)} for c in found.controls},
         "second": other
         and {
             "name": other.name,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from tinycircuits.claims.judge import Elsewhere, Finding, verdict
+from tinycircuits.claims.judge import verdict
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.report import controls, seeds
 from tinycircuits.results.profiles import profile
@@ -33,7 +33,7 @@ def verdicts(names: Sequence[str]) -> pd.DataFrame:
 
 def controls_met(name: str) -> dict[str, str]:
     """How many models of each control meet a statement's rule, by the control's name: ``0 of 5``."""
-    return {control.name: f"{control.met:,} of {control.n:,}" for control in finding(name).controls}
+    return {control.name: seeds(control) for control in finding(name).controls}
 
 
 def second_column(names: Sequence[str]) -> pd.DataFrame:
@@ -49,15 +49,11 @@ def second_column(names: Sequence[str]) -> pd.DataFrame:
             {
                 "no.": found.claim.id,
                 "statement": found.claim.says,
-                "as printed": _verdict(found),
-                "another start": _verdict(found.second),
+                "as printed": f"{found.verdict} ({seeds(found)})",
+                "another start": f"{found.second.verdict} ({seeds(found.second)})",
             }
         )
     return pd.DataFrame(rows)
-
-
-def _verdict(found: Finding | Elsewhere) -> str:
-    return f"{found.verdict} ({found.met} of {found.judged})"
 
 
 def residue_verdicts(sources: Mapping[str, str], *, least: float = 0.5) -> pd.DataFrame:

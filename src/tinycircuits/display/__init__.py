@@ -1,13 +1,13 @@
 """Figures, tables and numbers of the book: each result is computed once and shown on the page and in print."""
 
 from tinycircuits.display.bars import bars
-from tinycircuits.display.curves import line_panels, lines
+from tinycircuits.display.curves import lines
 from tinycircuits.display.diagram import architecture
 from tinycircuits.display.dots import dots
 from tinycircuits.display.entries import Entries, Entry
 from tinycircuits.display.explorer import pair_explorer
 from tinycircuits.display.figure import Figure
-from tinycircuits.display.grids import heatmap, heatmaps, matrix_picker
+from tinycircuits.display.grids import heatmap
 from tinycircuits.display.numbers import count, listed, number, of, publish, share, span
 from tinycircuits.display.table import Table
 
@@ -21,11 +21,8 @@ __all__ = [
     "count",
     "dots",
     "heatmap",
-    "heatmaps",
-    "line_panels",
     "lines",
     "listed",
-    "matrix_picker",
     "number",
     "of",
     "pair_explorer",

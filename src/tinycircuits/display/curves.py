@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -93,34 +93,7 @@ class _Curves:
 
 
 def lines(
-    series: Series,
-    *,
-    x_title: str,
-    y_title: str,
-    name: str,
-    caption: str,
-    alt: str,
-    log_y: bool = False,
-    y_range: tuple[Number, Number] | None = None,
-    x_labels: Sequence[str] | None = None,
-    reference: tuple[str, Number] | None = None,
-    colours: Mapping[str, str] | None = None,
-    background: Sequence[str] = (),
-    markers: bool = False,
-) -> Figure:
-    """Named series ``{name: (x, y)}`` in one panel.
-
-    ``x_labels`` names the positions 0, 1, ... of the x axis. ``reference`` is a named dashed level, such as chance.
-    ``background`` names series drawn thin and grey behind the others, such as other seeds.
-    Raises ``ValueError`` naming the series for empty, non-finite or mismatched input, or values <= 0 with ``log_y``.
-    """
-    curves = _Curves({"": series}, log_y, colours or {}, background)
-    style = _Style(x_title, y_title, y_range, x_labels, reference, markers)
-    return _figure(curves, 1, 250, style, (name, caption, alt))
-
-
-def line_panels(
-    panels: Mapping[str, Series],
+    series: Series | Mapping[str, Series],
     *,
     x_title: str,
     y_title: str,
@@ -136,29 +109,30 @@ def line_panels(
     markers: bool = False,
     columns: int | None = None,
 ) -> Figure:
-    """One panel of series per entry, with a shared y axis; series of one name look alike everywhere.
+    """Named series ``{name: (x, y)}`` in one panel, or ``{panel: series}``, one panel each with a shared y axis.
 
-    The other arguments and errors are those of ``lines``.
+    Series of one name look alike in every panel. ``x_labels`` names the positions 0, 1, ... of the x axis.
+    ``reference`` is a named dashed level, such as chance. ``background`` names series drawn thin and grey behind the
+    others, such as other seeds.
+    Raises ``ValueError`` naming the series for empty, non-finite or mismatched input, or values <= 0 with ``log_y``.
     """
+    panelled = any(isinstance(each, Mapping) for each in series.values())
+    panels = cast("Mapping[str, Series]", series if panelled else {"": series})
     curves = _Curves(panels, log_y, colours or {}, background)
     style = _Style(x_title, y_title, y_range, x_labels, reference, markers)
-    return _figure(curves, columns or min(3, len(curves.names)), 190, style, (name, caption, alt))
+    place = _layout(len(panels), columns or min(3, len(panels)), panelled)
+    faces = _page_face(curves, place, style), _print_face(curves, place, style)
+    min_width = 300 if place.columns == 1 and len(curves.series) < 4 else WIDE
+    return Figure(name, caption, alt, *faces, curves.frame(x_title, y_title), min_width=min_width)
 
 
-def _figure(curves: _Curves, columns: int, height: Number, style: _Style, prose: tuple[str, str, str]) -> Figure:
-    gap = 18
+def _layout(count: int, columns: int, titled: bool) -> Panels:
+    gap, top, height = 18, *((26, 190) if titled else (8, 250))
     width = (PAGE_WIDTH - LEFT - RIGHT - gap * (columns - 1)) / columns
-    shown = [name for name in curves.series if name not in curves.background]
-    entries = [*shown, *([style.reference[0]] if style.reference else [])]
-    top = 26 if curves.names != [""] else 8
-    panels = Panels(len(curves.names), columns, width, height, LEFT, RIGHT, top, BELOW, gap)
-    page = _page_face(curves, panels, style, entries)
-    data = curves.frame(style.x_title, style.y_title)
-    min_width = 300 if columns == 1 and len(curves.series) < 4 else WIDE
-    return Figure(*prose, page, _print_face(curves, panels, style), data, min_width=min_width)
+    return Panels(count, columns, width, height, LEFT, RIGHT, top, BELOW, gap)
 
 
-def _page_face(curves: _Curves, panels: Panels, style: _Style, entries: list[str]) -> go.Figure:
+def _page_face(curves: _Curves, panels: Panels, style: _Style) -> go.Figure:
     x: dict[str, Any] = {"title": axis_title(style.x_title), "showgrid": False}
     if style.x_labels is not None:
         x |= {"tickvals": list(range(len(style.x_labels))), "ticktext": [labels.page(text) for text in style.x_labels]}
@@ -167,6 +141,8 @@ def _page_face(curves: _Curves, panels: Panels, style: _Style, entries: list[str
     y: dict[str, Any] = {"title": axis_title(style.y_title), "range": list(limits), "type": scale}
     if curves.log_y:
         y |= {"dtick": max(1, round((limits[1] - limits[0]) / 5)), "exponentformat": "power"}
+    entries = [name for name in curves.series if name not in curves.background]
+    entries += [style.reference[0]] if style.reference else []
     place, above = plotly_legend(entries) if len(entries) > 1 else ({}, 0)
     layout = plotly_layout(
         round(panels.total_height + above),

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinycircuits.display import checks
 from tinycircuits.display.figure import Explorer, Figure
-from tinycircuits.display.grids import heatmap, heatmaps
+from tinycircuits.display.grids import heatmap
 
 _LEVELS = 100
 """A cell of the page says its share in hundredths."""
@@ -60,7 +60,7 @@ def pair_explorer(
     }
     shared |= {"name": name, "caption": caption, "alt": alt}
     page = heatmap(levels[pairs[0]] / _LEVELS, **shared).plotly_fig
-    printed = heatmaps({f"{a} + {b}": table[a, b] for a, b in pairs}, **shared)
+    printed = heatmap({f"{a} + {b}": table[a, b] for a, b in pairs}, **shared)
     assert page is not None
     margin = page.layout.margin
     page.layout.height = margin.t + margin.b + _ROW * table.shape[2]

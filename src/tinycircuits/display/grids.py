@@ -1,6 +1,6 @@
 """Matrices as coloured cells: one, many side by side, or one of many to choose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +40,8 @@ _TITLE = 7.0
 """Room for a letter of a panel's title, CSS pixels."""
 _BAR = 100
 """Room for the colour bar with its labels and title, CSS pixels."""
+_CHOICES_PRINTED = 4
+"""Print shows so many of the matrices that the page lets a reader choose from."""
 
 
 class _Grid:
@@ -47,21 +49,20 @@ class _Grid:
 
     def __init__(
         self,
-        panels: dict[str, ArrayLike],
+        panels: Mapping[str, ArrayLike],
         x_labels: Sequence[str],
         y_labels: Sequence[str],
         scale: Scale,
-        argument: str,
     ) -> None:
         if not panels:
-            raise ValueError(f"{argument}: nothing to draw, no matrix given")
+            raise ValueError("values: nothing to draw, no matrix given")
         self.names = list(panels)
-        self.values = [checks.finite(argument, values, ndim=2) for values in panels.values()]
+        self.values = [checks.finite("values", values, ndim=2) for values in panels.values()]
         self.shape = self.values[0].shape
         if any(values.shape != self.shape for values in self.values):
-            raise ValueError(f"{argument}: matrices of one shape expected, got {[v.shape for v in self.values]}")
+            raise ValueError(f"values: matrices of one shape expected, got {[v.shape for v in self.values]}")
         if scale == "share":
-            self.values = [checks.shares(argument, values) for values in self.values]
+            self.values = [checks.shares("values", values) for values in self.values]
         self.scale = scale
         self.x_labels = checks.labelled("x_labels", x_labels, self.shape[1])
         self.y_labels = checks.labelled("y_labels", y_labels, self.shape[0])
@@ -90,9 +91,9 @@ def _short(value: float) -> str:
     return shown.replace("0.", ".", 1) if abs(value) < 1 else shown
 
 
-def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = False) -> Panels:
-    """Panels whose cells are square at full page width where that is possible."""
-    count = 1 if menu else len(grid.names)
+def _layout(grid: _Grid, columns: int | None = None, *, menu: bool = False) -> Panels:
+    """Panels whose cells are square at full page width where that is possible; one of all for a ``menu``."""
+    count, title_rows = (1, False) if menu else (len(grid.names), grid.names != [""])
     left = 46 + LETTER * max(len(label) for label in grid.y_labels)
     room = PAGE_WIDTH - left - _BAR
     most = min(count, columns or max(1, int(room // max(150, 13 * grid.shape[1]))))
@@ -106,28 +107,7 @@ def _layout(grid: _Grid, columns: int | None, title_rows: bool, menu: bool = Fal
 
 
 def heatmap(
-    values: ArrayLike,
-    *,
-    x_labels: Sequence[str],
-    y_labels: Sequence[str],
-    x_title: str,
-    y_title: str,
-    unit: str,
-    name: str,
-    caption: str,
-    alt: str,
-    scale: Scale = "share",
-) -> Figure:
-    """One matrix ``[rows, columns]``, its first row on top; ``scale`` is 0..1 or symmetric about 0.
-
-    Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
-    """
-    grid = _Grid({"": values}, x_labels, y_labels, scale, "values")
-    return _figure(grid, _layout(grid, 1, False), (x_title, y_title, unit), (name, caption, alt))
-
-
-def heatmaps(
-    panels: dict[str, ArrayLike],
+    values: ArrayLike | Mapping[str, ArrayLike],
     *,
     x_labels: Sequence[str],
     y_labels: Sequence[str],
@@ -139,52 +119,31 @@ def heatmaps(
     alt: str,
     scale: Scale = "share",
     columns: int | None = None,
+    choice_title: str | None = None,
 ) -> Figure:
-    """Matrices of one shape side by side, with one colour scale for all.
+    """One matrix ``[rows, columns]``, its first row on top, or several of one shape by name, side by side.
+
+    ``scale`` is 0..1 or symmetric about 0, one for all. With a ``choice_title`` the page shows one of them, chosen from
+    a menu of that title, and print the first four.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
-    grid = _Grid(panels, x_labels, y_labels, scale, "panels")
-    return _figure(grid, _layout(grid, columns, True), (x_title, y_title, unit), (name, caption, alt))
-
-
-def matrix_picker(
-    panels: dict[str, ArrayLike],
-    *,
-    choice_title: str,
-    x_labels: Sequence[str],
-    y_labels: Sequence[str],
-    x_title: str,
-    y_title: str,
-    unit: str,
-    name: str,
-    caption: str,
-    alt: str,
-    scale: Scale = "share",
-    printed: int = 4,
-) -> Figure:
-    """One matrix of many, chosen from a menu on the page; print shows the first ``printed`` side by side.
-
-    Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
-    """
-    grid = _Grid(panels, x_labels, y_labels, scale, "panels")
-    words = (x_title, y_title, unit)
-    page = _page_face(grid, _layout(grid, 1, False, menu=True), words, titled=False)
-    shown = _Grid(dict(list(panels.items())[:printed]), x_labels, y_labels, scale, "panels")
+    panels = values if isinstance(values, Mapping) else {"": values}
+    grid = _Grid(panels, x_labels, y_labels, scale)
+    words, data = (x_title, y_title, unit), grid.frame(x_title, y_title, unit)
+    if choice_title is None:
+        layout = _layout(grid, columns)
+        faces = _page_face(grid, layout, words), _print_face(grid, layout, words)
+        return Figure(name, caption, alt, *faces, data, min_width=300 if layout.columns == 1 else WIDE)
+    shown = _Grid(dict(list(panels.items())[:_CHOICES_PRINTED]), x_labels, y_labels, scale)
     shown.limits = grid.limits
-    print_fig = _print_face(shown, _layout(shown, None, True), words)
+    page = _page_face(grid, _layout(grid, menu=True), words, titled=False)
     choices = tuple(
         (choice, {key: [trace[key]] for key in trace if key in ("z", "text")})
         for index, choice in enumerate(grid.names)
         for trace in [_trace(grid, index, words)]
     )
-    return Figure(name, caption, alt, page, print_fig, grid.frame(*words), choices, choice_title)
-
-
-def _figure(grid: _Grid, panels: Panels, words: tuple[str, str, str], prose: tuple[str, str, str]) -> Figure:
-    page = _page_face(grid, panels, words, titled=True)
-    print_fig = _print_face(grid, panels, words)
-    return Figure(*prose, page, print_fig, grid.frame(*words), min_width=300 if panels.columns == 1 else WIDE)
+    return Figure(name, caption, alt, page, _print_face(shown, _layout(shown), words), data, choices, choice_title)
 
 
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:
@@ -213,7 +172,7 @@ def _pages(texts: Sequence[str]) -> list[str]:
     return [labels.page(text) for text in texts]
 
 
-def _page_face(grid: _Grid, panels: Panels, words: tuple[str, str, str], titled: bool) -> go.Figure:
+def _page_face(grid: _Grid, panels: Panels, words: tuple[str, str, str], titled: bool = True) -> go.Figure:
     x_title, y_title, unit = words
     x = _ticks(grid.x_labels) | {"title": axis_title(x_title)}
     y = _ticks(grid.y_labels) | {"title": axis_title(y_title), "autorange": "reversed"}

@@ -92,24 +92,6 @@ class AblationTable:
         return pd.DataFrame([_row(each, parts or {}, control) for each in self.ablations])
 
 
-def ablate(
-    model: TransformerBridge,
-    sequences: Int[Tensor, "batch n_ctx"],
-    task: Task,
-    component: Part,
-    kind: AblationKind,
-    *,
-    seed: int,
-    draws: int = 2,
-) -> Ablation:
-    """One component or head under one kind of ablation; the same entry as in ``ablation_table`` with this seed.
-
-    Raises ``ValueError`` for an unknown component, head or kind, a negative number of draws, fewer than two sequences.
-    """
-    check_part(model, component)
-    return ablation_table(model, sequences, task, kinds=[kind], only=[component], seed=seed, draws=draws).ablations[0]
-
-
 @torch.no_grad()
 def ablation_table(
     model: TransformerBridge,

@@ -110,11 +110,9 @@ def part_named(model: TransformerBridge, label: str) -> Part:
 
 def check_part(model: TransformerBridge, part: Part) -> None:
     """Raises ``ValueError`` when ``model`` has no such component or head."""
-    if isinstance(part, Component):
-        check_component(model, part)
-    elif part not in attention_heads(model):
-        names = ", ".join(known.label for known in attention_heads(model))
-        raise ValueError(f"head must be one of {names}, got {part.label!r}")
+    kind, known = ("component", components(model)) if isinstance(part, Component) else ("head", attention_heads(model))
+    if part not in known:
+        raise ValueError(f"{kind} must be one of {', '.join(each.label for each in known)}, got {part.label!r}")
 
 
 def stages(model: TransformerBridge) -> tuple[Stage, ...]:
@@ -137,14 +135,6 @@ def stage_named(model: TransformerBridge, label: str) -> Stage:
     if label not in by_label:
         raise ValueError(f"stage must be one of {', '.join(by_label)}, got {label!r}")
     return by_label[label]
-
-
-def check_component(model: TransformerBridge, component: Component) -> None:
-    """Raises ``ValueError`` when ``model`` has no such component."""
-    allowed = components(model)
-    if component not in allowed:
-        names = ", ".join(known.label for known in allowed)
-        raise ValueError(f"component must be one of {names}, got {component.label!r}")
 
 
 def check_layer(model: TransformerBridge, layer: int, *, mlp: bool = False) -> None:

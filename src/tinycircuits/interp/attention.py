@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import batches, check_layer
@@ -54,24 +55,6 @@ class AttentionSummary:
         return share.masked_fill(self.source_weight.isnan(), torch.nan)
 
 
-@dataclass(frozen=True)
-class _Sums:
-    """Sums over inputs; only rows inside the input."""
-
-    n_inputs: int
-    pattern: Float[Tensor, "query_pos key_pos"]
-    source_argmax: Int[Tensor, " answer"]
-    entropy: Float[Tensor, " answer"]
-
-    def __add__(self, other: "_Sums") -> "_Sums":
-        return _Sums(
-            self.n_inputs + other.n_inputs,
-            self.pattern + other.pattern,
-            self.source_argmax + other.source_argmax,
-            self.entropy + other.entropy,
-        )
-
-
 @torch.no_grad()
 def attention_pattern(
     model: TransformerBridge, tokens: Int[Tensor, "batch pos"], *, layer: int, head: int = 0
@@ -116,11 +99,7 @@ def attention_block(
 
     Raises ``ValueError`` for other rows than ``predicting`` and ``labelled``.
     """
-    digits = pattern[:, :, 1 : task.n_digits + 1]
-    missing = torch.full_like(digits[:, 0], torch.nan)
-    inside = [row < pattern.shape[1] for row in answer_rows(task, rows)]
-    parts = [digits[:, row] if there else missing for row, there in zip(answer_rows(task, rows), inside, strict=True)]
-    return torch.stack(parts, dim=1)
+    return _rows_of_answers(pattern, task, rows)[..., 1 : task.n_digits + 1]
 
 
 def summarize_attention(
@@ -130,9 +109,28 @@ def summarize_attention(
 
     Raises ``ValueError`` for other rows than ``predicting`` and ``labelled``, or a pattern that is not ``2n`` wide.
     """
+    n, source = task.n_digits, list(task.source_columns)
     if pattern.shape[1] != task.n_ctx - 1:
         raise ValueError(f"pattern must have {task.n_ctx - 1} query positions, got {pattern.shape[1]}")
-    return _summary(_sums(pattern, task, rows), task, rows)
+    each = _rows_of_answers(pattern, task, rows)
+    mean = each.mean(0)
+    block, outside = mean[:, 1 : n + 1], mean[:, 0].isnan()
+    top = block.nan_to_num(-1.0).max(dim=1)
+    return AttentionSummary(
+        rows=rows,
+        n_inputs=len(pattern),
+        query_rows=answer_rows(task, rows),
+        mean_pattern=pattern.mean(0),
+        mean_block=block,
+        source_weight=mean[torch.arange(n), source],
+        source_argmax_count=(each.argmax(-1) == torch.tensor(source)).sum(0).masked_fill(outside, 0),
+        top_digit=top.indices.masked_fill(outside, -1),
+        top_digit_weight=top.values.masked_fill(outside, torch.nan),
+        entropy_bits=-torch.special.xlogy(each, each).sum(-1).mean(0) / math.log(2),
+        mass_bos=mean[:, 0],
+        mass_digits=block.sum(1),
+        mass_answers=mean[:, n + 1 :].sum(1),
+    )
 
 
 def attention_summary(
@@ -141,57 +139,19 @@ def attention_summary(
     task: ReverseIncrement,
     *,
     layer: int,
-    head: int = 0,
     rows: Rows = "predicting",
 ) -> AttentionSummary:
-    """The same as ``summarize_attention(attention_pattern(...))``, without keeping all patterns in memory.
+    """``summarize_attention`` of the only head of a layer.
 
-    Raises ``ValueError`` for an unknown layer or head, other rows than ``predicting`` and ``labelled``, no sequences.
+    Raises ``ValueError`` for an unknown layer, other rows than ``predicting`` and ``labelled``, no sequences.
     """
     if len(sequences) == 0:
         raise ValueError("sequences must hold at least one sequence, got 0")
-    total: _Sums | None = None
-    for batch in batches(task.inputs(sequences)):
-        sums = _sums(attention_pattern(model, batch, layer=layer, head=head), task, rows)
-        total = sums if total is None else total + sums
-    assert total is not None
-    return _summary(total, task, rows)
+    return summarize_attention(attention_pattern(model, task.inputs(sequences), layer=layer), task, rows=rows)
 
 
-def _sums(pattern: Float[Tensor, "batch query_pos key_pos"], task: ReverseIncrement, rows: Rows) -> _Sums:
-    inside = [row for row in answer_rows(task, rows) if row < pattern.shape[1]]
-    source = torch.tensor(task.source_columns[: len(inside)])
-    chosen = pattern[:, inside]
-    return _Sums(
-        n_inputs=len(pattern),
-        pattern=pattern.sum(0),
-        source_argmax=(chosen.argmax(-1) == source).sum(0),
-        entropy=-torch.special.xlogy(chosen, chosen).sum((0, 2)) / math.log(2),
-    )
-
-
-def _summary(sums: _Sums, task: ReverseIncrement, rows: Rows) -> AttentionSummary:
-    n = task.n_digits
-    query_rows = answer_rows(task, rows)
-    n_missing = sum(row >= len(sums.pattern) for row in query_rows)
-    mean = sums.pattern / sums.n_inputs
-    full = torch.cat([mean, torch.full_like(mean[:n_missing], torch.nan)])[list(query_rows)]
-    block = full[:, 1 : n + 1]
-    top = block.nan_to_num(-1.0).max(dim=1)
-    outside = block[:, 0].isnan()
-    entropy = sums.entropy / sums.n_inputs
-    return AttentionSummary(
-        rows=rows,
-        n_inputs=sums.n_inputs,
-        query_rows=query_rows,
-        mean_pattern=mean,
-        mean_block=block,
-        source_weight=full[torch.arange(n), list(task.source_columns)],
-        source_argmax_count=torch.cat([sums.source_argmax, torch.zeros(n_missing, dtype=torch.int64)]),
-        top_digit=top.indices.masked_fill(outside, -1),
-        top_digit_weight=top.values.masked_fill(outside, torch.nan),
-        entropy_bits=torch.cat([entropy, torch.full_like(entropy[:n_missing], torch.nan)]),
-        mass_bos=full[:, 0],
-        mass_digits=block.sum(1),
-        mass_answers=full[:, n + 1 :].sum(1),
-    )
+def _rows_of_answers(
+    pattern: Float[Tensor, "batch query_pos key_pos"], task: ReverseIncrement, rows: Rows
+) -> Float[Tensor, "batch answer key_pos"]:
+    """The answers' rows of the pattern; NaN for a row just outside the input."""
+    return pad(pattern, (0, 0, 0, 1), value=torch.nan)[:, list(answer_rows(task, rows))]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import Component, components
+from tinycircuits.interp.activations import Component, check_part, components
 
 _ACTIVATIONS = {"relu": functional.relu_, "gelu": functional.gelu}
 
@@ -102,10 +102,8 @@ def row_logits_after(
 
 def components_after(model: TransformerBridge, component: Component) -> tuple[Component, ...]:
     """The components that come later than ``component``; raises ``ValueError`` when ``model`` lacks it."""
+    check_part(model, component)
     order = components(model)
-    if component not in order:
-        names = ", ".join(known.label for known in order)
-        raise ValueError(f"component must be one of {names}, got {component.label!r}")
     return order[order.index(component) + 1 :]
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import Component, activations, batches, check_component
+from tinycircuits.interp.activations import Component, activations, batches, check_part
 from tinycircuits.interp.forward import components_after, row_logits_after
 from tinycircuits.interp.pairs import derangement, unit_directions
 from tinycircuits.tasks import Task
@@ -142,7 +142,7 @@ class CleanRows:
         task: Task,
         component: Component,
     ):
-        check_component(model, component)
+        check_part(model, component)
         self.model, self.component, self.rows = model, component, list(task.predicting_rows)
         later = [part for part in components_after(model, component) if part.kind == "attn"]
         hooks = [component.input_hook, component.hook, *(part.input_hook for part in later)]
@@ -152,13 +152,18 @@ class CleanRows:
         self.clean = {part: kept[part.input_hook] for part in later}
         self.right = task.answers(sequences)
 
+    def logits(
+        self, at: Int[Tensor, " chosen"], move: Float[Tensor, "chosen answer d_model"]
+    ) -> Float[Tensor, "chosen answer d_vocab"]:
+        """The logits at each row when the component's output there alone is moved."""
+        clean = {part: resid[at] for part, resid in self.clean.items()}
+        return row_logits_after(self.model, self.after[at] + move, self.component, clean, rows=self.rows)
+
     def answers(
         self, at: Int[Tensor, " chosen"], move: Float[Tensor, "chosen answer d_model"]
     ) -> Int[Tensor, "chosen answer"]:
-        """What the model says at each row when the component's output there alone is moved."""
-        clean = {part: resid[at] for part, resid in self.clean.items()}
-        changed = self.after[at] + move
-        return row_logits_after(self.model, changed, self.component, clean, rows=self.rows).argmax(-1)
+        """What the model says there."""
+        return self.logits(at, move).argmax(-1)
 
 
 def _counts(

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.interp.activations import Component, activations, check_component
-from tinycircuits.interp.forward import logits_after
+from tinycircuits.interp.activations import Component
+from tinycircuits.interp.interchange import CleanRows
 from tinycircuits.interp.pairs import unit_directions
 from tinycircuits.models.dictionary import SparseAutoencoder
 from tinycircuits.tasks import Task
@@ -83,7 +83,6 @@ def latent_effects(
     Raises ``ValueError`` for an unknown component, a latent that the dictionary does not have or that is dead, a task
     with more than one answer.
     """
-    check_component(model, component)
     if task.n_answers != 1:
         raise ValueError(f"task must have one answer, got {task.n_answers}")
     site = _Site(model, sequences, task, component, dictionary, seed)
@@ -111,13 +110,9 @@ class _Site:
         dictionary: SparseAutoencoder,
         seed: int,
     ):
-        self.model, self.component, self.dictionary = model, component, dictionary
-        self.row = task.predicting_rows[0]
-        kept = activations(model, task.inputs(sequences), [component.input_hook, component.hook])
-        self.after = kept[component.input_hook] + kept[component.hook]
-        self.output = kept[component.hook][:, self.row]
+        self.rows, self.dictionary = CleanRows(model, sequences, task, component), dictionary
+        self.output, self.answers = self.rows.output[:, 0], self.rows.right[:, 0]
         self.latents = dictionary.encode(self.output)
-        self.answers = task.answers(sequences)[:, 0]
         self.loss = self._logits(torch.arange(len(sequences)), torch.zeros_like(self.output))[1]
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -155,7 +150,5 @@ class _Site:
         self, at: Int[Tensor, " some"], move: Float[Tensor, "some d_model"]
     ) -> tuple[Float[Tensor, "some d_vocab"], Float[Tensor, " some"]]:
         """The logits and losses of these inputs when the component's output at the answer's row is moved."""
-        resid = self.after[at].clone()
-        resid[:, self.row] += move
-        logits = logits_after(self.model, resid, self.component, rows=[self.row])[:, 0].double()
+        logits = self.rows.logits(at, move[:, None])[:, 0].double()
         return logits, cross_entropy(logits, self.answers[at], reduction="none")

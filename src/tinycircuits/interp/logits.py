@@ -64,14 +64,6 @@ class LogitLens:
             raise ValueError(f"stage must be one of {', '.join(self.stages)}, got {stage!r}")
         return float(self.overall[self.stages.index(stage)])
 
-    def turn(self, component: Component) -> Turn:
-        """What one component changed; raises ``ValueError`` for an unknown one."""
-        for turn in self.turns:
-            if turn.component == component:
-                return turn
-        names = ", ".join(turn.component.label for turn in self.turns)
-        raise ValueError(f"component must be one of {names}, got {component.label!r}")
-
 
 @dataclass(frozen=True)
 class SampleReadout:

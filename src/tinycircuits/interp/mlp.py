@@ -1,4 +1,4 @@
-"""What the MLP adds: its outputs, its weights, its move from one digit to the next, and its neurons."""
+"""What the MLP adds: its outputs, its move from one digit to the next, and its neurons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +11,6 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import Component, activations, check_layer
 from tinycircuits.tasks import ReverseIncrement
-
-
-@dataclass(frozen=True)
-class MlpWeights:
-    """One layer's MLP: out = act(LN(resid_mid) @ W_in + b_in) @ W_out + b_out."""
-
-    W_in: Float[Tensor, "d_model d_mlp"]
-    b_in: Float[Tensor, " d_mlp"]
-    W_out: Float[Tensor, "d_mlp d_model"]
-    b_out: Float[Tensor, " d_model"]
 
 
 @dataclass(frozen=True)
@@ -71,16 +61,6 @@ class NeuronActivity:
     def share_by_answer(self) -> Float[Tensor, "answer neuron"]:
         """The same at each answer position."""
         return self.active.sum(1).double() / self.cases.sum(1)[:, None]
-
-
-def mlp_weights(model: TransformerBridge, *, layer: int) -> MlpWeights:
-    """The weights of one layer's MLP, copied.
-
-    Raises ``ValueError`` for an unknown layer or a model without MLPs.
-    """
-    check_layer(model, layer, mlp=True)
-    names = ("W_in", "b_in", "W_out", "b_out")
-    return MlpWeights(**{name: getattr(model, name)[layer].detach().clone() for name in names})
 
 
 def mlp_outputs(

@@ -1,6 +1,7 @@
 """The numbers of profiles by name and shape: the one place that says which stored name is which."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from tinycircuits.results.profiles import Profile, profile
 from tinycircuits.results.tables.profiles import Kind
 
+Kept = TypeVar("Kept", bound=Profile)
 ALL, ORDERED, OWN, PUSH = range(4)
 """The last axis of ablations: over all inputs, the ordered holdout, the study's own holdout, after a random push."""
 
@@ -120,19 +122,14 @@ class OfLatents(Profile):
     f1_best: Float[Tensor, " seed"] = stored("latents.F1, best threshold")
 
 
-def digits(source: str, kind: Kind) -> OfDigits:
-    """The numbers of a row of ``profiles.SOURCES`` about digits; raises as ``profile`` does."""
-    found = profile(source, kind)
-    return OfDigits(found.kind, found.seeds, found.numbers)
+def _reader(of: type[Kept]) -> Callable[[str, Kind], Kept]:
+    """What reads the numbers of a row of ``profiles.SOURCES`` as such a profile; it raises as ``profile`` does."""
+
+    def read(source: str, kind: Kind) -> Kept:
+        found = profile(source, kind)
+        return of(found.kind, found.seeds, found.numbers)
+
+    return read
 
 
-def pairs(source: str, kind: Kind) -> OfPairs:
-    """The numbers of a row about pairs; raises as ``profile`` does."""
-    found = profile(source, kind)
-    return OfPairs(found.kind, found.seeds, found.numbers)
-
-
-def latents(source: str, kind: Kind) -> OfLatents:
-    """The numbers of a row about dictionaries; raises as ``profile`` does."""
-    found = profile(source, kind)
-    return OfLatents(found.kind, found.seeds, found.numbers)
+digits, pairs, latents = _reader(OfDigits), _reader(OfPairs), _reader(OfLatents)

@@ -4,14 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from tinycircuits.articles import (
-    ARTICLES,
-    CHOICES,
-    Value,
-    given,
-    plainly,
-)
-from tinycircuits.models.build import ModelSpec
+from tinycircuits.articles import ARTICLES, CHOICES, Value, given, plainly
 from tinycircuits.results.tables.alternatives import OLDER, PYTORCH
 from tinycircuits.results.tables.profiles import SOURCES
 from tinycircuits.results.tables.studies import Study, study
@@ -48,42 +41,34 @@ def _length(train: TrainSpec) -> str:
     return f"{batches.epochs:,} epochs" if isinstance(batches, EpochBatches) else f"{batches.steps:,} steps"
 
 
-def _model(read: Callable[[ModelSpec], Value]) -> Callable[[Study], Value]:
-    return lambda of: read(of.model)
-
-
-def _train(read: Callable[[TrainSpec], Value]) -> Callable[[Study], Value]:
-    return lambda of: read(of.train)
-
-
 OURS: dict[str, Callable[[Study], Value]] = {
-    "layers": _model(lambda model: model.n_layers),
-    "heads in a layer": _model(lambda model: model.n_heads),
-    "d_model": _model(lambda model: model.d_model),
-    "d_head": _model(lambda model: model.d_head),
-    "d_mlp": _model(lambda model: model.d_mlp or 0),
-    "activation": _model(lambda model: {"relu": "ReLU", "gelu": "GELU"}[model.act_fn]),
-    "LayerNorm": _model(lambda model: _yes(model.layer_norm)),
+    "layers": lambda of: of.model.n_layers,
+    "heads in a layer": lambda of: of.model.n_heads,
+    "d_model": lambda of: of.model.d_model,
+    "d_head": lambda of: of.model.d_head,
+    "d_mlp": lambda of: of.model.d_mlp or 0,
+    "activation": lambda of: {"relu": "ReLU", "gelu": "GELU"}[of.model.act_fn],
+    "LayerNorm": lambda of: _yes(of.model.layer_norm),
     "positions": lambda of: "learned" if "pos.weight" in layout(of.model, of.task).shapes else "fixed",
     "biases of the maps": lambda of: _biases(of, unembedding=False),
     "bias of the unembedding": lambda of: _biases(of, unembedding=True),
-    "start of the weights": _model(lambda model: STARTS[model.start]),
+    "start of the weights": lambda of: STARTS[of.model.start],
     "vocabulary": lambda of: of.task.d_vocab,
     "context": lambda of: of.task.n_ctx,
     "answers that count": lambda of: of.task.n_answers,
     "training set / holdout": _sizes,
-    "order before the split": _train(lambda t: "ordered" if isinstance(t.split, OrderedSplit) else "shuffled"),
-    "seed of the split": _train(lambda t: "none" if isinstance(t.split, OrderedSplit) else t.split.seed),
-    "batch": _train(lambda t: t.batches.batch_size),
-    "drawing of batches": _train(lambda t: "in epochs" if isinstance(t.batches, EpochBatches) else "each anew"),
-    "length": _train(_length),
+    "order before the split": lambda of: "ordered" if isinstance(of.train.split, OrderedSplit) else "shuffled",
+    "seed of the split": lambda of: "none" if isinstance(of.train.split, OrderedSplit) else of.train.split.seed,
+    "batch": lambda of: of.train.batches.batch_size,
+    "drawing of batches": lambda of: "in epochs" if isinstance(of.train.batches, EpochBatches) else "each anew",
+    "length": lambda of: _length(of.train),
     "optimizer": lambda of: "AdamW",
-    "learning rate": _train(lambda t: t.lr),
-    "decay of the rate": _train(lambda t: "none" if t.decay == "constant" else t.decay),
-    "warm-up": _train(lambda t: _yes(t.warmup_steps > 0)),
-    "weight decay": _train(lambda t: t.weight_decay),
-    "gradient clipping": _train(lambda t: "none" if t.clip_norm is None else "clipped"),
-    "precision": _train(lambda t: {"float32": "single", "float64": "double"}[t.dtype]),
+    "learning rate": lambda of: of.train.lr,
+    "decay of the rate": lambda of: "none" if of.train.decay == "constant" else of.train.decay,
+    "warm-up": lambda of: _yes(of.train.warmup_steps > 0),
+    "weight decay": lambda of: of.train.weight_decay,
+    "gradient clipping": lambda of: "none" if of.train.clip_norm is None else "clipped",
+    "precision": lambda of: {"float32": "single", "float64": "double"}[of.train.dtype],
     "seed of the model": lambda of: of.published_seed,
     "models shown": lambda of: SOURCES[of.article].n_seeds or len(of.seeds),
     "inputs looked at": lambda of: len(of.task.sequences()),
