@@ -25,6 +25,7 @@ def run(house, monkeypatch):
         analysis("tiny", "ablation.ablation_table", seed=0),
         analysis("tiny", "ablation.ablation_table", trained=False, seed=0),
         analysis("tiny", "interchange.interchange", component="part: L0 attn", seed=0),
+        analysis("tiny", "ablation.ablation_table", model=1, seed=0),
     ]
     only_these(monkeypatch, studies=[TINY], analyses=of)
     return runs.run("tiny")
@@ -52,6 +53,13 @@ def test_before_training_it_is_the_model_of_seed_zero(run):
     equal(stored(ablation_table, run, trained=False, seed=0), expected)
 
 
+def test_another_seeds_analysis_is_that_of_its_model(run):
+    other = runs.run("tiny", 1)
+    expected = ablation_table(other.model, TINY.task.sequences(), TINY.task, seed=0)
+    equal(stored(ablation_table, other, seed=0), expected)
+    assert not torch.equal(expected.clean_wrong, stored(ablation_table, run, seed=0).clean_wrong)
+
+
 def test_a_part_of_the_model_is_an_argument_by_its_label(run):
     expected = interchange(run.model, TINY.task.sequences(), TINY.task, Component(0, "attn"), seed=0)
     equal(stored(interchange, run, component=Component(0, "attn"), seed=0), expected)
@@ -63,7 +71,7 @@ def test_what_stands_in_no_row_is_refused_and_says_what_to_do(run):
     with pytest.raises(ValueError, match=r"function must be one of tinycircuits.interp, got tinycircuits.models"):
         stored(build, run)
     with pytest.raises(ValueError, match="is no row"):
-        stored(ablation_table, runs.run("tiny", 1), seed=0)
+        stored(ablation_table, runs.run("tiny", 2), seed=0)
 
 
 def test_a_function_of_the_model_is_an_argument_by_its_path():

@@ -4,6 +4,7 @@ import dataclasses
 import shlex
 import shutil
 import time
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from tinycircuits.results.door import Made
 from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
 from tinycircuits.results.profiles import profile
 from tinycircuits.results.rows import entries_stored
+from tinycircuits.results.store import Store
 from tinycircuits.results.tables.fits import EVERY_STAGE, Fit
 from tinycircuits.tasks import ModularAddition, OrderedSplit
 from tinycircuits.training.dictionaries import ProbeSpec
@@ -255,3 +257,39 @@ def test_a_damaged_checkpoint_names_what_removes_it(tables, monkeypatch):
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(CorruptResult, match=r"begin anew with: rm -r .* && tinycircuits train tiny --seed 3"):
         door.get(each)
+
+
+def test_a_checkpoint_is_written_when_the_last_one_is_old_enough(tables, monkeypatch):
+    """A kill, unlike a break, leaves no time to write."""
+    each, seen, real = runs.entry(TINY, 3), [], runs.train
+
+    def watched(*args, on_round, **kwargs):
+        def look(checkpoint):
+            on_round(checkpoint)
+            seen.append(each.rounds_done)
+
+        return real(*args, on_round=look, **kwargs)
+
+    monkeypatch.setattr(runs, "train", watched)
+    monkeypatch.setattr(door, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    door.get(each)
+    assert seen == [1, 2, 3]
+    assert each.rounds_done is None
+    monkeypatch.setattr(door, "SECONDS_BETWEEN_CHECKPOINTS", 60.0)
+    door.remake(each)
+    assert seen[3:] == [None] * 3
+
+
+def test_who_has_waited_for_another_process_takes_what_that_one_made(tables, monkeypatch):
+    each = runs.entry(TINY, 3)
+    made = door.get(each)
+    each.path.rename(tables / "away")
+
+    @contextmanager
+    def waited(*_):
+        (tables / "away").rename(each.path)
+        yield
+
+    monkeypatch.setattr(Store, "locked", waited)
+    monkeypatch.setattr(runs, "train", lambda *_, **__: pytest.fail("trained again"))
+    same(door.get(each), made)
