@@ -6,7 +6,7 @@ from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.sweeps import SweepResult
 from tinycircuits.results.tables.sweeps import Sweep
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
-from tinycircuits.training.lanes import CURVE_INPUTS, LaneHistory
+from tinycircuits.training.lanes.training import CURVE_INPUTS, LaneHistory
 from tinycircuits.training.recipe import IndependentBatches, TrainSpec
 
 SWEEP = Sweep(

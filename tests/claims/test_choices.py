@@ -10,7 +10,7 @@ from tinycircuits.articles import _SAID, ARTICLES, CHOICES, given, plainly
 from tinycircuits.claims import choice_rows
 from tinycircuits.claims import choices as compare
 from tinycircuits.claims.choices import Compared, Tried, statements, they_decide_what_is_learned_and_some_verdict
-from tinycircuits.claims.judge import Elsewhere
+from tinycircuits.claims.judge import Judgement
 from tinycircuits.claims.ledger import elsewhere, finding
 from tinycircuits.claims.rules import to_publish
 from tinycircuits.claims.views import trials
@@ -241,7 +241,7 @@ def test_the_row_of_an_alternative_measures_what_its_statements_ask(name):
 
 
 def judged(met, of, verdict):
-    return Elsewhere("", verdict, met, of, of, {})
+    return Judgement("", verdict, met, of, of, {})
 
 
 def pair(usual, other):

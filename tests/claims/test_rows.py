@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tinycircuits.claims import rows
-from tinycircuits.claims.judge import Elsewhere
+from tinycircuits.claims.judge import Judgement
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.rows import controls_met, residue_verdicts, verdicts
 from tinycircuits.results.profiles import Profile, profile
@@ -55,8 +55,8 @@ def test_dictionaries_are_judged_by_the_rule_and_the_models_that_a_row_names(mon
 def test_a_statements_controls_are_counted_by_themselves(monkeypatch):
     found = finding("A2")
     controls = [
-        Elsewhere("untrained", "holds for some seeds", 1, 5, 5, {}),
-        Elsewhere("shuffled answers", "does not hold", 0, 4, 4, {}),
+        Judgement("untrained", "holds for some seeds", 1, 5, 5, {}),
+        Judgement("shuffled answers", "does not hold", 0, 4, 4, {}),
     ]
     monkeypatch.setattr(rows, "finding", lambda name: replace(found, met=7, judged=9, controls=tuple(controls)))
     assert rows.controls_met("any") == {"untrained": "1 of 5", "shuffled answers": "0 of 4"}

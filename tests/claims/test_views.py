@@ -13,7 +13,7 @@ from tinycircuits.results.sweeps import SweepResult, load_sweep
 from tinycircuits.results.tables.studies import study
 from tinycircuits.results.tables.sweeps import sweep
 from tinycircuits.tasks import OrderedSplit, ShuffledSplit
-from tinycircuits.training.lanes import LaneHistory
+from tinycircuits.training.lanes.training import LaneHistory
 
 pytestmark = pytest.mark.xdist_group("ledger")
 

@@ -61,8 +61,6 @@ def test_mean_spread_and_entropy_of_rows_written_by_hand():
     assert summary.mean[0, 0].tolist() == [0.375, 0.125, 0.375, 0.125]
     assert summary.std[0, 0, 1].item() == pytest.approx(0.125)
     assert summary.entropy_bits.item() == pytest.approx(1.0)
-    assert (summary.low <= summary.mean).all()
-    assert (summary.mean <= summary.high).all()
 
 
 @given(st.integers(2, 6))
@@ -76,6 +74,7 @@ def test_mean_shares_of_every_head_sum_to_one():
     rows = head_rows(scrambled(SPECS["three layers, two heads, gelu"], TASK), TOKENS, row=3)
     summary = summarize_heads(rows)
     torch.testing.assert_close(summary.mean, rows.mean(0))
+    torch.testing.assert_close(summary.std, rows.std(0, correction=0))
     torch.testing.assert_close(summary.mean.sum(-1), torch.ones(3, 2, dtype=torch.float64))
 
 
@@ -113,18 +112,6 @@ def test_a_story_is_told_of_a_single_input_and_the_work_is_divided_when_both_num
     assert all_read(rows, names, ["a", "b"]).tolist() == [True, False]
     with pytest.raises(ValueError, match=r"among must be of a, b, =, got \+"):
         all_read(rows, names, ["a", "+"])
-
-
-def test_nine_tenths_of_the_inputs_lie_between_low_and_high_in_every_head():
-    """A hundred and one inputs whose shares rise evenly, otherwise in each head: 5 lie below low, 5 above high."""
-    rise = torch.arange(101).double() / 100
-    shares = torch.stack([rise, rise.flip(0) / 2, rise**2], dim=1).reshape(101, 1, 3, 1)
-    rows = torch.cat([shares, 1 - shares], dim=-1)[torch.randperm(101, generator=torch.Generator().manual_seed(0))]
-    summary = summarize_heads(rows)
-    assert summary.low[0, :, 0].tolist() == pytest.approx([0.05, 0.025, 0.05**2])
-    assert summary.high[0, :, 0].tolist() == pytest.approx([0.95, 0.475, 0.95**2])
-    assert (rows < summary.low - 1e-9).sum(0).tolist() == (rows > summary.high + 1e-9).sum(0).tolist() == [[[5, 5]] * 3]
-    torch.testing.assert_close(summary.std[0, :, 0], rows[:, 0, :, 0].std(0, correction=0))
 
 
 def test_a_position_that_holds_exactly_the_threshold_is_read():

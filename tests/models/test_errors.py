@@ -13,7 +13,8 @@ from tinycircuits.models.build import build
 from tinycircuits.models.errors import Scores, best_from_own_token, count, free_running, share_interval, teacher_forced
 from tinycircuits.results import runs, sweeps
 from tinycircuits.tasks import IncrementInPlace, ReverseIncrement
-from tinycircuits.training.lanes import CURVE_INPUTS, LaneErrors
+from tinycircuits.training.lanes.scores import LaneErrors
+from tinycircuits.training.lanes.training import CURVE_INPUTS
 
 LONG = ReverseIncrement(n_digits=3, modulus=11)
 MANY = LONG.sequences()

@@ -12,8 +12,11 @@ from tests.circuits import parameters
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
-from tinycircuits.training.lanes import Gradient, initial_weights, layout, model_of, score, train_lanes, wrong_answers
 from tinycircuits.training.lanes.forward import answer_logits, tables
+from tinycircuits.training.lanes.gradient import Gradient
+from tinycircuits.training.lanes.layout import initial_weights, layout, model_of
+from tinycircuits.training.lanes.scores import score, wrong_answers
+from tinycircuits.training.lanes.training import train_lanes
 from tinycircuits.training.loop import train
 from tinycircuits.training.recipe import EpochBatches, IndependentBatches, TrainSpec
 

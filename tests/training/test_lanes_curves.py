@@ -6,8 +6,16 @@ import torch
 
 from tests.training.test_lanes import SHAPES, STEPS, TASK, parameters, scattered, single_flat, unstable
 from tinycircuits.models.errors import teacher_forced
-from tinycircuits.training.lanes import CURVE_INPUTS, LaneHistory, model_of, score, train_lanes
-from tinycircuits.training.lanes.training import CURVE_POINTS, _curve_rounds, _thinned
+from tinycircuits.training.lanes.layout import model_of
+from tinycircuits.training.lanes.scores import score
+from tinycircuits.training.lanes.training import (
+    CURVE_INPUTS,
+    CURVE_POINTS,
+    LaneHistory,
+    _curve_rounds,
+    _thinned,
+    train_lanes,
+)
 from tinycircuits.training.loop import train
 from tinycircuits.training.recipe import IndependentBatches, generator_of
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from tinycircuits.articles import ABLATED_ACCURACY, ACCURACY_AT_STEP, PATCHING_RECOVERY, PROBE_ACCURACY
 from tinycircuits.claims.choices import Compared, alternatives, compared, in_the_book, learned, statements
-from tinycircuits.claims.judge import Elsewhere
+from tinycircuits.claims.judge import Judgement
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.rules import OF_MODELS
 from tinycircuits.claims.statements import Verdict
@@ -21,11 +21,11 @@ STAR = r"\*"
 """Set behind a share that differs by more than seeds do."""
 
 
-def _cell(seen: Elsewhere) -> str:
+def _cell(seen: Judgement) -> str:
     return f"{SHORT[seen.verdict]} {_count(seen)}" if seen.judged else SHORT[seen.verdict]
 
 
-def _count(seen: Elsewhere) -> str:
+def _count(seen: Judgement) -> str:
     return f"{seen.met:,}/{seen.judged:,}"
 
 

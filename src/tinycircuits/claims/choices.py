@@ -10,7 +10,7 @@ from scipy.stats import fisher_exact
 from torch import Tensor
 
 from tinycircuits.articles import ARTICLES
-from tinycircuits.claims.judge import Elsewhere, Observed, judged_elsewhere, judged_in, verdict
+from tinycircuits.claims.judge import Judgement, Observed, judged_elsewhere, judged_in, verdict
 from tinycircuits.claims.rules import OF_MODELS
 from tinycircuits.claims.rules_part_1 import once
 from tinycircuits.claims.statements import claim, claims
@@ -26,8 +26,8 @@ class Compared:
     """One statement, or whether the task is learned, judged by two sets of models."""
 
     claim: str
-    usual: Elsewhere
-    other: Elsewhere
+    usual: Judgement
+    other: Judgement
 
     @property
     def judged(self) -> bool:
@@ -72,7 +72,7 @@ def compared(name: str) -> tuple[Compared, ...]:
 
 
 @cache
-def in_the_book(name: str) -> Elsewhere:
+def in_the_book(name: str) -> Judgement:
     """A statement by the models of the study."""
     return judged_in(claim(name), OF_MODELS[name], OF_MODELS[name].models(), "in the book")
 
@@ -84,7 +84,7 @@ def learned(name: str) -> Compared:
 
 
 def _learned(*solved: Bool[Tensor, "..."]) -> Compared:
-    sides = (Elsewhere("", verdict(each.tolist()), int(each.sum()), len(each), len(each), {}) for each in solved)
+    sides = (Judgement("", verdict(each.tolist()), int(each.sum()), len(each), len(each), {}) for each in solved)
     return Compared("learned", *sides)
 
 

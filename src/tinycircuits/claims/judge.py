@@ -60,11 +60,10 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """The same rule on other models or data: ``met`` of the ``judged`` ones, of ``n_seeds``.
+class Judgement:
+    """What a claim's rule says of some models or data: ``met`` of the ``judged`` ones that count, of ``n_seeds``.
 
-    These are models that the article did not train; or, as a control, models that cannot do what is claimed, or data
-    that should not show it.
+    A control's models cannot do what is claimed, or its data should not show it.
     """
 
     name: str
@@ -73,26 +72,21 @@ class Elsewhere:
     judged: int
     n_seeds: int
     values: dict[str, Spread]
+    """Over the models that are judged."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A claim, judged: ``met`` of the ``judged`` models that count, of ``n_seeds`` that were measured."""
+class Finding(Judgement):
+    """What a claim's rule says of its own models, with all that stands beside it in the ledger."""
 
     claim: Claim
-    verdict: Verdict
-    met: int
-    judged: int
-    n_seeds: int
     interval: tuple[float, float]
     """95 % interval (Clopper and Pearson) of the share of models that meet the rule."""
-    values: dict[str, Spread]
-    """Over the models that are judged."""
     published: dict[str, float] | None
     published_met: bool | None
-    controls: tuple[Elsewhere, ...]
+    controls: tuple[Judgement, ...]
     """Every model counts there, none of them solves the task."""
-    second: Elsewhere | None
+    second: Judgement | None
     """Where the ledger keeps a second column for the article: its task, in models that start otherwise."""
     rows: Observed = field(repr=False)
     """Every model that is judged."""
@@ -148,23 +142,19 @@ def judge(how: str, met: list[bool]) -> Verdict:
     raise ValueError(f"how must be one of seeds, every seed, published, majority, any, all, readings, got {how!r}")
 
 
-def judged(stated: Claim, measure: Measure, second: Elsewhere | None = None) -> Finding:
+def judged(stated: Claim, measure: Measure, second: Judgement | None = None) -> Finding:
     """What its measure says of a claim; nothing is trained.
 
     ``MissingResult`` and ``CorruptResult`` name what mends them.
     """
     seen, n_seeds = _counted(measure, measure.models())
-    met = seen.met.tolist()
+    own = _judgement(stated.id, stated, seen, n_seeds)
     shown = measure.see(measure.published()) if measure.published else None
     every = replace(measure, counted=None)
     return Finding(
+        **vars(own),
         claim=stated,
-        verdict=judge(stated.judged, met),
-        met=sum(met),
-        judged=len(met),
-        n_seeds=n_seeds,
-        interval=share_interval(sum(met), len(met)) if met else (0.0, 1.0),
-        values=_spreads(seen),
+        interval=share_interval(own.met, own.judged) if own.judged else (0.0, 1.0),
         published={key: float(value[0]) for key, value in shown.values.items()} if shown else None,
         published_met=bool(shown.met[0]) if shown else None,
         controls=tuple(judged_in(stated, every, view(), name) for name, view in measure.controls.items()),
@@ -173,14 +163,12 @@ def judged(stated: Claim, measure: Measure, second: Elsewhere | None = None) -> 
     )
 
 
-def judged_in(stated: Claim, measure: Measure, view: Any, label: str) -> Elsewhere:
+def judged_in(stated: Claim, measure: Measure, view: Any, label: str) -> Judgement:
     """What a claim's rule says of the models in a view, which are called ``label``."""
-    seen, n_seeds = _counted(measure, view)
-    met = seen.met.tolist()
-    return Elsewhere(label, judge(stated.judged, met), sum(met), len(met), n_seeds, _spreads(seen))
+    return _judgement(label, stated, *_counted(measure, view))
 
 
-def judged_elsewhere(stated: Claim, measure: Measure, source: str) -> Elsewhere:
+def judged_elsewhere(stated: Claim, measure: Measure, source: str) -> Judgement:
     """What a claim's rule says of the trained models of another row of ``profiles.SOURCES``.
 
     Raises ``ValueError`` for a claim that no other models can stand in for, and as ``profile`` and ``trials`` do.
@@ -200,5 +188,6 @@ def _counted(measure: Measure, view: Any) -> tuple[Observed, int]:
     return Observed(seen.met[counted], values), len(seen.met)
 
 
-def _spreads(seen: Observed) -> dict[str, Spread]:
-    return {name: Spread.of(value) for name, value in seen.values.items()}
+def _judgement(label: str, stated: Claim, seen: Observed, n_seeds: int) -> Judgement:
+    met, values = seen.met.tolist(), {name: Spread.of(value) for name, value in seen.values.items()}
+    return Judgement(label, judge(stated.judged, met), sum(met), len(met), n_seeds, values)

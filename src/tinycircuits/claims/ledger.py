@@ -6,7 +6,7 @@ from functools import cache, partial
 import torch
 
 from tinycircuits.claims.choices import of_all, other_seeds, otherwise, they_decide_what_is_learned_and_some_verdict
-from tinycircuits.claims.judge import Elsewhere, Finding, Measure, Observed, judged, judged_elsewhere
+from tinycircuits.claims.judge import Finding, Judgement, Measure, Observed, judged, judged_elsewhere
 from tinycircuits.claims.rules import OF_MODELS
 from tinycircuits.claims.statements import claim, claims
 from tinycircuits.results.tables.profiles import OTHER_START
@@ -26,7 +26,7 @@ def finding(name: str) -> Finding:
 
 
 @cache
-def elsewhere(name: str, source: str) -> Elsewhere:
+def elsewhere(name: str, source: str) -> Judgement:
     """What a claim's rule says of the trained models of another row of ``profiles.SOURCES``.
 
     Raises ``ValueError`` for an unknown id and for a claim that no other models can stand in for; and as ``profile``

@@ -6,7 +6,7 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
-from tinycircuits.claims.judge import Elsewhere, Finding, Spread
+from tinycircuits.claims.judge import Finding, Judgement, Spread
 from tinycircuits.claims.ledger import finding, findings, of_articles
 from tinycircuits.results.text import aligned
 
@@ -47,7 +47,7 @@ def by_kind(chosen: list[Finding]) -> dict[str | None, list[Finding]]:
     return kinds
 
 
-def seeds(found: Finding | Elsewhere) -> str:
+def seeds(found: Judgement) -> str:
     """``12 of 97``: models that meet the rule, of those that are judged."""
     return f"{found.met:,} of {found.judged:,}"
 

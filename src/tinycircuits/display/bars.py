@@ -1,7 +1,7 @@
 """Grouped bars, each with its interval and its control beside it."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import checks, labels
-from tinycircuits.display.categories import Look, colours_of, columns_of, finish, in_order, page_figure, print_figure
+from tinycircuits.display.categories import Look, columns_of, finish, in_order, page_figure, print_figure
 from tinycircuits.display.checks import Number, Rows
 from tinycircuits.display.figure import Figure
-from tinycircuits.display.theme import GREY, INK, WIDE, print_style
+from tinycircuits.display.theme import GREY, INK, WIDE, print_style, series_colours
 
 _LETTERS = 72
 """So many letters of labels stand side by side."""
@@ -68,7 +68,6 @@ def bars(
     control_label: str = "control",
     reference: tuple[str, Number] | None = None,
     y_range: tuple[Number, Number] | None = None,
-    colours: Mapping[str, str] | None = None,
 ) -> Figure:
     """One bar per row of tidy ``rows``: ``category`` along the axis, ``group`` side by side and by colour.
 
@@ -81,7 +80,7 @@ def bars(
     frame = columns_of(rows, category, group, value, low, high, control)
     table = _Bars(frame, category, value, group, {"low": low, "high": high, "control": control})
     ticks = _wrapped(table.categories)
-    look = Look(ticks, colours_of(table.groups, colours), x_title, y_title, reference, y_range)
+    look = Look(ticks, series_colours(table.groups), x_title, y_title, reference, y_range)
     faces = _page_face(table, look, control_label), _print_face(table, look, control_label)
     return Figure(name, caption, alt, *faces, frame, min_width=WIDE)
 

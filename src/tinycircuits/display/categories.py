@@ -1,4 +1,4 @@
-"""What figures over categories share: columns of tidy rows, colours of groups, the axes, a named level, the legend."""
+"""What figures over categories share: columns of tidy rows, the axes, a named level, the legend."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,6 @@ from tinycircuits.display.theme import (
     GREY,
     LEFT,
     RIGHT,
-    SERIES,
     plotly_axis,
     plotly_layout,
     plotly_legend,
@@ -50,11 +49,6 @@ def columns_of(rows: Rows, *names: str | None) -> pd.DataFrame:
 def in_order(values: Iterable[Any]) -> list[str]:
     """The different values as text, in order of their first occurrence."""
     return [str(value) for value in dict.fromkeys(values)]
-
-
-def colours_of(groups: Sequence[str], given: Mapping[str, str] | None) -> dict[str, str]:
-    """The colour of each group: its own where one is given, else that of its place."""
-    return {group: (given or {}).get(group, SERIES[i % len(SERIES)]) for i, group in enumerate(groups)}
 
 
 def page_figure(traces: Sequence[dict[str, Any]], look: Look, y: Mapping[str, Any]) -> go.Figure:

@@ -22,11 +22,11 @@ from tinycircuits.display.theme import (
     LEFT,
     PAGE_WIDTH,
     RIGHT,
-    SERIES,
     WIDE,
     plotly_layout,
     plotly_legend,
     print_style,
+    series_colours,
 )
 
 Series = Mapping[str, tuple[ArrayLike, ArrayLike]]
@@ -48,9 +48,7 @@ class _Style:
 class _Curves:
     """Checked series by panel, with a colour and a dash for each series name."""
 
-    def __init__(
-        self, panels: Mapping[str, Series], log_y: bool, colours: Mapping[str, str], background: Sequence[str]
-    ):
+    def __init__(self, panels: Mapping[str, Series], log_y: bool, background: Sequence[str]):
         if not panels or not all(panels.values()):
             raise ValueError("series: nothing to draw, no series given")
         self.names = list(panels)
@@ -58,10 +56,8 @@ class _Curves:
         self.panels = [{name: self._checked(name, *xy) for name, xy in series.items()} for series in panels.values()]
         self.series = list(dict.fromkeys(name for panel in self.panels for name in panel))
         self.background = set(background)
-        free = [name for name in self.series if name not in colours and name not in self.background]
-        chosen = {name: SERIES[index % len(SERIES)] for index, name in enumerate(free)}
-        self.colours = {**chosen, **colours, **dict.fromkeys(self.background, "#9aa4ae")}
         shown = [name for name in self.series if name not in self.background]
+        self.colours = {**series_colours(shown), **dict.fromkeys(self.background, "#9aa4ae")}
         self.dashes = {name: _DASHES[shown.index(name) % 4] if name in shown else "solid" for name in self.series}
 
     def _checked(self, name: str, x: ArrayLike, y: ArrayLike) -> tuple[checks.Array, checks.Array]:
@@ -104,7 +100,6 @@ def lines(
     y_range: tuple[Number, Number] | None = None,
     x_labels: Sequence[str] | None = None,
     reference: tuple[str, Number] | None = None,
-    colours: Mapping[str, str] | None = None,
     background: Sequence[str] = (),
     markers: bool = False,
     columns: int | None = None,
@@ -118,7 +113,7 @@ def lines(
     """
     panelled = any(isinstance(each, Mapping) for each in series.values())
     panels = cast("Mapping[str, Series]", series if panelled else {"": series})
-    curves = _Curves(panels, log_y, colours or {}, background)
+    curves = _Curves(panels, log_y, background)
     style = _Style(x_title, y_title, y_range, x_labels, reference, markers)
     place = _layout(len(panels), columns or min(3, len(panels)), panelled)
     faces = _page_face(curves, place, style), _print_face(curves, place, style)

@@ -1,6 +1,5 @@
 """One dot for each seed, spread sideways within its category, so that none hides behind a mean."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,10 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import checks, labels
-from tinycircuits.display.categories import Look, colours_of, columns_of, finish, in_order, page_figure, print_figure
+from tinycircuits.display.categories import Look, columns_of, finish, in_order, page_figure, print_figure
 from tinycircuits.display.checks import Number, Rows
 from tinycircuits.display.figure import Figure
-from tinycircuits.display.theme import WIDE, print_style
+from tinycircuits.display.theme import WIDE, print_style, series_colours
 
 SPREAD = 0.72
 """Part of a category that its dots take, so that categories stand apart."""
@@ -50,7 +49,6 @@ def dots(
     caption: str,
     alt: str,
     group: str | None = None,
-    colours: Mapping[str, str] | None = None,
     reference: tuple[str, Number] | None = None,
     y_range: tuple[Number, Number] | None = None,
 ) -> Figure:
@@ -63,8 +61,8 @@ def dots(
     table = _Dots(frame, category, value, group)
     low, high = y_range or (float(table.y.min()), float(table.y.max()))
     air = 0.03 * ((high - low) or 1.0)
-    ticks, chosen = [[each] for each in table.categories], colours_of(table.groups, colours)
-    look = Look(ticks, chosen, x_title, y_title, reference, (low - air, high + air))
+    ticks, limits = [[each] for each in table.categories], (low - air, high + air)
+    look = Look(ticks, series_colours(table.groups), x_title, y_title, reference, limits)
     return Figure(name, caption, alt, _page_face(table, look), _print_face(table, look), frame, min_width=WIDE)
 
 

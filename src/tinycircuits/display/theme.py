@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ _KEY = 48
 INK, GREY, FAINT = "#24292f", "#6e7781", "#d0d7de"
 ATTENTION, MLP = "#7A5CC7", "#D55E00"
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5CC7", "#6e7781")
-"""Colours of series without a colour of their own, in order."""
+"""Colours of series, in order."""
 
 _SHARE_ENDS = ("#faf8fe", "#8d6fd6", "#22104f")
 _SIGNED_ENDS = ("#004b7a", "#5aa5d6", "#f7f6f4", "#e58a4e", "#8a3200")
@@ -97,6 +98,11 @@ def plotly_scale(scale: str) -> list[list[float | str]]:
 def on_colour(background: str) -> str:
     """The text colour, dark or white, that reads better on ``background``."""
     return INK if _oklab(background)[0] > 0.62 else "#ffffff"
+
+
+def series_colours(names: Sequence[str]) -> dict[str, str]:
+    """The colour of each series, by its place among ``names``."""
+    return dict(zip(names, cycle(SERIES)))
 
 
 def plotly_axis(**more: Any) -> dict[str, Any]:

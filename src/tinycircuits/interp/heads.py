@@ -28,10 +28,6 @@ class HeadSummary:
     mean: Float[Tensor, "layer head key_pos"]
     std: Float[Tensor, "layer head key_pos"]
     """Standard deviation over inputs (0 for a head that reads the same whatever the input is)."""
-    low: Float[Tensor, "layer head key_pos"]
-    """Share that 5 of 100 inputs stay below."""
-    high: Float[Tensor, "layer head key_pos"]
-    """Share that 5 of 100 inputs exceed."""
     entropy_bits: Float[Tensor, "layer head"]
     """Mean over inputs of the row's entropy, 0 .. log2(positions)."""
 
@@ -62,13 +58,10 @@ def summarize_heads(rows: Float[Tensor, "batch layer head key_pos"]) -> HeadSumm
     if len(rows) == 0:
         raise ValueError("rows must hold at least one input, got 0")
     rows = rows.double()
-    low, high = rows.quantile(torch.tensor([0.05, 0.95], dtype=rows.dtype), dim=0)
     return HeadSummary(
         n_inputs=len(rows),
         mean=rows.mean(0),
         std=rows.std(0, correction=0),
-        low=low,
-        high=high,
         entropy_bits=-torch.special.xlogy(rows, rows).sum(-1).mean(0) / math.log(2),
     )
 

@@ -34,8 +34,6 @@ class LatentEffects:
     ablated: Float[Tensor, " latent"]
     """Mean rise of the loss (nats) on these inputs without it."""
     ablated_control: Float[Tensor, " latent"]
-    ablated_wrong: Int[Tensor, " latent"]
-    """Of these inputs, answered wrongly without it."""
     tried: Int[Tensor, " latent"]
     """Inputs with another answer than the residue to which the latent's direction was added."""
     added: Int[Tensor, " latent"]
@@ -116,12 +114,12 @@ class _Site:
         self.loss = self._logits(torch.arange(len(sequences)), torch.zeros_like(self.output))[1]
         self.generator = torch.Generator().manual_seed(seed)
 
-    def without(self, latent: int) -> tuple[int, float, float, int]:
-        """Inputs where it is active; mean rise of the loss without it and after a random push; wrong without it."""
+    def without(self, latent: int) -> tuple[int, float, float]:
+        """Inputs where it is active; mean rise of the loss without it and after a random push."""
         at = (self.latents[:, latent] > 0).nonzero().flatten()
         move = -self.latents[at, latent, None] * self.dictionary.W_dec[latent]
-        (wrong, rise), (_, pushed_rise) = (self._harm(at, each) for each in (move, self._push(move)))
-        return len(at), rise, pushed_rise, wrong
+        losses = [self._logits(at, each)[1] for each in (move, self._push(move))]
+        return len(at), *(float((loss - self.loss[at]).mean()) for loss in losses)  # type: ignore[return-value]
 
     def plus(self, latent: int, residue: int, tries: int, dose: float) -> tuple[int, int, int, int]:
         """Inputs tried, and on how many the residue is answered: with the latent, a random push, the mean output."""
@@ -136,10 +134,6 @@ class _Site:
         )
         said = [self._logits(at, each)[0].argmax(-1) for each in (move, self._push(move), mean)]
         return len(at), *(int((each == residue).sum()) for each in said)  # type: ignore[return-value]
-
-    def _harm(self, at: Int[Tensor, " some"], move: Float[Tensor, "some d_model"]) -> tuple[int, float]:
-        logits, loss = self._logits(at, move)
-        return int((logits.argmax(-1) != self.answers[at]).sum()), float((loss - self.loss[at]).mean())
 
     def _push(self, move: Float[Tensor, "some d_model"]) -> Float[Tensor, "some d_model"]:
         drawn = unit_directions(tuple(move.shape), generator=self.generator, dtype=move.dtype)

@@ -19,8 +19,8 @@ from tinycircuits.models.build import ModelSpec, named_parameters
 from tinycircuits.models.by_hand import hand_built
 from tinycircuits.models.errors import free_running, teacher_forced
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement, SplitIndices, Task
-from tinycircuits.training.lanes import layout
 from tinycircuits.training.lanes.forward import evaluated
+from tinycircuits.training.lanes.layout import layout
 
 PARTS = ("errors", "attention", "cosines", "ablation", "read-out", "interchange", "shift")
 """What the articles' statements ask for. The many-seed profiles of the long tasks hold only what a claim asks of them.

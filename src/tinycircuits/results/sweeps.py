@@ -22,17 +22,9 @@ from tinycircuits.results.rows import Row
 from tinycircuits.results.store import Json, Stored
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep, sweep
 from tinycircuits.results.text import of
-from tinycircuits.training.lanes import (
-    CURVE_INPUTS,
-    LaneCheckpoint,
-    LaneHistory,
-    layout,
-    model_of,
-    score,
-    train_lanes,
-    with_weights,
-    wrong_answers,
-)
+from tinycircuits.training.lanes.layout import layout, model_of, with_weights
+from tinycircuits.training.lanes.scores import score, wrong_answers
+from tinycircuits.training.lanes.training import CURVE_INPUTS, LaneCheckpoint, LaneHistory, train_lanes
 
 Tensors = dict[str, Tensor]
 Backend = Literal["local", "dask"]

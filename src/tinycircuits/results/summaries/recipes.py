@@ -9,7 +9,7 @@ from tinycircuits.results.tables.alternatives import OLDER, PYTORCH
 from tinycircuits.results.tables.profiles import SOURCES
 from tinycircuits.results.tables.studies import Study, study
 from tinycircuits.tasks import OrderedSplit
-from tinycircuits.training.lanes import layout
+from tinycircuits.training.lanes.layout import layout
 from tinycircuits.training.recipe import EpochBatches, TrainSpec
 
 STARTS = {"gpt2": "TransformerLens 4's", "hooked": OLDER, "torch": PYTORCH}
