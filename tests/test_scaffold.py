@@ -33,10 +33,9 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of what ``new-task`` changes and what its result is checked with."""
     rooms = ("__init__.py", "results/__init__.py", "results/tables/__init__.py", "tasks/__init__.py")
     package = [f"src/tinycircuits/{name}" for name in (*rooms, "results/tables/studies.py")]
-    for file in ("_toc.yml", "pyproject.toml", *package):
+    for file in ("book/_toc.yml", "pyproject.toml", *package):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, tmp_path / file)
-    (tmp_path / "book").mkdir()
     (tmp_path / "tests/tasks").mkdir(parents=True)
     return tmp_path
 
@@ -48,7 +47,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def test_two_new_tasks_stand_in_table_exports_and_contents_and_are_well_formed(checkout: Path) -> None:
     written = [*new_task("made-up", checkout), *new_task("also-made-up", checkout)]
     assert all(path.is_file() for path in written)
-    parts = {part["caption"]: part for part in yaml.safe_load((checkout / "_toc.yml").read_text())["parts"]}
+    parts = {part["caption"]: part for part in yaml.safe_load((checkout / "book/_toc.yml").read_text())["parts"]}
     assert parts["Your own tasks"]["chapters"][-2:] == [{"file": "made-up"}, {"file": "also-made-up"}]
     assert own_tasks(checkout) == [*own_tasks(ROOT), "made-up", "also-made-up"]
     assert list(parts)[-2:] == ["Your own tasks", "Back matter"]
@@ -99,12 +98,12 @@ def test_outside_a_checkout_and_without_back_matter_it_says_so(tmp_path: Path) -
 @contextmanager
 def two_chapters(copy: Path) -> Iterator[None]:
     """The book is this page and the new one: all others would execute anew, for they read a table that has changed."""
-    kept = {path: path.read_text() for path in (*(copy / "book").glob("*.md"), copy / "_toc.yml")}
+    kept = {path: path.read_text() for path in (*(copy / "book").glob("*.md"), copy / "book/_toc.yml")}
     for chapter in (path for path in kept if path.stem not in ("_toc", "own", *own_tasks(copy))):
         chapter.unlink()
     (copy / "book/intro.md").write_text("# A book with a task of your own\n\nSee [how](own.md).\n")
     parts = [{"caption": "Your own tasks", "chapters": [{"file": name} for name in (*own_tasks(copy), "own")]}]
-    (copy / "_toc.yml").write_text(yaml.safe_dump({"format": "jb-book", "root": "intro", "parts": parts}))
+    (copy / "book/_toc.yml").write_text(yaml.safe_dump({"format": "jb-book", "root": "intro", "parts": parts}))
     yield
     for path, text in kept.items():
         path.write_text(text)

@@ -25,7 +25,7 @@ def new_task(name: str, root: Path = REPOSITORY) -> list[Path]:
     """
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise ValueError(f"a task's name is lower-case words joined by hyphens (shifted-copy), got {name!r}")
-    if not (root / "_toc.yml").is_file():
+    if not (root / "book" / "_toc.yml").is_file():
         raise ValueError(f"new-task writes into a checkout of the book's repository, and {root} is none")
     words = _words(name)
     package, module = root / "src" / "tinycircuits", words["module"]
@@ -38,7 +38,7 @@ def new_task(name: str, root: Path = REPOSITORY) -> list[Path]:
         there = ", ".join(str(path.relative_to(root)) for path in taken)
         raise ValueError(f"the name {name} is taken: {there} is there")
     exports, studies = package / "tasks" / "__init__.py", package / "results" / "tables" / "studies.py"
-    contents = root / "_toc.yml"
+    contents = root / "book" / "_toc.yml"
     written = {path: _filled(template, words) for path, template in fresh.items()}
     written[exports] = with_export(exports.read_text(), module, words["class"])
     written[studies] = with_study(studies.read_text(), words["class"], _filled("study", words))
@@ -80,7 +80,7 @@ def with_chapter(contents: str, name: str) -> str:
 
 def own_tasks(root: Path = REPOSITORY) -> list[str]:
     """The names of the reader's own tasks: the chapters that ``_toc.yml`` lists in the part for them."""
-    parts = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    parts = yaml.safe_load((root / "book" / "_toc.yml").read_text(encoding="utf-8"))["parts"]
     return [chapter["file"] for part in parts if part["caption"] == PART for chapter in part["chapters"]]
 
 
