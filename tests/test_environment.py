@@ -105,7 +105,7 @@ def test_what_make_did_not_finish_is_named_and_not_removed(checkout: Checkout) -
     done = checkout.make()
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == (
-        ".venv: it has no pip, it was begun and not finished; remove it and run make again: rm -r .venv"
+        ".venv: it has no pip: another tool made it, or it was not finished; remove it and run make again: rm -r .venv"
     )
     assert (checkout.folder / ".venv/pyvenv.cfg").exists()
 
