@@ -11,19 +11,20 @@ MARKS ?= not slow
 BUILD_ARGS ?= -W -n --keep-going
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check lint pdf serve bench mutants remeasure pins lock clean
+.PHONY: again help book test check lint pdf serve bench mutants remeasure pins lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 chooses the interpreter, PIP_ARGS='--extra-index-url ...' is passed on to pip."
 
-$(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	    { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1); try make PYTHON=python3.11"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+# A copied or moved environment would run the package of another folder, in silence.
+WRONG := $(shell sh .ci/environment)
+$(STAMP): requirements.lock pyproject.toml $(if $(WRONG),again)
+	@sh .ci/environment $(PYTHON)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --editable .
 	@touch $@
+	@why=$$(sh .ci/environment); test -z "$$why" || { rm $@; echo ".venv: $$why; is PYTHONPATH set?" >&2; exit 1; }
 
 book: $(STAMP) ## build the book from the committed results
 	TINYCIRCUITS_FROZEN=1 $(BIN)/jupyter-book build book $(BUILD_ARGS)
@@ -39,7 +40,7 @@ test: lint ## lint, then the test suite
 	$(BIN)/pytest -n 2 --dist loadgroup -m "$(MARKS)" $(TESTS)
 
 check: ## what CI runs: tests, book, and the tests of the built book
-	.ci/run
+	bash .ci/run
 
 serve: $(STAMP) ## show the built book at http://localhost:8000
 	@test -d $(SITE) || { echo "there is no book yet: make book"; exit 1; }

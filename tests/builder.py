@@ -61,7 +61,7 @@ def _preload() -> None:
     from jupyter_book.config import get_default_sphinx_config
     from sphinx.application import builtin_extensions
 
-    extensions = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["extra_extensions"]
+    extensions = yaml.safe_load((ROOT / "book/_config.yml").read_text())["sphinx"]["extra_extensions"]
     more = ("sphinxcontrib.bibtex", "sphinx_jupyterbook_latex", "sphinx_multitoc_numbering")
     for name in (*builtin_extensions, *get_default_sphinx_config()["extensions"], *extensions, *more):
         importlib.import_module(name)

@@ -88,7 +88,7 @@ class StagedBook:
 
     def __init__(self, root: Path, toc: dict[str, Any] = TOC) -> None:
         self.root = root
-        config = yaml.safe_load((ROOT / "_config.yml").read_text())
+        config = yaml.safe_load((ROOT / "book/_config.yml").read_text())
         config["sphinx"]["config"] |= {
             "tinycircuits_package": "toy",
             "tinycircuits_loader": "toy.store",

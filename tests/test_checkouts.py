@@ -1,10 +1,14 @@
-"""A checkout has the committed bytes, whatever a machine's Git is set to."""
+"""A checkout has the committed bytes, whatever a machine's Git is set to, and needs no links."""
 
 import os
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
+
+from tinycircuits.scaffold import new_task, own_tasks
+from tinycircuits.sphinxext.press.selection import contents
 
 ROOT = Path(__file__).resolve().parents[1]
 FOREIGN = {
@@ -65,3 +69,12 @@ def test_differences_of_results_are_shown_as_text() -> None:
     name = next(name for name in committed() if name.startswith("results/") and name.endswith("metrics.json"))
     checked = git("-C", str(ROOT), "check-attr", "diff", "text", "--", name).decode()
     assert checked.splitlines() == [f"{name}: diff: unspecified", f"{name}: text: unset"]
+
+
+def test_nothing_that_is_used_is_a_link(tmp_path: Path) -> None:
+    git("-C", str(ROOT), "archive", "--output", str(tmp_path / "copy.zip"), "HEAD", "--", ".", ":!results", ":!figures")
+    zipfile.ZipFile(tmp_path / "copy.zip").extractall(tmp_path / "copy")  # a link becomes a file with its target's name
+    assert not [path for path in (tmp_path / "copy").rglob("*") if path.is_symlink()]
+    assert contents(tmp_path / "copy/book") == contents(ROOT / "book")
+    new_task("made-up", tmp_path / "copy")
+    assert own_tasks(tmp_path / "copy") == [*own_tasks(ROOT), "made-up"]

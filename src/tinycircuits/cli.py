@@ -138,15 +138,24 @@ def verify(names: Names = None, *, whole: Whole = False) -> None:
         raise typer.Exit(1)
 
 
+Undo = Annotated[bool, typer.Option("--undo", help="Take out what this command has written, if it is unchanged.")]
+
+
 @app.command()
-def new_task(name: Annotated[str, typer.Argument(help="Lower-case words joined by hyphens: shifted-copy.")]) -> None:
+def new_task(
+    name: Annotated[str, typer.Argument(help="Lower-case words joined by hyphens: shifted-copy.")],
+    *,
+    undo: Undo = False,
+) -> None:
     """Write a new task with its study, chapter and test into this checkout; they run at once, then make them yours."""
     from tinycircuits import scaffold
 
-    *fresh, exports, studies, contents = scaffold.new_task(name)
-    typer.echo("\n".join(f"wrote    {path}" for path in fresh))
+    *fresh, exports, studies, contents = scaffold.undo(name) if undo else scaffold.new_task(name)
+    typer.echo("\n".join(f"{'removed ' if undo else 'wrote   '} {path}" for path in fresh))
     typer.echo("\n".join(f"changed  {path}" for path in (exports, studies, contents)))
-    typer.echo(f"next: tinycircuits train {name}, then pytest {fresh[2]}, then make book")
+    if not undo:
+        typer.echo(f"next: tinycircuits train {name}, then pytest {fresh[2]}, then make book")
+        typer.echo(f"undo: tinycircuits new-task {name} --undo")
 
 
 class Stopped(BaseException):

@@ -1,87 +1,93 @@
 """A new task: one command writes a task, its row in the table of studies, a chapter and a test that run at once."""
 
-import ast
-import keyword
-import re
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 import yaml
 
 from tinycircuits.results.checkout import REPOSITORY
-
-PART = "Your own tasks"
-_BACK_MATTER = "  - caption: Back matter\n"
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_WIDTH = 120
+from tinycircuits.scaffold import edits
+from tinycircuits.scaffold.names import checked
 
 
 def new_task(name: str, root: Path = REPOSITORY) -> list[Path]:
     """Write the files of a new task into the checkout at ``root``; return them, those that were there before last.
 
-    Raises ``ValueError`` for a name that is not lower-case words joined by hyphens or that is taken, and outside a
-    checkout. Nothing is written then.
+    Raises ``ValueError`` for a name that is no good or taken, outside a checkout, and where a file cannot be read or
+    written. Nothing is written then.
     """
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
-        raise ValueError(f"a task's name is lower-case words joined by hyphens (shifted-copy), got {name!r}")
-    if not (root / "_toc.yml").is_file():
-        raise ValueError(f"new-task writes into a checkout of the book's repository, and {root} is none")
-    words = _words(name)
-    package, module = root / "src" / "tinycircuits", words["module"]
-    fresh = {
-        package / "tasks" / f"{module}.py": "task",
-        root / "book" / f"{name}.md": "chapter",
-        root / "tests" / "tasks" / f"test_{module}.py": "test",
-    }
-    if taken := [path for path in fresh if path.exists()]:
-        there = ", ".join(str(path.relative_to(root)) for path in taken)
-        raise ValueError(f"the name {name} is taken: {there} is there")
-    exports, studies = package / "tasks" / "__init__.py", package / "results" / "tables" / "studies.py"
-    contents = root / "_toc.yml"
-    written = {path: _filled(template, words) for path, template in fresh.items()}
-    written[exports] = with_export(exports.read_text(), module, words["class"])
-    written[studies] = with_study(studies.read_text(), words["class"], _filled("study", words))
-    written[contents] = with_chapter(contents.read_text(), name)
-    for path, text in written.items():
-        path.write_text(text, encoding="utf-8")
+    _require_checkout(root)
+    words = _words(checked(name, root))
+    written = _fresh(words, root) | _changed(words, root, edits.with_export, edits.with_study, edits.with_chapter)
+    _write(written)
     return list(written)
 
 
-def with_export(source: str, module: str, name: str) -> str:
-    """Return ``tasks/__init__.py`` with one more task, its imports and its ``__all__`` in order."""
-    tree = ast.parse(source)
-    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    exported = next(node for node in tree.body if isinstance(node, ast.Assign))
-    lines = [ast.unparse(node) for node in imports] + [f"from tinycircuits.tasks.{module} import {name}"]
-    names = sorted([*ast.literal_eval(exported.value), name])
-    listed = "__all__ = [\n" + "".join(f'    "{each}",\n' for each in names) + "]"
-    return _replaced(source, (imports[0], imports[-1], "\n".join(sorted(lines))), (exported, exported, listed))
+def undo(name: str, root: Path = REPOSITORY) -> list[Path]:
+    """Take out what ``new_task`` has written, and return the same paths.
 
-
-def with_study(source: str, name: str, row: str) -> str:
-    """Return ``studies.py`` with one more import and ``row`` at the end of its table."""
-    tree = ast.parse(source)
-    tasks = next(n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "tinycircuits.tasks")
-    table = next(n for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "_STUDIES")
-    imported = _import("tinycircuits.tasks", sorted([*(alias.name for alias in tasks.names), name]))
-    body = "".join(source.splitlines(keepends=True)[table.lineno - 1 : table.end_lineno])
-    return _replaced(source, (tasks, tasks, imported), (table, table, f"{body.rstrip().removesuffix(')')}{row})"))
-
-
-def with_chapter(contents: str, name: str) -> str:
-    """Return ``_toc.yml`` with one more chapter in the part for the reader's own tasks, before the back matter."""
-    before, mark, after = contents.partition(_BACK_MATTER)
-    if not mark:
-        raise ValueError(f"_toc.yml has no line {_BACK_MATTER.strip()!r}, before which the chapter would go")
-    head = "" if f"- caption: {PART}\n" in before else f"  - caption: {PART}\n    numbered: true\n    chapters:\n"
-    return f"{before}{head}      - file: {name}\n{mark}{after}"
+    Raises ``ValueError`` if a part of it is not there or has been changed since; nothing is taken out then.
+    """
+    _require_checkout(root)
+    if name not in own_tasks(root):
+        raise ValueError(f"no task {name!r} of your own; there are {', '.join(own_tasks(root)) or 'none'}")
+    words = _words(name)
+    fresh = _fresh(words, root)
+    for path, text in fresh.items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            state = "has been changed since" if path.is_file() else "is not there"
+            raise ValueError(f"{path.relative_to(root)} {state}: take out by hand what new-task {name} wrote")
+    changed = _changed(words, root, edits.without_export, edits.without_study, edits.without_chapter)
+    _write(changed)
+    for path in fresh:
+        path.unlink()
+    return [*fresh, *changed]
 
 
 def own_tasks(root: Path = REPOSITORY) -> list[str]:
     """The names of the reader's own tasks: the chapters that ``_toc.yml`` lists in the part for them."""
-    parts = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    return [chapter["file"] for part in parts if part["caption"] == PART for chapter in part["chapters"]]
+    parts = yaml.safe_load((root / "book" / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    return [chapter["file"] for part in parts if part["caption"] == edits.PART for chapter in part["chapters"]]
+
+
+def _require_checkout(root: Path) -> None:
+    if not (root / "book" / "_toc.yml").is_file():
+        raise ValueError(f"new-task writes into a checkout of the book's repository, and {root} is none")
+
+
+def _fresh(words: dict[str, str], root: Path) -> dict[Path, str]:
+    """The new files and what they hold."""
+    return {
+        root / "src" / "tinycircuits" / "tasks" / f"{words['module']}.py": _filled("task", words),
+        root / "book" / f"{words['name']}.md": _filled("chapter", words),
+        root / "tests" / "tasks" / f"test_{words['module']}.py": _filled("test", words),
+    }
+
+
+def _changed(
+    words: dict[str, str],
+    root: Path,
+    export: Callable[[str, str, str], str],
+    study: Callable[[str, str, str], str],
+    chapter: Callable[[str, str], str],
+) -> dict[Path, str]:
+    """The files that are there, as these functions change them; raises ``ValueError`` that names what they cannot."""
+    package, row = root / "src" / "tinycircuits", _filled("study", words)
+    changes: dict[Path, Callable[[str], str]] = {
+        package / "tasks" / "__init__.py": lambda text: export(text, words["module"], words["class"]),
+        package / "results" / "tables" / "studies.py": lambda text: study(text, words["class"], row),
+        root / "book" / "_toc.yml": lambda text: chapter(text, words["name"]),
+    }
+    texts = {}
+    for path, change in changes.items():
+        try:
+            texts[path] = change(path.read_text(encoding="utf-8"))
+        except (OSError, SyntaxError, StopIteration, ValueError) as error:
+            why = str(error) or "its table is not where it was"
+            raise ValueError(f"{path.relative_to(root)} cannot be changed, nothing was: {why}") from error
+    return texts
 
 
 def _words(name: str) -> dict[str, str]:
@@ -102,14 +108,24 @@ def _filled(template: str, words: dict[str, str]) -> str:
     return text
 
 
-def _import(module: str, names: Iterable[str]) -> str:
-    line = f"from {module} import {', '.join(names)}"
-    return line if len(line) <= _WIDTH else f"from {module} import (\n" + "".join(f"    {n},\n" for n in names) + ")"
-
-
-def _replaced(source: str, *changes: tuple[ast.stmt, ast.stmt, str]) -> str:
-    """Return ``source`` with new text from the first line of one statement to the last line of another."""
-    lines = source.splitlines()
-    for first, last, text in sorted(changes, key=lambda change: change[0].lineno, reverse=True):
-        lines[first.lineno - 1 : last.end_lineno] = text.splitlines()
-    return "\n".join(lines) + "\n"
+def _write(texts: dict[Path, str]) -> None:
+    """Write all files or none; raises ``ValueError`` for one that cannot be written."""
+    before = {path: path.read_bytes() for path in texts if path.exists()}
+    drafts = {path: path.with_name(f".{path.name}.draft") for path in texts}
+    try:
+        for path, draft in drafts.items():
+            draft.write_text(texts[path], encoding="utf-8")
+            if path in before:
+                shutil.copymode(path, draft)
+        for path, draft in drafts.items():
+            draft.replace(path)
+    except BaseException as error:
+        for path, draft in drafts.items():
+            if path in before and path.read_bytes() != before[path]:
+                path.write_bytes(before[path])
+            elif path not in before:
+                path.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ValueError(f"{error.filename}: {error.strerror}; nothing was changed") from error
+        raise
