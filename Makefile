@@ -10,6 +10,9 @@ TESTS ?= tests
 MARKS ?= not slow and not exhaustive
 BUILD_ARGS ?= -W -n --keep-going
 
+# What a reader has set for his own Python is not for this one.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT
+
 .DEFAULT_GOAL := help
 .PHONY: help book test check lint pdf serve bench mutants remeasure pins lock clean
 
@@ -26,7 +29,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 book: $(STAMP) ## build the book from the committed results
-	TINYCIRCUITS_FROZEN=1 $(BIN)/jupyter-book build book $(BUILD_ARGS)
+	@TINYCIRCUITS_FROZEN=1 $(BIN)/python -m tinycircuits.sphinxext.command build book $(BUILD_ARGS)
 	@echo "open $(CURDIR)/$(SITE)/index.html"
 
 lint: $(STAMP) ## style, types and the import contract

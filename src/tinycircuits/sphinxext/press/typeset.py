@@ -116,8 +116,8 @@ def typeset(folder: Path, name: str) -> Path:
 
 def build(book: Path, docnames: list[str], options: list[str]) -> None:
     """Write the LaTeX of the chapters; raises ``CannotTypeset`` when the build fails, its messages standing above."""
-    code = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "build", str(book), "--builder", "latex", *options]
+    run = "tinycircuits.sphinxext.command"
+    command = [sys.executable, "-m", run, "build", str(book), "--builder", "latex", *options]
     if subprocess.run(command, env=os.environ | {ONLY: "\n".join(docnames)}).returncode:
         raise CannotTypeset("the book was not built, see above")
 
