@@ -59,6 +59,7 @@ OF_THE_KERNEL = {
     "GIT_PAGER",
     "LC_CTYPE",
     "PYDEVD_USE_FRAME_EVAL",
+    "JPY_PARENT_PID",
 }
 """Variables that a kernel sets itself."""
 
