@@ -10,6 +10,9 @@ TESTS ?= tests
 MARKS ?= not slow
 BUILD_ARGS ?= -W -n --keep-going
 
+# What a reader has set for his own Python is not for this one.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT
+
 .DEFAULT_GOAL := help
 .PHONY: again help book test check lint pdf serve bench mutants remeasure pins lock clean
 
@@ -27,7 +30,7 @@ $(STAMP): requirements.lock pyproject.toml $(if $(WRONG),again)
 	@why=$$(sh .ci/environment); test -z "$$why" || { rm $@; echo ".venv: $$why; is PYTHONPATH set?" >&2; exit 1; }
 
 book: $(STAMP) ## build the book from the committed results
-	TINYCIRCUITS_FROZEN=1 $(BIN)/jupyter-book build book $(BUILD_ARGS)
+	@TINYCIRCUITS_FROZEN=1 $(BIN)/python -m tinycircuits.sphinxext.command build book $(BUILD_ARGS)
 	@echo "open $(CURDIR)/$(SITE)/index.html"
 
 lint: $(STAMP) ## style, types and the import contract

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from html import unescape
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -209,6 +210,22 @@ def test_the_same_figure_has_the_same_bytes(figure: Figure, request: pytest.Fixt
     assert figure.svg() == again.svg()
     assert figure.html() == again.html()
     assert figure.csv() == again.csv()
+
+
+def test_no_setting_of_a_reader_or_a_cell_changes_a_figure(
+    figure: Figure, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reversed_ = {name: not value for name, value in mpl.rcParams.items() if isinstance(value, bool)}
+    larger = {name: 3 * value for name, value in mpl.rcParams.items() if type(value) is float and "size" in name}
+    monkeypatch.setattr("plotly.io.templates.default", "plotly_dark")
+    with (
+        mpl.rc_context(reversed_ | larger | {"lines.linestyle": "--", "axes.facecolor": "red", "path.effects": []}),
+        pd.option_context("display.precision", 1, "display.float_format", "{:.0f}".format, "display.max_rows", 1),
+        np.printoptions(precision=1),
+    ):
+        again = FIGURES[request.node.callspec.params["figure"]]()
+        seen = again.pdf(), again.svg(), again.html(), again.csv()
+    assert seen == (figure.pdf(), figure.svg(), figure.html(), figure.csv())
 
 
 def test_no_figure_asks_a_foreign_host(figure: Figure) -> None:

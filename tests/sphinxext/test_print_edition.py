@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -241,6 +242,7 @@ def test_a_part_of_pages_that_are_not_printed_is_none(tmp_path):
         "format: jb-book\nroot: a\nparts:\n"
         "- {caption: I. x, chapters: [{file: b}]}\n- {caption: II. y, chapters: [{file: c}]}\n"
     )
+    (tmp_path / "_config.yml").write_text("title: x\n")
     for name, matter in (("a", ""), ("b", ""), ("c", "---\nprint: false\n---\n")):
         (tmp_path / f"{name}.md").write_text(f"{matter}# {name}\n")
     with pytest.raises(ValueError, match=r"^PARTS: no part 'ii'; there are I$"):
@@ -264,13 +266,48 @@ def test_a_lost_glyph_and_a_lost_reference_are_read_from_the_log():
     ("log", "said"),
     [
         ("! LaTeX Error: File `tabulary.sty' not found.\n", "TeX lacks tabulary.sty"),
-        ("./book.tex:12: Undefined control sequence.\n", "TeX stopped: Undefined control sequence."),
-        ("", "TeX stopped; its log says why"),
+        ("./book.tex:12: Undefined control sequence.\n", "TeX stopped in chapter two.md: Undefined control sequence."),
+        ("./book.tex:2: Bad.\nl.2 \\sum\n\nx.tex:12: Worse.\n", r"TeX stopped in chapter one.md: Bad. at '\\sum'"),
+        (
+            "! Undefined control sequence.\nl.12 a \\b\n",
+            "TeX stopped in chapter two.md: Undefined control sequence. at",
+        ),
+        ("./book.tex:1: Too early.\n", "TeX stopped: Too early."),
+        (f"./book.tex:12: {'x' * 5000}\n", f"TeX stopped in chapter two.md: {'x' * 200}"),
+        ("", "TeX stopped: xdvipdfmx:fatal: no more memory"),
     ],
 )
-def test_a_failed_run_is_one_line(log, said):
-    assert typeset.failure(log).startswith(said)
-    assert "\n" not in typeset.failure(log)
+def test_a_failed_run_is_one_line_that_names_the_chapter_and_the_first_error(log, said):
+    source = "\n" + r"\label{\detokenize{one::doc}}" + "\n" * 5 + r"\label{\detokenize{two::doc}}" + "\n" * 9
+    found = typeset.failure(log, source, "Latexmk: all well\nxdvipdfmx:fatal: no more memory\n")
+    assert found.startswith(said)
+    assert "\n" not in found
+    assert len(found) < 500
+
+
+@pytest.mark.parametrize("fault", ["build", "TeX", "glyph"])
+def test_a_failed_run_leaves_no_older_pdf(monkeypatch, capsys, tmp_path, fault):
+    book = shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("_build"))
+    latex = book / "_build/latex"
+    latex.mkdir(parents=True)
+    (latex / "hand-in.pdf").write_text("an older one")
+    program = tmp_path / "latexmk"
+    log = {"TeX": "! Bad.", "glyph": "LaTeX Warning: Reference `x' on page 1 undefined on input line 1."}.get(fault, "")
+    program.write_text(f'#!/bin/sh\ntouch hand-in.pdf\necho "{log}" > hand-in.log\nexit {int(fault == "TeX")}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("BOOK_CHAPTERS", "mlp")
+    monkeypatch.setattr(typeset, "require_tex", lambda: None)
+
+    def build(*_):
+        assert not (latex / "hand-in.pdf").exists()
+        if fault == "build":
+            raise typeset.CannotTypeset("the book was not built, see above")
+
+    monkeypatch.setattr(typeset, "build", build)
+    assert typeset.main([str(book)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (latex / "hand-in.pdf").exists()
 
 
 def test_a_table_that_fits_has_natural_columns_and_a_wide_one_has_broken_ones():

@@ -19,6 +19,8 @@ from tinycircuits.sphinxext.pages import mathml
 from tinycircuits.sphinxext.pages.figures import mirror
 from tinycircuits.sphinxext.rebuild import inputs, kernels
 from tinycircuits.sphinxext.rebuild.chapters import stamped
+from tinycircuits.sphinxext.rebuild.kernels import Bounds
+from tinycircuits.sphinxext.rebuild.surroundings import surroundings
 
 pytestmark = pytest.mark.xdist_group("staged book")
 
@@ -107,9 +109,10 @@ def test_a_failing_cell_is_a_red_build_every_time_and_names_chapter_and_cell(
     assert book.build().status == 0
 
 
-def test_a_chapter_that_is_executed_alone_does_not_complain_about_progress_bars() -> None:
+def test_a_chapter_that_is_executed_alone_does_not_complain_about_progress_bars(tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import tqdm.auto")])
-    kernels.execute(notebook, name="alone", cwd=".", timeout=60, forked=False)
+    around = surroundings(tmp_path, tmp_path)
+    kernels.execute(notebook, name="alone", cwd=".", bounds=Bounds(60, 1000, 1000), environment=around, forked=False)
     assert notebook.cells[0].outputs == []
 
 

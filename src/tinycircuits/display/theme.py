@@ -146,7 +146,9 @@ def print_style(salt: str = "") -> Iterator[None]:
     """Draw with the book's type, sizes and line widths in this block; ``salt`` fixes the ids inside an SVG."""
     _register_fonts()
     settings: Any = {**_PRINT, "svg.hashsalt": salt}
-    with mpl.rc_context(rc=settings):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever a settings file or a cell has chosen
+        mpl.rcParams.update(settings)
         yield
 
 

@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 import nbformat
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ConfigError
 
 from tinycircuits.sphinxext.pages.figures import mirror, write
 from tinycircuits.sphinxext.rebuild.chapters import cache_of, inputs_of, read
+from tinycircuits.sphinxext.rebuild.ending import end
 
 _ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`]+)`")
 _TITLED = re.compile(r"(?P<title>.+?)\s*<(?P<target>[^>]+)>", re.S)
@@ -172,6 +174,15 @@ def _bytes(notebook: NotebookNode) -> bytes:
     return f"{text}\n".encode()
 
 
+def check_address(app: Sphinx, config: Config) -> None:
+    """End a build whose repository has an address that no button could open."""
+    if url := _repository(app)[0]:
+        try:
+            github(url)
+        except ConfigError as error:
+            end([str(error)])
+
+
 def _written(app: Sphinx) -> set[str]:
     """The pages that this build has written."""
     if not hasattr(app, "tinycircuits_written"):
@@ -225,6 +236,7 @@ def _button(tooltip: str, text: str, icon: str, **does: str) -> dict[str, str]:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to the build; ``tinycircuits_notebooks`` is the folder for launchable notebooks, relative to the book."""
     app.add_config_value("tinycircuits_notebooks", "../notebooks", "")
+    app.connect("config-inited", check_address)
     app.connect("html-page-context", add_buttons, priority=502)
     app.connect("build-finished", export)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,12 +15,13 @@ from typing import Any
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
-from sphinx.errors import ConfigError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from tinycircuits.results.checkout import EPOCH, Source, set_date, source
 from tinycircuits.sphinxext.rebuild.chapters import cache_of, executed, inputs_of, read
+from tinycircuits.sphinxext.rebuild.ending import ChaptersFailed, end
+from tinycircuits.sphinxext.rebuild.kernels import STORE_ERRORS, ChapterError
 
 _LOG = logging.getLogger(__name__)
 
@@ -111,7 +112,14 @@ class Status(SphinxDirective):  # type: ignore[misc]
         caption, content = TABLES[name]
         status_pages(self.env).add(self.env.docname)
         parent = nodes.Element()
-        self.state.nested_parse(StringList(_list_table(name, caption, *content(self.env))), self.lineno, parent)
+        try:
+            rows = content(self.env)
+        except Exception as error:  # of the store, which takes seconds to import
+            if type(error).__name__ not in STORE_ERRORS:
+                raise
+            page = f"chapter {self.env.docname}.md"
+            raise ChaptersFailed([ChapterError(page, f"table {name}", str(error), stored=True)]) from error
+        self.state.nested_parse(StringList(_list_table(name, caption, *rows)), self.lineno, parent)
         return list(parent.children)
 
 
@@ -149,7 +157,7 @@ def _set_date() -> None:
         if told := set_date():
             _LOG.info(told)
     except ValueError as error:
-        raise ConfigError(str(error)) from error
+        end([str(error)])
 
 
 def _listed(seeds: Iterable[int]) -> str:

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+from tinycircuits.sphinxext.command import unreadable
+
 T = TypeVar("T")
 _PAGE_ONLY = re.compile(r"\A---\n(?:.*\n)*?print: false\n(?:.*\n)*?---\n")
 _NUMERAL = re.compile(r"([IVXLC]+)\.\s+(.*)")
@@ -47,8 +49,10 @@ def contents(book: Path) -> Contents:
     """Return the contents that ``_toc.yml`` in the folder ``book`` describes; titles are the first headings.
 
     A file whose front matter says ``print: false`` has its number, but is a page of the site only; a part of such files
-    is none.
+    is none. Raises ``ValueError`` when it cannot be read or names what is not there.
     """
+    if said := unreadable(book):
+        raise ValueError(said)
     root = parse_toc_yaml(book / "_toc.yml").root
     number, parts = 0, []
     for tree in root.subtrees:

@@ -93,31 +93,56 @@ def _character(described: str) -> str:
     return f"{shown!r} (U+{ord(shown):04X})" if len(shown) == 1 else described
 
 
-def failure(log: str) -> str:
-    """Return the first error of a TeX run in one line."""
+def failure(log: str, source: str = "", said: str = "") -> str:
+    """Return the first error of a TeX run in one line, with the chapter of the ``source`` that it stands in.
+
+    What the programs ``said`` helps where the log of TeX has no error.
+    """
     absent = re.search(r"File `([^']*)' not found", log)
     if absent:
         return f"TeX lacks {absent[1]}; the packages that the book needs: {_DEBIAN} (names of Debian's)"
-    error = re.search(r"^(?:\S+:\d+: |! )(.*)$", log, re.M)
-    return f"TeX stopped: {error[1]}" if error else "TeX stopped; its log says why"
+    error = re.search(r"^(?:\S+?:(?P<line>\d+): |! )(?P<what>.*)$", log, re.M)
+    if not error:
+        last = said.strip().splitlines()[-1:] or ["its log says why"]
+        return f"TeX stopped: {last[0]}"
+    shown = re.search(r"^l\.(\d+) ?(.*)$", log[error.end() :], re.M)
+    line = int(error["line"] or (shown[1] if shown else 0))
+    at = f" at {shown[2].strip()[-_SHOWN:]!r}" if shown and shown[2].strip() else ""
+    return f"TeX stopped{_chapter(source, line)}: {error['what'][:_SHOWN]}{at}"
+
+
+_SHOWN = 200
+"""Characters of an error that are shown."""
+
+
+def _chapter(source: str, line: int) -> str:
+    """Return in which chapter a line of the LaTeX source is."""
+    begun = re.findall(r"\\label\{\\detokenize\{(.+?)::doc\}\}", "\n".join(source.splitlines()[:line]))
+    return f" in chapter {begun[-1]}.md" if begun else ""
 
 
 def typeset(folder: Path, name: str) -> Path:
-    """Run TeX in ``folder`` as often as it needs; return the PDF. Raises ``CannotTypeset``."""
-    done = subprocess.run([*_LATEXMK, f"{name}.tex"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    file = folder / f"{name}.log"
+    """Run TeX in ``folder`` as often as it needs; return the PDF. Raises ``CannotTypeset``, and leaves no PDF then."""
+    pdf, file, source = (folder / f"{name}.{suffix}" for suffix in ("pdf", "log", "tex"))
+    command, unbroken = [*_LATEXMK, source.name], {"max_print_line": "10000"}  # else messages are cut at 79 characters
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | unbroken, capture_output=True, text=True, errors="replace", check=False
+    )
     log = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     if done.returncode:
-        raise CannotTypeset(f"{failure(log)}; see {file}")
+        pdf.unlink(missing_ok=True)
+        written = source.read_text(encoding="utf-8") if source.exists() else ""
+        raise CannotTypeset(f"{failure(log, written, done.stdout + done.stderr)}; see {file}")
     if found := complaints(log):
+        pdf.unlink(missing_ok=True)
         raise CannotTypeset(f"{'; '.join(found)}; see {file}")
-    return folder / f"{name}.pdf"
+    return pdf
 
 
 def build(book: Path, docnames: list[str], options: list[str]) -> None:
     """Write the LaTeX of the chapters; raises ``CannotTypeset`` when the build fails, its messages standing above."""
-    code = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "build", str(book), "--builder", "latex", *options]
+    run = "tinycircuits.sphinxext.command"
+    command = [sys.executable, "-m", run, "build", str(book), "--builder", "latex", *options]
     if subprocess.run(command, env=os.environ | {ONLY: "\n".join(docnames)}).returncode:
         raise CannotTypeset("the book was not built, see above")
 
@@ -128,10 +153,12 @@ def print_edition(book: Path, options: list[str]) -> Path:
     docnames = chosen(book, os.environ)
     set_date()
     whole = not hand_in(os.environ) and docnames == [chapter.docname for chapter in contents(book).chapters]
-    build(book, docnames, options)
     settings = yaml.safe_load((book / "_config.yml").read_text(encoding="utf-8"))
-    name = Path(settings["latex"]["latex_documents"]["targetname"]).stem
-    return typeset(book / "_build" / "latex", name if whole else HAND_IN)
+    name = Path(settings["latex"]["latex_documents"]["targetname"]).stem if whole else HAND_IN
+    folder = book / "_build" / "latex"
+    (folder / f"{name}.pdf").unlink(missing_ok=True)  # what fails leaves no older one that looks new
+    build(book, docnames, options)
+    return typeset(folder, name)
 
 
 def main(arguments: list[str]) -> int:

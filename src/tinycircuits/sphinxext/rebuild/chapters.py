@@ -12,6 +12,9 @@ from jupyter_cache.cache.db import NbCacheRecord
 from myst_nb.core.read import create_nb_reader
 from nbformat import NotebookNode
 
+from tinycircuits.sphinxext.rebuild.ending import ChaptersFailed
+from tinycircuits.sphinxext.rebuild.kernels import ChapterError
+
 _FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.S)
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -33,16 +36,23 @@ def inputs_of(env: Any) -> dict[str, str]:
 
 
 def read(env: Any, docname: str) -> NotebookNode | None:
-    """Return the chapter as myst-nb will read it, one notebook all build long; ``None`` for a page without code."""
+    """Return the chapter as myst-nb will read it, one notebook all build long; ``None`` for a page without code.
+
+    Raises ``ChaptersFailed`` when it cannot be read.
+    """
     if not hasattr(env.app, "tinycircuits_read"):
         env.app.tinycircuits_read = {}
     known: dict[tuple[str, str], NotebookNode | None] = env.app.tinycircuits_read
     value = inputs_of(env).get(docname, "")
     if (docname, value) not in known:
         path = env.doc2path(docname)
-        source = stamped(Path(path).read_text(encoding="utf-8"), value)
-        reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, source)
-        known[docname, value] = reader.read(source) if reader else None
+        try:
+            source = stamped(Path(path).read_text(encoding="utf-8"), value)
+            reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, source)
+            known[docname, value] = reader.read(source) if reader else None
+        except Exception as error:
+            what = f"cannot be read: {' '.join(str(error).split())}"
+            raise ChaptersFailed([ChapterError(f"chapter {Path(path).name}", "head and cells", what)]) from error
     return known[docname, value]
 
 

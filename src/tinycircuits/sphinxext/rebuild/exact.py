@@ -5,21 +5,29 @@ digest of a chapter's inputs is written into its ``kernelspec``, which the cache
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
+from tinycircuits.sphinxext.command import unreadable
 from tinycircuits.sphinxext.rebuild.chapters import cache_of, code, executed, inputs_of, read, stamped
+from tinycircuits.sphinxext.rebuild.ending import end, say
 from tinycircuits.sphinxext.rebuild.execution import Execution
 from tinycircuits.sphinxext.rebuild.forks import PRELOADED, available, start
 from tinycircuits.sphinxext.rebuild.inputs import Project, digest
+from tinycircuits.sphinxext.rebuild.surroundings import surroundings
 
 
 def _project(app: Sphinx) -> Project:
     root, config = Path(app.srcdir).parent, app.config
     where = root / "results", root / "requirements.lock"
     return Project(config.tinycircuits_package, *where, config.tinycircuits_loader, config.tinycircuits_readers)
+
+
+def _surroundings(app: Sphinx) -> dict[str, str]:
+    return surroundings(Path(app.doctreedir).with_name(".home"), Path(app.srcdir).parent / "results")
 
 
 def note_inputs(app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
@@ -57,10 +65,12 @@ def execute_missing(app: Sphinx, env: Any, docnames: list[str]) -> None:
     if not waiting:
         return
     forked = available() and len(waiting) > 1
+    environment = _surroundings(app)
     if forked:
-        start(app.config.tinycircuits_preload)
+        start(environment, app.config.tinycircuits_preload)
     workers = app.config.tinycircuits_workers or os.cpu_count() or 1
-    running = app.tinycircuits_execution = Execution(env, waiting, workers=workers, forked=forked)
+    running = Execution(env, waiting, workers=workers, forked=forked, environment=environment)
+    app.tinycircuits_execution = running
     docnames.sort(key=lambda name: (name not in chapters, running.order.index(name) if name in waiting else -1))
 
 
@@ -92,12 +102,16 @@ def stop(app: Sphinx, error: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect to the build."""
+    """Connect to the build; a folder that holds no book ends it."""
+    if "external_toc_path" in app.config and (said := unreadable(Path(app.srcdir))):
+        end([said])
     app.add_config_value("tinycircuits_package", "tinycircuits", "env")
     app.add_config_value("tinycircuits_loader", "tinycircuits.results.store", "env")
     app.add_config_value("tinycircuits_readers", {"tinycircuits.results.profiles": "profiles"}, "env")
     app.add_config_value("tinycircuits_preload", list(PRELOADED), "")
     app.add_config_value("tinycircuits_workers", 0, "")
+    app.add_config_value("tinycircuits_printed", sys.maxsize, "")
+    app.add_config_value("tinycircuits_shown", sys.maxsize, "")
     app.connect("env-get-outdated", note_inputs)
     app.connect("env-before-read-docs", execute_missing)
     app.connect("source-read", stamp)
@@ -105,6 +119,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", show_inputs)
     app.connect("build-finished", remember_warnings)
     app.connect("build-finished", stop)
+    app.connect("build-finished", say, priority=1000)
     if available() and not Path(app.doctreedir).with_name(".jupyter_cache").exists():
-        start(app.config.tinycircuits_preload)  # every chapter will run, and what they import takes seconds
+        start(
+            _surroundings(app), app.config.tinycircuits_preload
+        )  # every chapter will run, and what they import takes seconds
     return {"parallel_read_safe": True, "parallel_write_safe": True}

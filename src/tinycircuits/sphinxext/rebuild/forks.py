@@ -3,11 +3,10 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from multiprocessing import forkserver, parent_process
 from multiprocessing.context import ForkServerProcess
 from threading import Thread
-from typing import Any
 
 PRELOADED = (
     "torch",
@@ -16,13 +15,12 @@ PRELOADED = (
     "matplotlib.backends.backend_svg",
     "fontTools.subset",
     "plotly.graph_objects",
-    "ipykernel.kernelapp",
     "IPython.core.interactiveshell",
     "tinycircuits.display",
-    "jupyter_book.cli.main",  # the main module of a build, which multiprocessing imports into every copy
+    "tinycircuits.sphinxext.rebuild.kernel",
+    "jupyter_book.cli.main",  # the main modules of a build, which multiprocessing imports into every copy
+    "tinycircuits.sphinxext.command",
 )
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-"""One thread a kernel: chapters run side by side, and sums do not depend on the number of cores."""
 
 _LONGEST = 70
 """Bytes in the path of a folder for sockets: the system holds 103 in theirs, and up to 32 follow."""
@@ -40,14 +38,12 @@ def available() -> bool:
     return sys.platform == "linux" and socket_folder() is not None
 
 
-def start(preloaded: Iterable[str] = PRELOADED) -> None:
-    """Begin to import ``preloaded`` in the process to copy, unless there is one.
-
-    Kernels have the environment of this moment, but for two values.
-    """
+def start(environment: Mapping[str, str], preloaded: Iterable[str] = PRELOADED) -> None:
+    """Begin to import ``preloaded`` in the process to copy, which has this ``environment``, unless there is one."""
     forkserver.set_forkserver_preload([__name__, *preloaded])
     before = os.environ.copy()
-    os.environ.update(_ENVIRONMENT)
+    os.environ.clear()
+    os.environ.update(environment)
     folder, tempfile.tempdir = tempfile.tempdir, socket_folder()
     forkserver.ensure_running()
     tempfile.tempdir = folder
@@ -63,8 +59,8 @@ class Kernel(ForkServerProcess):
 
     stdin = stdout = stderr = None
 
-    def __init__(self, connection_file: str, cwd: str) -> None:
-        super().__init__(target=_become_kernel, args=(connection_file, cwd))
+    def __init__(self, connection_file: str, cwd: str, environment: Mapping[str, str]) -> None:
+        super().__init__(target=_become_kernel, args=(connection_file, cwd, dict(environment)))
         try:
             self.start()
         except (OSError, EOFError) as error:
@@ -85,16 +81,16 @@ class Kernel(ForkServerProcess):
             os.kill(self.pid, number)
 
 
-def _become_kernel(connection_file: str, cwd: str) -> None:
+def _become_kernel(connection_file: str, cwd: str, environment: dict[str, str]) -> None:
     os.setpgrp()
     os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
     sys.argv = ["ipykernel_launcher"]
     Thread(target=_end_with_the_build, daemon=True).start()
-    from ipykernel.kernelapp import IPKernelApp
+    from tinycircuits.sphinxext.rebuild.kernel import run
 
-    app: Any = IPKernelApp
-    parent = f"--IPKernelApp.parent_handle={os.getppid()}"  # without one it says at length how to be stopped
-    app.launch_instance(argv=["-f", connection_file, parent, "--HistoryManager.hist_file=:memory:"])
+    run(connection_file)
 
 
 def _end_with_the_build() -> None:

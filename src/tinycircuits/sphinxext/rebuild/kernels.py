@@ -1,10 +1,17 @@
 """Execution of one chapter in a kernel of its own."""
 
-import os
+import asyncio
+import atexit
+import json
+import re
+import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -12,13 +19,34 @@ from nbformat import NotebookNode
 
 from tinycircuits.sphinxext.rebuild.forks import Kernel, socket_folder
 
+STORE_ERRORS = ("StoreError", "MissingResult", "CorruptResult")
+"""Errors of the store, as a kernel names them; their messages say which file and which command helps."""
+
+_COMMAND = [sys.executable, "-P", "-m", "tinycircuits.sphinxext.rebuild.kernel", "{connection_file}"]
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 8_000
+_LINE = 600
+"""Characters of a traceback that are shown, its last ones, and of a message, its first ones."""
+
 
 class ChapterError(Exception):
-    """A chapter's cell failed; the message names the chapter and the cell and holds the traceback."""
+    """A chapter did not run to its end: in which of its cells, and what happened there, in one line.
+
+    ``stored`` says that the fault is not the chapter's: what it loads is missing or damaged.
+    """
+
+    def __init__(self, chapter: str, place: str, what: str, traceback: str = "", *, stored: bool = False) -> None:
+        super().__init__(f"{chapter}, {place}: {what}")
+        self.chapter, self.what, self.traceback, self.stored = chapter, what, traceback, stored
 
 
-_QUIET = {"PYTHONWARNINGS": "ignore:IProgress not found"}
-"""Keeps an ordinary kernel from warning that a progress bar is no widget."""
+@dataclass(frozen=True)
+class Bounds:
+    """What a cell may take: seconds, characters of text that it prints, and characters of all that it shows."""
+
+    seconds: int | None
+    printed: int
+    shown: int
 
 
 class _ForkProvisioner(LocalProvisioner):
@@ -27,7 +55,7 @@ class _ForkProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Start the kernel and return how to reach it."""
         manager: Any = self.parent
-        kernel: Any = Kernel(manager.connection_file, str(kwargs["cwd"]))
+        kernel: Any = Kernel(manager.connection_file, str(kwargs["cwd"]), kwargs["env"])
         self.process = kernel
         self.pid = self.pgid = kernel.pid
         self.cwd = kwargs["cwd"]
@@ -37,9 +65,15 @@ class _ForkProvisioner(LocalProvisioner):
 class _Client(NotebookClient):  # type: ignore[misc]
     forked: bool
     sockets: str
+    bounds: Bounds
+    excess = ""
+    """Says by how much a cell has gone over its bounds."""
 
     def create_kernel_manager(self) -> Any:
         manager = super().create_kernel_manager()
+        # Our own command: what is called python3 elsewhere on this machine may be anything.
+        manager._kernel_spec = KernelSpec(argv=_COMMAND, name="python3", language="python")
+        manager.connection_file = f"{self.sockets}/kernel.json"
         if socket_folder() is not None:
             # Sockets in a folder of their own: kernels side by side cannot take each other's port.
             manager.transport, manager.ip = "ipc", f"{self.sockets}/kernel"
@@ -47,23 +81,60 @@ class _Client(NotebookClient):  # type: ignore[misc]
             manager.provisioner = _ForkProvisioner(kernel_id="", kernel_spec=manager.kernel_spec, parent=manager)
         return manager
 
+    def output(self, outs: list[NotebookNode], msg: dict[str, Any], *rest: Any) -> Any:
+        """Take an output of a cell, unless the cell has shown more than it may: then it is stopped."""
+        printed, shown = map(sum, zip(*[_size(found) for found in [*outs, msg["content"]]], strict=True))
+        for size, bound, does in ((printed, self.bounds.printed, "prints"), (shown, self.bounds.shown, "shows")):
+            if size > bound:
+                self.excess = f"it {does} {size:,} characters or more, and a cell may have {bound:,} (see _config.yml)"
+                self.task_poll_for_reply.cancel()
+                return None
+        return super().output(outs, msg, *rest)
 
-def execute(notebook: NotebookNode, *, name: str, cwd: str, timeout: int | None, forked: bool) -> float:
+
+def _size(output: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the characters of an output's text and those of all of it."""
+    text = output.get("text", "") or output.get("data", {}).get("text/plain", "")
+    return len(text), len(text) + sum(len(json.dumps(value)) for value in output.get("data", {}).values())
+
+
+def execute(
+    notebook: NotebookNode, *, name: str, cwd: str, bounds: Bounds, environment: Mapping[str, str], forked: bool
+) -> float:
     """Execute ``notebook`` in place and return the seconds it took.
 
-    Unless ``forked``, an ordinary kernel is started. Raises ``ChapterError`` when a cell fails, takes longer than
-    ``timeout`` seconds, or ends its kernel.
+    Unless ``forked``, an ordinary kernel is started. Raises ``ChapterError`` when a cell fails, goes over its
+    ``bounds``, or ends its kernel.
     """
-    client = _Client(notebook, timeout=timeout, record_timing=False, resources={"metadata": {"path": cwd}})
-    client.forked = forked
+    client = _Client(notebook, timeout=bounds.seconds, record_timing=False, resources={"metadata": {"path": cwd}})
+    client.forked, client.bounds = forked, bounds
     client.shutdown_kernel = "immediate"
+    client.log.setLevel("CRITICAL")  # what goes wrong is said once, at the end
     started = time.perf_counter()
     with TemporaryDirectory(prefix="tc-", dir=socket_folder()) as client.sockets:
         try:
-            client.execute(env=os.environ | _QUIET)
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            raise ChapterError(f"{name}, {_place(notebook)}:\n{error}") from error
+            asyncio.run(client.async_execute(env=dict(environment)))  # which leaves no task behind
+        except (CellExecutionError, CellTimeoutError, RuntimeError) as error:
+            raise _explained(error, client, name) from error
+        finally:
+            atexit.unregister(client._cleanup_kernel)  # a kernel that did not start has been cleaned up
     return time.perf_counter() - started
+
+
+def _explained(error: Exception, client: _Client, chapter: str) -> ChapterError:
+    place = _place(client.nb)
+    if client.excess:
+        return ChapterError(chapter, place, client.excess)
+    if isinstance(error, CellExecutionError):
+        first = next(iter(_COLOURS.sub("", error.evalue).strip().splitlines()), "")[:_LINE]
+        stored = error.ename in STORE_ERRORS
+        what = first if stored else f"{error.ename}: {first}".removesuffix(": ")
+        return ChapterError(chapter, place, what, str(error)[-_LONGEST:], stored=stored)
+    if isinstance(error, CellTimeoutError):
+        return ChapterError(chapter, place, f"timed out: it takes longer than {client.bounds.seconds} seconds")
+    if isinstance(error, DeadKernelError):
+        return ChapterError(chapter, place, "Kernel died: the cell ended its process, or the memory was full")
+    return ChapterError(chapter, place, f"the kernel did not start: {error}")
 
 
 def _place(notebook: NotebookNode) -> str:
