@@ -192,7 +192,7 @@ def test_what_was_written_can_be_taken_out_again(checkout: Path) -> None:
 def test_what_was_not_written_is_not_taken_out(checkout: Path, name: str) -> None:
     new_task("made-up", checkout)
     before = contents(checkout)
-    with pytest.raises(ValueError, match="of your own; there are .*made-up"):
+    with pytest.raises(ValueError, match=r"of your own; there are .*made-up"):
         undo(name, checkout)
     assert contents(checkout) == before
 
