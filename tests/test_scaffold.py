@@ -117,7 +117,7 @@ def test_every_page_study_sweep_fit_and_task_keeps_its_name() -> None:
             checked(name, ROOT)
 
 
-@pytest.mark.parametrize("name", ["shifted-copy", "parity", "sort", "mod-add-5", "a" * LONGEST])
+@pytest.mark.parametrize("name", ["made-up", "made-up-5", "unheard-of", "a" * LONGEST])
 def test_a_free_name_is_not_refused(name: str) -> None:
     assert checked(name, ROOT) == name
 
@@ -147,6 +147,16 @@ def test_all_is_written_or_nothing(checkout: Path, monkeypatch, step: int) -> No
         new_task("made-up", checkout)
     assert str(stopped.value) in ("somewhere: Permission denied; nothing was changed", "")
     assert contents(checkout) == before
+
+
+def test_a_read_only_checkout_is_named_in_one_line(checkout: Path, monkeypatch) -> None:
+    def read_only(path, *args, **kwargs):
+        raise OSError(30, "Read-only file system", str(path))
+
+    for name in ("write_text", "write_bytes", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, read_only)
+    with pytest.raises(ValueError, match=r"made_up\.py\.draft: Read-only file system; nothing was changed$"):
+        new_task("made-up", checkout)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +192,7 @@ def test_what_was_written_can_be_taken_out_again(checkout: Path) -> None:
 def test_what_was_not_written_is_not_taken_out(checkout: Path, name: str) -> None:
     new_task("made-up", checkout)
     before = contents(checkout)
-    with pytest.raises(ValueError, match="of your own; there are made-up"):
+    with pytest.raises(ValueError, match=r"of your own; there are .*made-up"):
         undo(name, checkout)
     assert contents(checkout) == before
 

@@ -120,12 +120,11 @@ def _write(texts: dict[Path, str]) -> None:
         for path, draft in drafts.items():
             draft.replace(path)
     except BaseException as error:
-        for path, draft in drafts.items():
-            if path in before and path.read_bytes() != before[path]:
-                path.write_bytes(before[path])
-            elif path not in before:
-                path.unlink(missing_ok=True)
-            draft.unlink(missing_ok=True)
+        for path in (path for path in (*drafts.values(), *texts) if path not in before and path.exists()):
+            path.unlink()
+        for path, old in before.items():
+            if path.read_bytes() != old:
+                path.write_bytes(old)
         if isinstance(error, OSError):
             raise ValueError(f"{error.filename}: {error.strerror}; nothing was changed") from error
         raise
