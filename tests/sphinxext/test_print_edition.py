@@ -278,7 +278,13 @@ def test_a_lost_glyph_and_a_lost_reference_are_read_from_the_log():
     ],
 )
 def test_a_failed_run_is_one_line_that_names_the_chapter_and_the_first_error(log, said):
-    source = "\n" + r"\label{\detokenize{one::doc}}" + "\n" * 5 + r"\label{\detokenize{two::doc}}" + "\n" * 9
+    source = (
+        "\n"
+        + r"\label{\detokenize{one:what-is-one}}\label{\detokenize{one::doc}}"
+        + "\n" * 5
+        + r"\label{\detokenize{two::doc}}"
+        + "\n" * 9
+    )
     found = typeset.failure(log, source, "Latexmk: all well\nxdvipdfmx:fatal: no more memory\n")
     assert found.startswith(said)
     assert "\n" not in found

@@ -117,7 +117,7 @@ _SHOWN = 200
 
 def _chapter(source: str, line: int) -> str:
     """Return in which chapter a line of the LaTeX source is."""
-    begun = re.findall(r"\\label\{\\detokenize\{(.+?)::doc\}\}", "\n".join(source.splitlines()[:line]))
+    begun = re.findall(r"\\label\{\\detokenize\{([^{}]+)::doc\}\}", "\n".join(source.splitlines()[:line]))
     return f" in chapter {begun[-1]}.md" if begun else ""
 
 
