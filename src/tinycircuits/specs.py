@@ -30,7 +30,7 @@ class Spec(BaseModel):
                 raise ValueError(f"{type(self).__name__}: {said}") from None
 
     def described(self) -> dict[str, Any]:
-        """Return the spec as plain JSON values, every nested spec with its class name under ``"type"``.
+        """The spec as plain JSON values, every nested spec with its class name under ``"type"``.
 
         The class names keep two specs with equal fields apart, so that they cannot share a stored result.
         """

@@ -10,7 +10,7 @@ _WIDTH = 120
 
 
 def with_export(source: str, module: str, name: str) -> str:
-    """Return ``tasks/__init__.py`` with one more task, its imports and its ``__all__`` in order."""
+    """``tasks/__init__.py`` with one more task, its imports and its ``__all__`` in order."""
     tree = ast.parse(source)
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     exported = next(node for node in tree.body if isinstance(node, ast.Assign))
@@ -21,13 +21,13 @@ def with_export(source: str, module: str, name: str) -> str:
 
 
 def without_export(source: str, module: str, name: str) -> str:
-    """Return ``tasks/__init__.py`` without a task."""
+    """``tasks/__init__.py`` without a task."""
     gone = (f"from tinycircuits.tasks.{module} import {name}", f'    "{name}",')
     return "".join(line for line in source.splitlines(keepends=True) if line.rstrip() not in gone)
 
 
 def with_study(source: str, name: str, row: str) -> str:
-    """Return ``studies.py`` with one more import and ``row`` at the end of its table."""
+    """``studies.py`` with one more import and ``row`` at the end of its table."""
     table = next(
         n for n in ast.parse(source).body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "_STUDIES"
     )
@@ -37,14 +37,14 @@ def with_study(source: str, name: str, row: str) -> str:
 
 
 def without_study(source: str, name: str, row: str) -> str:
-    """Return ``studies.py`` without an import and a ``row``; raises ``ValueError`` when the row has changed."""
+    """``studies.py`` without an import and a ``row``; raises ``ValueError`` when the row has changed."""
     if row not in source:
         raise ValueError("the row is not the one that was written")
     return _with_imports(source.replace(row, ""), lambda names: [each for each in names if each != name])
 
 
 def with_chapter(contents: str, name: str) -> str:
-    """Return ``_toc.yml`` with one more chapter in the part for the reader's own tasks, before the back matter."""
+    """``_toc.yml`` with one more chapter in the part for the reader's own tasks, before the back matter."""
     before, mark, after = contents.partition(_BACK_MATTER)
     if not mark:
         raise ValueError(f"_toc.yml has no line {_BACK_MATTER.strip()!r}, before which the chapter would go")
@@ -53,7 +53,7 @@ def with_chapter(contents: str, name: str) -> str:
 
 
 def without_chapter(contents: str, name: str) -> str:
-    """Return ``_toc.yml`` without a chapter, and without the part for the reader's own tasks if it was its only one."""
+    """``_toc.yml`` without a chapter, and without the part for the reader's own tasks if it was its only one."""
     return contents.replace(f"      - file: {name}\n", "").replace(f"{_HEAD}{_BACK_MATTER}", _BACK_MATTER)
 
 
@@ -71,7 +71,7 @@ def _with_imports(source: str, change: Callable[[list[str]], list[str]]) -> str:
 
 
 def _replaced(source: str, *changes: tuple[ast.stmt, ast.stmt, str]) -> str:
-    """Return ``source`` with new text from the first line of one statement to the last line of another."""
+    """``source`` with new text from the first line of one statement to the last line of another."""
     lines = source.splitlines()
     for first, last, text in sorted(changes, key=lambda change: change[0].lineno, reverse=True):
         lines[first.lineno - 1 : last.end_lineno] = text.splitlines()

@@ -22,7 +22,7 @@ _LABEL = r'^\({0}\)=|^\$\$ \({0}\)|^:(?:label|name): *{0}$|\bname="{0}(?:-loss|-
 
 
 def checked(name: str, root: Path) -> str:
-    """Return ``name`` if the checkout at ``root`` can have a task of this name; else raise ``ValueError``."""
+    """``name`` if the checkout at ``root`` can have a task of this name; else raise ``ValueError``."""
     if not _NAME.fullmatch(name) or len(name) > LONGEST:
         shown = name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
         what = f"lower-case words joined by hyphens (shifted-copy), at most {LONGEST} letters"
@@ -36,7 +36,7 @@ def checked(name: str, root: Path) -> str:
 
 
 def _key(name: str) -> str:
-    """Return what ``shifted-copy``, ``shifted_copy`` and ``ShiftedCopy`` have in common."""
+    """What ``shifted-copy``, ``shifted_copy`` and ``ShiftedCopy`` have in common."""
     return re.sub("[^a-z0-9]", "", name.lower())
 
 

@@ -13,7 +13,7 @@ TOC, CONFIG = "_toc.yml", "_config.yml"
 
 
 def unreadable(book: Path) -> str:
-    """Return in one line why the contents or the settings of the book in this folder cannot be read, or nothing."""
+    """In one line why the contents or the settings of the book in this folder cannot be read, or nothing."""
     for name, read in ((TOC, parse_toc_yaml), (CONFIG, _settings)):
         try:
             read(book / name)

@@ -45,7 +45,7 @@ if importlib.util.find_spec("tinycircuits") is None:
 
 
 def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
-    """Return MyST ``text`` as ordinary Markdown; ``resolve(role, text)`` is what a role shows, ``None`` leaves it."""
+    """MyST ``text`` as ordinary Markdown; ``resolve(role, text)`` is what a role shows, ``None`` leaves it."""
 
     def shown(found: re.Match[str]) -> str:
         words = resolve(found["role"], found["text"])
@@ -63,13 +63,13 @@ def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
 
 
 def glued(notebook: NotebookNode) -> dict[str, str]:
-    """Return the numbers that an executed notebook publishes, as its prose shows them."""
+    """The numbers that an executed notebook publishes, as its prose shows them."""
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", []) if _GLUED in out.get("data", {})]
     return {out.metadata["scrapbook"]["name"]: out.data[_GLUED].strip("'\"") for out in outputs}
 
 
 def readable(notebook: NotebookNode, resolve: Callable[[str, str], str | None]) -> NotebookNode:
-    """Return a copy whose text is ordinary Markdown and whose outputs are those that any notebook shows."""
+    """A copy whose text is ordinary Markdown and whose outputs are those that any notebook shows."""
     numbers = glued(notebook)
 
     def words(role: str, text: str) -> str | None:
@@ -90,7 +90,7 @@ def readable(notebook: NotebookNode, resolve: Callable[[str, str], str | None]) 
 
 
 def runnable(notebook: NotebookNode, url: str, branch: str) -> NotebookNode:
-    """Return a copy of a ``readable`` notebook without outputs that begins by installing the package from ``url``."""
+    """A copy of a ``readable`` notebook without outputs that begins by installing the package from ``url``."""
     copy = nbformat.from_dict(notebook)
     for cell in copy.cells:
         if cell.cell_type == "code":
@@ -101,7 +101,7 @@ def runnable(notebook: NotebookNode, url: str, branch: str) -> NotebookNode:
 
 
 def github(url: str) -> str:
-    """Return ``owner/name`` of a repository's address; raises ``ConfigError`` for any other address."""
+    """``owner/name`` of a repository's address; raises ``ConfigError`` for any other address."""
     parts = urlsplit(url.rstrip("/").removesuffix(".git"))
     name = parts.path.strip("/")
     if parts.scheme != "https" or parts.netloc != "github.com" or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 
 def kept(env: Any, docname: str) -> Path:
-    """Return the folder of the build that keeps the files of a chapter's figures."""
+    """The folder of the build that keeps the files of a chapter's figures."""
     return Path(env.mystnb_config.output_folder, "figures", docname)
 
 

@@ -16,7 +16,7 @@ _UNKNOWN = re.compile(r"<m[io]>\\([A-Za-z]+)</m[io]>")
 
 @lru_cache(maxsize=4096)
 def markup(latex: str, display: str) -> str:
-    """Return the MathML of a formula, ``display`` being ``"inline"`` or ``"block"``.
+    """The MathML of a formula, ``display`` being ``"inline"`` or ``"block"``.
 
     Raises ``ValueError`` naming the command that is not understood.
     """

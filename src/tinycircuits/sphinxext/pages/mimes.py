@@ -27,7 +27,7 @@ class FigurePlugin:
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """Return the figure's nodes; nothing for its plain fallback; ``None`` for what is no figure of ours."""
+        """The figure's nodes; nothing for its plain fallback; ``None`` for what is no figure of ours."""
         if name := _fallback_of(data):
             if data.mime_type == "image/svg+xml":
                 _keep(renderer, f"{name}.svg", data.string)
@@ -48,7 +48,7 @@ class TablePlugin:
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """Return the table's nodes; ``None`` for what is no table of ours."""
+        """The table's nodes; ``None`` for what is no table of ours."""
         if inline or data.mime_type != TABLE_MIME:
             return None
         shown: dict[str, Any] = data.content
@@ -74,7 +74,7 @@ class EntriesPlugin:
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """Return the entries' nodes; ``None`` for anything else."""
+        """The entries' nodes; ``None`` for anything else."""
         if inline or data.mime_type != ENTRIES_MIME:
             return None
         shown: dict[str, Any] = data.content
@@ -88,12 +88,12 @@ class EntriesPlugin:
 
 
 def printed_lines(rows: list[list[str]]) -> float:
-    """Return about how many lines the rows take in print: one each, and what their text fills."""
+    """About how many lines the rows take in print: one each, and what their text fills."""
     return len(rows) + sum(_shown_length(cell) for row in rows for cell in row) / _LINE
 
 
 def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) -> str:
-    """Return LaTeX columns: as wide as their cells where all fit beside each other, else broken at a fair width.
+    """LaTeX columns: as wide as their cells where all fit beside each other, else broken at a fair width.
 
     Short cells are broken only where nothing else helps; headings are, between words.
     """
@@ -124,7 +124,7 @@ def _shown_length(text: str) -> int:
 
 
 def _fallback_of(data: MimeData) -> str:
-    """Return the name of the figure for which this stands in a notebook outside the book, or nothing."""
+    """The name of the figure for which this stands in a notebook outside the book, or nothing."""
     described = data.output_metadata.get(data.mime_type)
     return str(described.get("fallback_of", "")) if isinstance(described, dict) else ""
 
@@ -136,7 +136,7 @@ def _keep(renderer: NbElementRenderer, file: str, text: str) -> None:
 
 
 def _inline(renderer: NbElementRenderer, text: str, line: int | None) -> list[nodes.Node]:
-    """Return ``text`` parsed as inline MyST."""
+    """``text`` parsed as inline MyST."""
     parent = nodes.Element()
     parser = renderer.renderer
     with parser.current_node_context(parent):
@@ -145,7 +145,7 @@ def _inline(renderer: NbElementRenderer, text: str, line: int | None) -> list[no
 
 
 def _named(renderer: NbElementRenderer, node: Any, name: str, line: int | None) -> Any:
-    """Return ``node`` with a label that ``{numref}`` finds."""
+    """``node`` with a label that ``{numref}`` finds."""
     document = renderer.renderer.document
     node.source, node.line = document["source"], line
     node["names"].append(name)

@@ -80,7 +80,7 @@ def studies() -> Rows:
 
 
 def elsewhere(env: Any, table: Callable[[], Rows]) -> Rows:
-    """Return a table from a copy of the process that has torch, if there is one: importing it takes seconds."""
+    """A table from a copy of the process that has torch, if there is one: importing it takes seconds."""
     running = getattr(env.app, "tinycircuits_execution", None)
     if running is None or not running.forked:
         return table()
@@ -105,7 +105,7 @@ class Status(SphinxDirective):  # type: ignore[misc]
     final_argument_whitespace = False
 
     def run(self) -> list[nodes.Node]:
-        """Return the table; raises an error that lists the known ones for any other argument."""
+        """The table; raises an error that lists the known ones for any other argument."""
         name = self.arguments[0]
         if name not in TABLES:
             raise self.error(f"no status table {name!r}; known are {', '.join(TABLES)}")
@@ -124,7 +124,7 @@ class Status(SphinxDirective):  # type: ignore[misc]
 
 
 def status_pages(env: Any) -> set[str]:
-    """Return the pages that show a status table."""
+    """The pages that show a status table."""
     if not hasattr(env, "tinycircuits_status"):
         env.tinycircuits_status = set()
     pages: set[str] = env.tinycircuits_status
@@ -161,7 +161,7 @@ def _set_date() -> None:
 
 
 def _listed(seeds: Iterable[int]) -> str:
-    """Return ``0-4, 7`` for ``0, 1, 2, 3, 4, 7``."""
+    """``0-4, 7`` for ``0, 1, 2, 3, 4, 7``."""
     runs: list[list[int]] = []
     for seed in sorted(seeds):
         if runs and seed == runs[-1][-1] + 1:

@@ -48,19 +48,19 @@ class Edition:
 
 
 def edition(environment: Mapping[str, str] = os.environ) -> Edition:
-    """Return this edition; raises ``ValueError`` for a hand-in field with a character that the typeface lacks."""
+    """This edition; raises ``ValueError`` for a hand-in field with a character that the typeface lacks."""
     return Edition(version("tinycircuits"), date(environment), source().commit, hand_in(environment))
 
 
 def date(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the day of ``SOURCE_DATE_EPOCH`` as 1 January 1970, or ``built on`` today, in universal time."""
+    """The day of ``SOURCE_DATE_EPOCH`` as 1 January 1970, or ``built on`` today, in universal time."""
     epoch = environment.get(EPOCH)
     day = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
     return f"{'' if epoch else 'built on '}{day.day} {day:%B %Y}"
 
 
 def hand_in(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the hand-in fields that are not empty, composed (NFC), with single spaces and nothing invisible.
+    """The hand-in fields that are not empty, composed (NFC), with single spaces and nothing invisible.
 
     Raises ``ValueError`` that names the field and its first character without a glyph.
     """
@@ -78,7 +78,7 @@ def hand_in(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def face(text: str) -> str:
-    """Return the first of ``FACES`` that has a glyph for each character of a composed ``text``.
+    """The first of ``FACES`` that has a glyph for each character of a composed ``text``.
 
     Raises ``ValueError`` that names a character which no face has, else one for each face that it lacks.
     """
@@ -101,13 +101,13 @@ def _glyphs(name: str) -> frozenset[int]:
 
 
 def escaped(text: str) -> str:
-    """Return ``text`` so that TeX sets exactly its characters."""
+    """``text`` so that TeX sets exactly its characters."""
     texescape.init()
     return str(texescape.escape(text, "xelatex")).replace('"', r"\textquotedbl{}")
 
 
 def title_page(book: Edition, title: str, author: str, cover: str = "") -> str:
-    """Return the LaTeX of the title page and the page behind it; ``cover`` is the LaTeX of a drawing."""
+    """The LaTeX of the title page and the page behind it; ``cover`` is the LaTeX of a drawing."""
     commit = rf"commit \texttt{{{escaped(book.commit)}}}" if book.commit else "of no known commit"
     imprint = r"\quad·\quad ".join([f"Edition {escaped(book.version)}", escaped(book.date), commit])
     return rf"""
@@ -129,7 +129,7 @@ def title_page(book: Edition, title: str, author: str, cover: str = "") -> str:
 
 
 def _broken(title: str) -> str:
-    """Return a title in short lines."""
+    """A title in short lines."""
     return r"\\".join(escaped(line) for line in textwrap.wrap(title, _TITLE_LINE, break_long_words=False))
 
 
@@ -144,7 +144,7 @@ def _hand_in_block(book: Edition) -> str:
 
 
 def cover(numbers: Path) -> str:
-    """Return the LaTeX that draws the last panel of a heat map from its CSV file (panel, row, column, share)."""
+    """The LaTeX that draws the last panel of a heat map from its CSV file (panel, row, column, share)."""
     with numbers.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))[1:]
     cells = [(row[-3], row[-2], float(row[-1])) for row in rows if row[:-3] == rows[-1][:-3]]

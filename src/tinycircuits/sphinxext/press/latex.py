@@ -84,14 +84,14 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
         return cover(kept(self.env, docname) / f"{name}.csv")
 
     def get_target_uri(self, docname: str, typ: str | None = None) -> str:
-        """Return the address of a chapter: in the document, on the site, or a mark that it has none."""
+        """The address of a chapter: in the document, on the site, or a mark that it has none."""
         if docname not in self.docnames and docname in self.env.found_docs:
             site = self.config.html_baseurl.rstrip("/")
             return f"{site}/{docname}.html" if site else f"{_LEFT_OUT}{docname}"
         return str(super().get_target_uri(docname, typ))
 
     def assemble_doctree(self, indexfile: str, toctree_only: bool, appendices: list[str]) -> nodes.document:
-        """Return the document: the introduction without a number, then the parts; the bibliography is always in it."""
+        """The document: the introduction without a number, then the parts; the bibliography is always in it."""
         self.docnames: set[str] = set()
         book = new_document("print edition")
         title = nodes.title("", self.config.project)
@@ -175,7 +175,7 @@ def copy_files(app: Sphinx) -> None:
 
 
 def one_hyphen(path: Path) -> bytes:
-    """Return a font in which the hyphen's glyph is the hyphen and no other character.
+    """A font in which the hyphen's glyph is the hyphen and no other character.
 
     TeX names a glyph in the PDF by the last of its characters: code copied from a page had hyphens that do not break.
     """

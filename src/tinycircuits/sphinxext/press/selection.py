@@ -46,7 +46,7 @@ class Contents:
 
 
 def contents(book: Path) -> Contents:
-    """Return the contents that ``_toc.yml`` in the folder ``book`` describes; titles are the first headings.
+    """The contents that ``_toc.yml`` in the folder ``book`` describes; titles are the first headings.
 
     A file whose front matter says ``print: false`` has its number, but is a page of the site only; a part of such files
     is none. Raises ``ValueError`` when it cannot be read or names what is not there.
@@ -67,7 +67,7 @@ def contents(book: Path) -> Contents:
 
 
 def selected(book: Contents, parts: str = "", chapters: str = "") -> list[str]:
-    """Return the file names of the chapters that both texts name together, in the book's order; all for two empty ones.
+    """The file names of the chapters that both texts name together, in the book's order; all for two empty ones.
 
     Names are separated by commas, semicolons or spaces; a title may contain them. Raises ``ValueError`` for a name that
     is unknown, and for a text that names nothing; the message lists the known ones. A text left empty asks for nothing.
@@ -108,7 +108,7 @@ def _chapter_names(book: Contents) -> dict[str, Chapter]:
 
 
 def _found(text: str, names: Mapping[str, T], variable: str) -> list[T]:
-    """Return what ``text`` names: as a whole, else split at the strongest separator that it has."""
+    """What ``text`` names: as a whole, else split at the strongest separator that it has."""
     found = _named(" ".join(text.split()).casefold(), {name.casefold(): value for name, value in names.items()})
     known = f"there are {', '.join(_shown(names))}"
     if text and not found:
@@ -120,7 +120,7 @@ def _found(text: str, names: Mapping[str, T], variable: str) -> list[T]:
 
 
 def _named(wanted: str, names: Mapping[str, T]) -> list[tuple[str, T | None]]:
-    """Return each piece of ``wanted`` with what it names, ``None`` for an unknown one; empty pieces are skipped."""
+    """Each piece of ``wanted`` with what it names, ``None`` for an unknown one; empty pieces are skipped."""
     if not wanted or wanted in names:
         return [(wanted, names[wanted])] if wanted else []
     for separator in (";", ",", " "):

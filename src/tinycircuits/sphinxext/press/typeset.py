@@ -47,7 +47,7 @@ class CannotTypeset(Exception):
 
 
 def remedy(system: str, os_release: str = "") -> str:
-    """Return what installs TeX on ``system``, named as ``platform.system()`` does; ``os_release`` says which Linux."""
+    """What installs TeX on ``system``, named as ``platform.system()`` does; ``os_release`` says which Linux."""
     fields = dict(line.split("=", 1) for line in os_release.splitlines() if "=" in line)
     families = " ".join(shlex.split(fields.get("ID", "") + " " + fields.get("ID_LIKE", ""))).split()
     known = [command for family in families for name, command in _LINUX.items() if name in family]
@@ -55,7 +55,7 @@ def remedy(system: str, os_release: str = "") -> str:
 
 
 def absent_tools() -> list[str]:
-    """Return those of latexmk and xelatex that are not there."""
+    """Those of latexmk and xelatex that are not there."""
     return [tool for tool in TOOLS if shutil.which(tool) is None]
 
 
@@ -70,13 +70,13 @@ def require_tex() -> None:
 
 
 def chosen(book: Path, environment: Mapping[str, str]) -> list[str]:
-    """Return the chapters to print; raises ``ValueError`` for an unknown one and for an unprintable hand-in field."""
+    """The chapters to print; raises ``ValueError`` for an unknown one and for an unprintable hand-in field."""
     hand_in(environment)
     return selected(contents(book), environment.get(f"{PREFIX}PARTS", ""), environment.get(f"{PREFIX}CHAPTERS", ""))
 
 
 def complaints(log: str) -> list[str]:
-    """Return what makes a TeX run a failure although TeX ended well: glyphs that were lost, references to nothing."""
+    """What makes a TeX run a failure although TeX ended well: glyphs that were lost, references to nothing."""
     text = log.replace("\n", "")  # TeX breaks its lines at 79 characters
     lost = re.findall(r"Missing character: There is no (.*?) in font \"?\[?(.*?)(?:\]|/OT|\"|!)", text)
     found = [f"no glyph for {_character(char)} in {font}" for char, font in dict.fromkeys(lost)]
@@ -88,13 +88,13 @@ _UNDEFINED = re.compile(r"(Reference|Citation) `(.*?)' on page \S+ undefined")
 
 
 def _character(described: str) -> str:
-    """Return a character as a person reads it; the log says ``李 (U+674E)`` or, in older TeX, ``李`` alone."""
+    """A character as a person reads it; the log says ``李 (U+674E)`` or, in older TeX, ``李`` alone."""
     shown = described.split(" ")[0]
     return f"{shown!r} (U+{ord(shown):04X})" if len(shown) == 1 else described
 
 
 def failure(log: str, source: str = "", said: str = "") -> str:
-    """Return the first error of a TeX run in one line, with the chapter of the ``source`` that it stands in.
+    """The first error of a TeX run in one line, with the chapter of the ``source`` that it stands in.
 
     What the programs ``said`` helps where the log of TeX has no error.
     """
@@ -116,7 +116,7 @@ _SHOWN = 200
 
 
 def _chapter(source: str, line: int) -> str:
-    """Return in which chapter a line of the LaTeX source is."""
+    """In which chapter a line of the LaTeX source is."""
     begun = re.findall(r"\\label\{\\detokenize\{([^{}]+)::doc\}\}", "\n".join(source.splitlines()[:line]))
     return f" in chapter {begun[-1]}.md" if begun else ""
 

@@ -20,7 +20,7 @@ _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def stamped(source: str, value: str) -> str:
-    """Return ``source`` with the digest ``value`` in its front matter, every line of text where it was."""
+    """``source`` with the digest ``value`` in its front matter, every line of text where it was."""
     found = _FRONT_MATTER.match(source)
     if not found:
         return source
@@ -31,12 +31,12 @@ def stamped(source: str, value: str) -> str:
 
 
 def inputs_of(env: Any) -> dict[str, str]:
-    """Return the digest of the inputs of every chapter, as the build in progress has computed them."""
+    """The digest of the inputs of every chapter, as the build in progress has computed them."""
     return getattr(env, "tinycircuits_inputs", {})
 
 
 def read(env: Any, docname: str) -> NotebookNode | None:
-    """Return the chapter as myst-nb will read it, one notebook all build long; ``None`` for a page without code.
+    """The chapter as myst-nb will read it, one notebook all build long; ``None`` for a page without code.
 
     Raises ``ChaptersFailed`` when it cannot be read.
     """
@@ -57,17 +57,17 @@ def read(env: Any, docname: str) -> NotebookNode | None:
 
 
 def code(notebook: NotebookNode) -> list[str]:
-    """Return the sources of the code cells."""
+    """The sources of the code cells."""
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def cache_of(env: Any) -> JupyterCacheAbstract:
-    """Return the book's execution cache."""
+    """The book's execution cache."""
     return get_cache(env.mystnb_config.execution_cache_path)
 
 
 def executed(cache: JupyterCacheAbstract, notebook: NotebookNode) -> NbCacheRecord | None:
-    """Return the record of the execution of exactly this notebook, or ``None`` if the cache has none."""
+    """The record of the execution of exactly this notebook, or ``None`` if the cache has none."""
     try:
         return cache.match_cache_notebook(notebook)
     except KeyError:

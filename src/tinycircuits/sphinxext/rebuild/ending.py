@@ -28,7 +28,7 @@ class ChaptersFailed(SphinxError):  # type: ignore[misc]
 
 
 def summary(failures: Iterable[ChapterError]) -> list[str]:
-    """Return at most five lines: each damaged file and the chapters that wait for it, each cell that failed."""
+    """At most five lines: each damaged file and the chapters that wait for it, each cell that failed."""
     failures = list(failures)
     waiting: dict[str, list[str]] = {}
     for failure in failures:

@@ -75,7 +75,7 @@ def execute_missing(app: Sphinx, env: Any, docnames: list[str]) -> None:
 
 
 def note_contents(app: Sphinx, env: Any) -> list[str]:
-    """Return all pages if the table of contents has changed: each one names its neighbours and its number."""
+    """All pages if the table of contents has changed: each one names its neighbours and its number."""
     now = (Path(app.srcdir) / app.config.external_toc_path).read_text(encoding="utf-8")
     before, env.tinycircuits_contents = getattr(env, "tinycircuits_contents", now), now
     return sorted(env.found_docs) if now != before else []

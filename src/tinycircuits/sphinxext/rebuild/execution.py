@@ -89,7 +89,7 @@ class Execution:
 def _expected(
     cache: JupyterCacheAbstract, env: Any, notebooks: dict[str, NotebookNode]
 ) -> Callable[[str], tuple[float, int]]:
-    """Return how long a chapter took when it last ran, and the length of its code; one that never ran took for ever."""
+    """How long a chapter took when it last ran, and the length of its code; one that never ran took for ever."""
     known = {record.uri: float(record.data.get("execution_seconds", 0)) for record in cache.list_cache_records()}
 
     def expected(docname: str) -> tuple[float, int]:

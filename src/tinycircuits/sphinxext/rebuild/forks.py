@@ -27,7 +27,7 @@ _LONGEST = 70
 
 
 def socket_folder() -> str | None:
-    """Return the temporary folder, or a common one if its path is too long for sockets; ``None`` if that fails too."""
+    """The temporary folder, or a common one if its path is too long for sockets; ``None`` if that fails too."""
     folders = (tempfile.gettempdir(), "/tmp", "/var/tmp")
     short = (folder for folder in folders if len(os.fsencode(folder)) <= _LONGEST)
     return next((folder for folder in short if os.access(folder, os.W_OK | os.X_OK)), None)
@@ -67,11 +67,11 @@ class Kernel(ForkServerProcess):
             raise RuntimeError("the process to copy kernels from ended early; its message stands above") from error
 
     def poll(self) -> int | None:
-        """Return ``None`` while the kernel runs, else its exit status."""
+        """``None`` while the kernel runs, else its exit status."""
         return self.exitcode
 
     def wait(self) -> int | None:
-        """Return the exit status once the kernel has ended."""
+        """The exit status once the kernel has ended."""
         self.join()
         return self.exitcode
 

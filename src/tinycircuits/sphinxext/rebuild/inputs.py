@@ -50,7 +50,7 @@ class Project:
         return cache(lambda folder: sorted(path for path in folder.rglob("*") if path.is_file()))
 
     def closure(self, names: Iterable[str]) -> set[str]:
-        """Return every module of the package that importing ``names`` runs."""
+        """Every module of the package that importing ``names`` runs."""
         seen: set[str] = set()
         waiting = [name for name in names if name.split(".")[0] == self.package]
         while waiting:
@@ -82,7 +82,7 @@ def _is_data_of(path: Path, package: Path) -> bool:
 
 
 def imported(trees: Iterable[ast.Module]) -> set[str]:
-    """Return the modules that code names in import statements; of ``from a import b`` both ``a`` and ``a.b``."""
+    """The modules that code names in import statements; of ``from a import b`` both ``a`` and ``a.b``."""
     names: set[str] = set()
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Import):
@@ -93,7 +93,7 @@ def imported(trees: Iterable[ast.Module]) -> set[str]:
 
 
 def parsed(sources: Iterable[str]) -> list[ast.Module]:
-    """Return the syntax trees of cells; a cell that is no Python is left for the kernel to refuse."""
+    """The syntax trees of cells; a cell that is no Python is left for the kernel to refuse."""
     trees = []
     for source in sources:
         try:
@@ -104,18 +104,18 @@ def parsed(sources: Iterable[str]) -> list[ast.Module]:
 
 
 def texts(trees: Iterable[ast.Module]) -> set[str]:
-    """Return the texts that stand in the code."""
+    """The texts that stand in the code."""
     found = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return {value for value in found if isinstance(value, str)}
 
 
 def folders_of(names: set[str], known: Iterable[str]) -> set[str]:
-    """Return those ``known`` folders of results that are named, or belong to a study that is: ``<study>.<kind>``."""
+    """Those ``known`` folders of results that are named, or belong to a study that is: ``<study>.<kind>``."""
     return {folder for folder in known if not names.isdisjoint({folder, folder.split(".")[0]})}
 
 
 def digest(project: Project, cells: Iterable[str], named: Iterable[str] = ()) -> str:
-    """Return 16 hexadecimal digits over everything that a chapter with these code ``cells`` depends on besides them.
+    """16 hexadecimal digits over everything that a chapter with these code ``cells`` depends on besides them.
 
     ``named`` adds studies to those that the code names. A chapter that reaches the loader of results without naming any
     study depends on all of them.

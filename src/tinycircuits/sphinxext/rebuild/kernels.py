@@ -93,7 +93,7 @@ class _Client(NotebookClient):  # type: ignore[misc]
 
 
 def _size(output: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the characters of an output's text and those of all of it."""
+    """The characters of an output's text and those of all of it."""
     text = output.get("text", "") or output.get("data", {}).get("text/plain", "")
     return len(text), len(text) + sum(len(json.dumps(value)) for value in output.get("data", {}).values())
 
@@ -138,7 +138,7 @@ def _explained(error: Exception, client: _Client, chapter: str) -> ChapterError:
 
 
 def _place(notebook: NotebookNode) -> str:
-    """Return which code cell of how many was the last to run, and the line where it starts."""
+    """Which code cell of how many was the last to run, and the line where it starts."""
     code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     ran = [index for index in code if notebook.cells[index].get("execution_count") or notebook.cells[index].outputs]
     at = ran[-1] if ran else code[0]

@@ -20,7 +20,7 @@ _FIXED = {
 
 
 def surroundings(home: Path, results: Path) -> dict[str, str]:
-    """Return the environment of a kernel that reads ``results`` and imports what this process can import.
+    """The environment of a kernel that reads ``results`` and imports what this process can import.
 
     Settings that lie in a home folder, of matplotlib, IPython, Jupyter and others, are looked for in ``home``, which is
     the build's own and has none.
