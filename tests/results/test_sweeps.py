@@ -52,6 +52,7 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setitem(SWEEPS, TINY.name, TINY)
     monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("TINYCIRCUITS_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.setenv("TINYCIRCUITS_FROZEN", "0")
     with torch._dynamo.config.patch(disable=True):
         yield tmp_path
 
@@ -158,6 +159,7 @@ def environment(folder: Path) -> dict[str, str]:
         "TINYCIRCUITS_RESULTS": str(folder / "results"),
         "TINYCIRCUITS_CHECKPOINTS": str(folder / "checkpoints"),
         "TORCH_COMPILE_DISABLE": "1",
+        "TINYCIRCUITS_FROZEN": "0",
     }
 
 
@@ -165,6 +167,7 @@ def here(folder: Path, monkeypatch) -> sweeps.SweepResult:
     monkeypatch.setitem(SWEEPS, LONG.name, LONG)
     monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(folder / "results"))
     monkeypatch.setenv("TINYCIRCUITS_CHECKPOINTS", str(folder / "checkpoints"))
+    monkeypatch.setenv("TINYCIRCUITS_FROZEN", "0")
     with torch._dynamo.config.patch(disable=True):
         return sweeps.run_sweep(LONG.name)
 
@@ -174,11 +177,9 @@ def test_a_sweep_killed_in_the_middle_of_a_block_ends_as_an_unbroken_one(tmp_pat
     killed = tmp_path / "killed"
     process = subprocess.Popen(runner(), env=environment(killed))
     deadline = time.monotonic() + 300
-    while not (killed / "results").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    known = set((killed / "checkpoints").rglob("provenance.json"))
-    while set((killed / "checkpoints").rglob("provenance.json")) <= known and time.monotonic() < deadline:
-        time.sleep(0.005)
+    for folder in (killed / "results", killed / "checkpoints"):  # one block is done, and another begun
+        while not list(folder.rglob("provenance.json")) and time.monotonic() < deadline:
+            time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
     stored = list((killed / "results").rglob("provenance.json"))

@@ -21,7 +21,7 @@ from tinycircuits.results.store import Json, Store, Stored
 from tinycircuits.specs import Spec
 from tinycircuits.training.device import resolve_device
 
-SECONDS_BETWEEN_CHECKPOINTS = 10.0
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
 """How old a checkpoint grows before the next one is written: so much is lost by a kill."""
 
 
