@@ -68,6 +68,8 @@ class _Client(NotebookClient):  # type: ignore[misc]
     bounds: Bounds
     excess = ""
     """Says by how much a cell has gone over its bounds."""
+    at: int | None = None
+    """The index of the cell that was begun last."""
 
     def create_kernel_manager(self) -> Any:
         manager = super().create_kernel_manager()
@@ -80,6 +82,10 @@ class _Client(NotebookClient):  # type: ignore[misc]
         if self.forked:
             manager.provisioner = _ForkProvisioner(kernel_id="", kernel_spec=manager.kernel_spec, parent=manager)
         return manager
+
+    def begin(self, cell: NotebookNode, cell_index: int) -> None:
+        """Note which cell is begun."""
+        self.at = cell_index
 
     def output(self, outs: list[NotebookNode], msg: dict[str, Any], *rest: Any) -> Any:
         """Take an output of a cell, unless the cell has shown more than it may: then it is stopped."""
@@ -109,6 +115,7 @@ def execute(
     client = _Client(notebook, timeout=bounds.seconds, record_timing=False, resources={"metadata": {"path": cwd}})
     client.forked, client.bounds = forked, bounds
     client.shutdown_kernel = "immediate"
+    client.on_cell_execute = client.begin  # a kernel that dies at once says nothing of its cell
     client.log.setLevel("CRITICAL")  # what goes wrong is said once, at the end
     started = time.perf_counter()
     with TemporaryDirectory(prefix="tc-", dir=socket_folder()) as client.sockets:
@@ -122,7 +129,7 @@ def execute(
 
 
 def _explained(error: Exception, client: _Client, chapter: str) -> ChapterError:
-    place = _place(client.nb)
+    place = _place(client.nb, client.at)
     if client.excess:
         return ChapterError(chapter, place, client.excess)
     if isinstance(error, CellExecutionError):
@@ -137,11 +144,10 @@ def _explained(error: Exception, client: _Client, chapter: str) -> ChapterError:
     return ChapterError(chapter, place, f"the kernel did not start: {error}")
 
 
-def _place(notebook: NotebookNode) -> str:
-    """Which code cell of how many was the last to run, and the line where it starts."""
+def _place(notebook: NotebookNode, at: int | None) -> str:
+    """Which code cell of how many was begun last, and the line where it starts."""
     code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    ran = [index for index in code if notebook.cells[index].get("execution_count") or notebook.cells[index].outputs]
-    at = ran[-1] if ran else code[0]
+    at = code[0] if at is None else at
     lines = notebook.metadata.get("source_map")
     where = f" (line {lines[at] + 1})" if lines else ""
     return f"code cell {code.index(at) + 1} of {len(code)}{where}"
