@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from tinycircuits.claims import rules_addition
 from tinycircuits.claims.judge import judge
 from tinycircuits.claims.ledger import RULES, finding
 from tinycircuits.interp.ablation import REMOVALS, ablation_table
 from tinycircuits.interp.activations import components
-from tinycircuits.interp.heads import head_rows, summarize_heads
+from tinycircuits.interp.heads import ROLE_SHARE, head_rows, summarize_heads
 from tinycircuits.interp.readout_map import readout_map
 from tinycircuits.models.build import build
 from tinycircuits.models.dictionary import SparseAutoencoder
@@ -205,3 +206,8 @@ def test_a_dictionary_with_one_latent_for_each_residue_stands_for_all_of_them():
     found = latent_profile(blunt, states, sums, modulus=5)
     assert found["latents.residues, above zero"] == 0
     assert found["latents.residues, best threshold"] == 1
+
+
+def test_the_share_that_makes_a_role_is_the_same_in_the_rule_and_in_the_analysis():
+    """Rules import no analysis and analyses no rule, so that the number stands in both."""
+    assert rules_addition.ROLE_SHARE == ROLE_SHARE

@@ -187,6 +187,7 @@ def remake(entry: Entry, *, device: str = "cpu", progress: bool = False) -> Stor
     """
     if frozen():
         raise StoreError(f"nothing is made while TINYCIRCUITS_FROZEN=1 is set; without it: {entry.remedy}")
+    resolve_device(device)
     with _work(entry, device, progress) as work:
         _make(work)
     return load(entry)
@@ -222,7 +223,6 @@ def span_of(seeds: range) -> str:
 @contextmanager
 def _work(entry: Entry, device: str, progress: bool) -> Iterator[Work]:
     """Hold the entry's lock. At a break the checkpoint that was offered last is written, and a note says so."""
-    resolve_device(device)
     with checkpoints().locked(entry.folder, entry.spec.described()):
         work = Work(entry, device, progress)
         try:

@@ -49,7 +49,7 @@ class Fitted:
 def fit(name: str, seed: int, *, progress: bool = False) -> Fitted:
     """A fit from the store, or by making and storing it.
 
-    Raises as ``door.get`` and ``runs.load`` do, and ``ValueError`` for an unknown fit or a negative seed.
+    Raises as ``door.get`` and ``runs.load`` do, and ``ValueError`` for an unknown fit or a seed out of range.
     """
     chosen = fit_named(name)
     return _fitted(chosen, seed, door.get(entry(chosen, seed), progress=progress))
@@ -76,7 +76,7 @@ def row_of(chosen: Fit) -> Row:
 
 
 def entry(chosen: Fit, seed: int) -> Entry:
-    """The fit of one seed as an entry; raises ``ValueError`` for a negative seed."""
+    """The fit of one seed as an entry; raises ``ValueError`` for a seed out of range."""
     return Entry(
         folder=chosen.name,
         spec=chosen.spec(seed),

@@ -47,7 +47,7 @@ class Run:
 def run(name: str, seed: int | None = None, *, device: str = "cpu", progress: bool = False) -> Run:
     """The run of a study, from the store or by training it; without ``seed``, the published one.
 
-    Raises as ``door.get`` does, and ``ValueError`` for an unknown study or a negative seed.
+    Raises as ``door.get`` does, and ``ValueError`` for an unknown study or a seed out of range.
     """
     chosen, seed = _named(name, seed)
     return _run(chosen, seed, door.get(entry(chosen, seed), device=device, progress=progress))
@@ -93,7 +93,7 @@ def row_of(chosen: Study) -> Row:
 
 
 def entry(chosen: Study, seed: int) -> Entry:
-    """The run of one seed as an entry; raises ``ValueError`` for a negative seed."""
+    """The run of one seed as an entry; raises ``ValueError`` for a seed out of range."""
     return Entry(
         folder=chosen.name,
         spec=chosen.spec(seed),
