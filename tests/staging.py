@@ -57,13 +57,22 @@ publish(**{{"value-{name}": value}})
 ```{{code-cell}} ipython3
 heatmap(
     [[0.125, 0.375]], x_labels=["x_0", "x_1"], y_labels=["y_0"], x_title="read", y_title="from", unit="share",
-    name="{name}-values", caption=f"Shares of *{name}* & $y_0$: {{value}} < 1,000.",
-    alt=f'The value of {name} is "{{value}}".',
+    name="{name}-values",
 )
 ```
 
+```{{caption}} fig-{name}-values
+:alt: The value of {name} is "{{glue:text}}`value-{name}`".
+
+**Shares of *{name}* & $y_0$:** {{glue:text}}`value-{name}` < 1,000.
+```
+
 ```{{code-cell}} ipython3
-Table(pd.DataFrame({{"part": ["`W_E`"], "count": [value]}}), "{name}-table", f"Counts of {name}: {{value}}.")
+Table(pd.DataFrame({{"part": ["`W_E`"], "count": [value]}}), "{name}-table")
+```
+
+```{{caption}} tbl-{name}-table
+**Counts of {name}:** {{glue:text}}`value-{name}`.
 ```
 """
 

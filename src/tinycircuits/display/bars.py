@@ -56,11 +56,9 @@ def bars(
     *,
     category: str,
     value: str,
-    x_title: str,
-    y_title: str,
     name: str,
-    caption: str,
-    alt: str,
+    x_title: str = "",
+    y_title: str = "",
     group: str | None = None,
     low: str | None = None,
     high: str | None = None,
@@ -70,6 +68,7 @@ def bars(
     y_range: tuple[Number, Number] | None = None,
 ) -> Figure:
     """One bar per row of tidy ``rows``: ``category`` along the axis, ``group`` side by side and by colour.
+    Axes are named like their columns unless a title is given.
 
     The other names are columns too: ``low`` and ``high`` end each bar's interval, ``control`` is drawn as a diamond
     over its bar. ``reference`` is a named dashed level, such as chance. Raises ``ValueError`` naming the column for
@@ -80,9 +79,9 @@ def bars(
     frame = columns_of(rows, category, group, value, low, high, control)
     table = _Bars(frame, category, value, group, {"low": low, "high": high, "control": control})
     ticks = _wrapped(table.categories)
-    look = Look(ticks, series_colours(table.groups), x_title, y_title, reference, y_range)
+    look = Look(ticks, series_colours(table.groups), x_title or category, y_title or value, reference, y_range)
     faces = _page_face(table, look, control_label), _print_face(table, look, control_label)
-    return Figure(name, caption, alt, *faces, frame, min_width=WIDE)
+    return Figure(name, *faces, frame, min_width=WIDE)
 
 
 def _wrapped(categories: Sequence[str]) -> list[list[str]]:

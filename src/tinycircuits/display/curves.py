@@ -94,8 +94,6 @@ def lines(
     x_title: str,
     y_title: str,
     name: str,
-    caption: str,
-    alt: str,
     log_y: bool = False,
     y_range: tuple[Number, Number] | None = None,
     x_labels: Sequence[str] | None = None,
@@ -118,7 +116,7 @@ def lines(
     place = _layout(len(panels), columns or min(3, len(panels)), panelled)
     faces = _page_face(curves, place, style), _print_face(curves, place, style)
     min_width = 300 if place.columns == 1 and len(curves.series) < 4 else WIDE
-    return Figure(name, caption, alt, *faces, curves.frame(x_title, y_title), min_width=min_width)
+    return Figure(name, *faces, curves.frame(x_title, y_title), min_width=min_width)
 
 
 def _layout(count: int, columns: int, titled: bool) -> Panels:

@@ -50,8 +50,6 @@ def architecture(
     d_vocab: int,
     n_ctx: int,
     name: str,
-    caption: str,
-    alt: str,
 ) -> Figure:
     """The model's diagram, read from the bottom to the top, with the shape of every weight and activation.
 
@@ -74,7 +72,7 @@ def architecture(
         for part in parts:
             _side(axes, part)
         _frame(axes, sizes, top)
-    return Figure(name, caption, alt, None, figure, _shapes(sizes), min_width=WIDE)
+    return Figure(name, None, figure, _shapes(sizes), min_width=WIDE)
 
 
 def _shapes(sizes: _Sizes) -> pd.DataFrame:

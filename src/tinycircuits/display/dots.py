@@ -43,18 +43,17 @@ def dots(
     *,
     category: str,
     value: str,
-    x_title: str,
-    y_title: str,
     name: str,
-    caption: str,
-    alt: str,
+    x_title: str = "",
+    y_title: str = "",
     group: str | None = None,
     reference: tuple[str, Number] | None = None,
     y_range: tuple[Number, Number] | None = None,
 ) -> Figure:
     """One dot per row of tidy ``rows``: ``category`` along the axis, ``group`` by colour.
 
-    Where a dot stands within its category says nothing. ``reference`` is a named dashed level, such as chance.
+    Axes are named like their columns unless a title is given. Where a dot stands within its category says nothing.
+    ``reference`` is a named dashed level, such as chance.
     Raises ``ValueError`` naming the column for missing or non-finite numbers.
     """
     frame = columns_of(rows, category, group, value)
@@ -62,8 +61,8 @@ def dots(
     low, high = y_range or (float(table.y.min()), float(table.y.max()))
     air = 0.03 * ((high - low) or 1.0)
     ticks, limits = [[each] for each in table.categories], (low - air, high + air)
-    look = Look(ticks, series_colours(table.groups), x_title, y_title, reference, limits)
-    return Figure(name, caption, alt, _page_face(table, look), _print_face(table, look), frame, min_width=WIDE)
+    look = Look(ticks, series_colours(table.groups), x_title or category, y_title or value, reference, limits)
+    return Figure(name, _page_face(table, look), _print_face(table, look), frame, min_width=WIDE)
 
 
 def _page_face(table: _Dots, look: Look) -> go.Figure:

@@ -30,8 +30,6 @@ def pair_explorer(
     y_title: str,
     unit: str,
     name: str,
-    caption: str,
-    alt: str,
 ) -> Figure:
     """The matrix of shares ``values[a, b]`` for a pair that the reader chooses, and what the model answers.
 
@@ -58,7 +56,7 @@ def pair_explorer(
         "y_title": y_title,
         "unit": unit,
     }
-    shared |= {"name": name, "caption": caption, "alt": alt}
+    shared |= {"name": name}
     page = heatmap(levels[pairs[0]] / _LEVELS, **shared).plotly_fig
     printed = heatmap({f"{a} + {b}": table[a, b] for a, b in pairs}, **shared)
     assert page is not None
@@ -67,9 +65,7 @@ def pair_explorer(
     explorer = Explorer(
         names, pairs[0], size, _packed(levels.reshape(size * size, -1).T), _packed(given.astype(np.uint8))
     )
-    return Figure(
-        name, caption, alt, page, printed.mpl_fig, printed.data, explorer=explorer, max_width=110 * len(x_labels) + 180
-    )
+    return Figure(name, page, printed.mpl_fig, printed.data, explorer=explorer, max_width=110 * len(x_labels) + 180)
 
 
 def _packed(values: NDArray[np.uint8]) -> str:

@@ -12,10 +12,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure as PrintFigure
 
-from tinycircuits.display import checks
 from tinycircuits.display.theme import FULL, INK, PAGE_WIDTH, print_style
 
 FIGURE_MIME = "application/vnd.tinycircuits.figure+json"
+NO_ALT = 'aria-label=""'
+"""Where a page face takes the alternative text that its chapter gives."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PLOTLY_CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": False, "showSendToCloud": False}
 
@@ -53,18 +54,15 @@ class Explorer:
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A result drawn twice, with the words that go with it and the numbers that it shows.
+    """A result drawn twice, with the numbers that it shows; its words stand in the chapter (directive ``caption``).
 
-    ``name`` is the figure's label (``fig-<name>``) and file name. ``caption`` is MyST. ``alt`` states the finding in
-    plain text. ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are
+    ``name`` is the figure's label (``fig-<name>``) and file name. ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are
     (label, restyle) pairs, switched by a menu titled ``choice_title`` on the page, the first at first. Where the page
     is narrower than ``min_width`` pixels, the figure scrolls inside itself; ``max_width`` is by default the width in
     print. An ``explorer`` shows one matrix of a table of many.
     """
 
     name: str
-    caption: str
-    alt: str
     plotly_fig: go.Figure | None
     mpl_fig: PrintFigure
     data: pd.DataFrame
@@ -76,8 +74,6 @@ class Figure:
 
     def __post_init__(self) -> None:
         checked_name(self.name)
-        checks.text("caption", self.caption)
-        checks.text("alt", self.alt)
         if self.data.empty:
             raise ValueError("data: the plotted numbers are missing")
         with print_style():  # arranged once here instead of once for every file format
@@ -98,9 +94,8 @@ class Figure:
 
     def html(self) -> str:
         """The page face: what a script of the page draws, or the drawing itself."""
-        label = escape(self.alt)
         if self.plotly_fig is None:
-            return f'<div class="tc-drawing" role="img" aria-label="{label}">{self._inline_svg()}</div>'
+            return f'<div class="tc-drawing" role="img" {NO_ALT}>{self._inline_svg()}</div>'
         described = json.loads(self.plotly_fig.to_json())
         described.get("layout", {}).pop("template", None)
         described |= {"config": _PLOTLY_CONFIG, "choices": self.choices}
@@ -108,7 +103,7 @@ class Figure:
         width = self.max_width or round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
         size = f"max-width:{width}px;min-width:{self.min_width}px;height:{self.plotly_fig.layout.height:.0f}px"
         return (
-            f'<div class="tc-figure" role="group" aria-label="{label}">{self._menu()}'
+            f'<div class="tc-figure" role="group" {NO_ALT}>{self._menu()}'
             f'<div class="tc-plot" id="plot-{self.name}" style="{size}"></div>'
             f'<script type="application/json">{_script_safe(described)}</script></div>'
         )
@@ -134,15 +129,13 @@ class Figure:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         faces = {
             "name": self.name,
-            "caption": self.caption,
-            "alt": self.alt,
             "html": self.html(),
             "pdf": base64.b64encode(self.pdf()).decode(),
             "csv": self.csv(),
             "interactive": self.plotly_fig is not None,
         }
         # A plain notebook shows the SVG; the book takes it from there as well, so it is not stored twice.
-        bundle = {FIGURE_MIME: faces, "image/svg+xml": self.svg(), "text/plain": self.alt}
+        bundle = {FIGURE_MIME: faces, "image/svg+xml": self.svg(), "text/plain": f"figure {self.name}"}
         return bundle, {"image/svg+xml": {"fallback_of": self.name}}
 
 

@@ -1,7 +1,7 @@
 """Matrices as coloured cells: one, many side by side, or one of many to choose."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,8 @@ from tinycircuits.display.theme import (
 )
 
 Scale = Literal["share", "signed"]
+Matrix: TypeAlias = ArrayLike | pd.DataFrame
+"""Numbers ``[rows, columns]``; as a frame with names of its columns, its index and both axes."""
 _DRAWN = 2_000
 """Cells that print draws as shapes; a matrix of more is a picture, a hundredth of the size."""
 _LARGEST_LABELLED = 64
@@ -49,7 +51,7 @@ class _Grid:
 
     def __init__(
         self,
-        panels: Mapping[str, ArrayLike],
+        panels: Mapping[str, Matrix],
         x_labels: Sequence[str],
         y_labels: Sequence[str],
         scale: Scale,
@@ -107,34 +109,41 @@ def _layout(grid: _Grid, columns: int | None = None, *, menu: bool = False) -> P
 
 
 def heatmap(
-    values: ArrayLike | Mapping[str, ArrayLike],
+    values: Matrix | Mapping[str, Matrix],
     *,
-    x_labels: Sequence[str],
-    y_labels: Sequence[str],
-    x_title: str,
-    y_title: str,
     unit: str,
+    x_labels: Sequence[str] | None = None,
+    y_labels: Sequence[str] | None = None,
+    x_title: str = "",
+    y_title: str = "",
     name: str,
-    caption: str,
-    alt: str,
     scale: Scale = "share",
     columns: int | None = None,
     choice_title: str | None = None,
 ) -> Figure:
     """One matrix ``[rows, columns]``, its first row on top, or several of one shape by name, side by side.
 
+    A frame brings its labels and titles: those of its columns are x's, those of its index y's. An array needs them.
     ``scale`` is 0..1 or symmetric about 0, one for all. With a ``choice_title`` the page shows one of them, chosen from
     a menu of that title, and print the first four.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
     panels = values if isinstance(values, Mapping) else {"": values}
+    first = next(iter(panels.values()), None)
+    if isinstance(first, pd.DataFrame):
+        x_labels, y_labels = x_labels or list(map(str, first.columns)), y_labels or list(map(str, first.index))
+        x_title, y_title = x_title or str(first.columns.name or ""), y_title or str(first.index.name or "")
+    if x_labels is None or y_labels is None:
+        raise ValueError("x_labels, y_labels: an array has none of its own, a frame has")
+    for argument, title in (("x_title", x_title), ("y_title", y_title)):
+        checks.text(argument, title)
     grid = _Grid(panels, x_labels, y_labels, scale)
     words, data = (x_title, y_title, unit), grid.frame(x_title, y_title, unit)
     if choice_title is None:
         layout = _layout(grid, columns)
         faces = _page_face(grid, layout, words), _print_face(grid, layout, words)
-        return Figure(name, caption, alt, *faces, data, min_width=300 if layout.columns == 1 else WIDE)
+        return Figure(name, *faces, data, min_width=300 if layout.columns == 1 else WIDE)
     shown = _Grid(dict(list(panels.items())[:_CHOICES_PRINTED]), x_labels, y_labels, scale)
     shown.limits = grid.limits
     page = _page_face(grid, _layout(grid, menu=True), words, titled=False)
@@ -143,7 +152,7 @@ def heatmap(
         for index, choice in enumerate(grid.names)
         for trace in [_trace(grid, index, words)]
     )
-    return Figure(name, caption, alt, page, _print_face(shown, _layout(shown), words), data, choices, choice_title)
+    return Figure(name, page, _print_face(shown, _layout(shown), words), data, choices, choice_title)
 
 
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:

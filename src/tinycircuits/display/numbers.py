@@ -1,6 +1,7 @@
 """Numbers for prose: formatted once, published under a name, written in a chapter as a glue role."""
 
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ class Prose(str):
         return {"text/plain": str(self)}
 
 
-def publish(**values: str | int) -> None:
+def publish(**values: str | Integral) -> None:
     """Make each value available to the chapter's prose as ``{glue:text}`name```.
 
     Whole numbers are written with ``count``; every other number has to be formatted by the caller. Raises ``TypeError``
@@ -22,9 +23,9 @@ def publish(**values: str | int) -> None:
     from myst_nb import glue  # only the extra `book` installs it
 
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (str, int)):
+        if isinstance(value, bool) or not isinstance(value, str | Integral):
             raise TypeError(f"{name}: text or a whole number expected, got {value!r}; format it first")
-        glue(name, Prose(value if isinstance(value, str) else count(value)), display=False)
+        glue(name, Prose(value if isinstance(value, str) else count(int(value))), display=False)
 
 
 def count(number: int) -> str:

@@ -19,16 +19,15 @@ TABLE_MIME = "application/vnd.tinycircuits.table+json"
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows shown as a table with the label ``tbl-<name>``.
+    """Rows shown as a table with the label ``tbl-<name>``; its caption stands in the chapter (directive ``caption``).
 
-    ``caption`` and text in cells and headings are MyST. Columns whose cells are all numbers are set flush right. Whole
+    Text in cells and headings are MyST. Columns whose cells are all numbers are set flush right. Whole
     numbers are shown with ``count``, others with ``number``; ``formats`` gives another function for a column. On a page
     the reader chooses among the values of each column in ``filters``; print shows all rows.
     """
 
     rows: InitVar[Rows]
     name: str
-    caption: str
     formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
     filters: Sequence[str] = ()
 
@@ -37,7 +36,6 @@ class Table:
     def __post_init__(self, rows: Rows) -> None:
         object.__setattr__(self, "frame", pd.DataFrame(rows))
         checked_name(self.name)
-        checks.text("caption", self.caption)
         if self.frame.empty:
             raise ValueError(f"frame: nothing to show, shape {self.frame.shape}")
         for argument, named in (("formats", set(self.formats)), ("filters", set(self.filters))):
@@ -63,7 +61,7 @@ class Table:
         """A plain HTML table, for notebooks outside the book."""
         head = "".join(f"<th>{escape(str(name))}</th>" for name in self.frame.columns)
         rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.cells())
-        return f"<table><caption>{escape(self.caption)}</caption><tr>{head}</tr>{rows}</table>"
+        return f"<table><tr>{head}</tr>{rows}</table>"
 
     def _column(self, name: str) -> list[str]:
         shown = self.formats.get(name, _shown)
@@ -72,14 +70,13 @@ class Table:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         described = {
             "name": self.name,
-            "caption": self.caption,
             "columns": [str(name) for name in self.frame.columns],
             "rows": self.cells(),
             "numeric": self.numeric(),
             "filters": list(self.filters),
             "csv": self.csv(),
         }
-        bundle = {TABLE_MIME: described, "text/html": self.html(), "text/plain": self.caption}
+        bundle = {TABLE_MIME: described, "text/html": self.html(), "text/plain": f"table {self.name}"}
         return bundle, {"text/html": {"fallback_of": self.name}}
 
 

@@ -23,6 +23,7 @@ from tinycircuits.sphinxext.rebuild.ending import end
 _ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`]+)`")
 _TITLED = re.compile(r"(?P<title>.+?)\s*<(?P<target>[^>]+)>", re.S)
 _BOX = re.compile(r"^(?P<fence>:{3,})\{admonition\} (?P<title>.*?)\n(?P<body>.*?)^(?P=fence)$", re.S | re.M)
+_CAPTION = re.compile(r"^```\{caption\} (?P<label>\S+)\n(?::alt:.*\n)?\n?(?P<body>.*?)^```$", re.S | re.M)
 _OPTION = re.compile(r"\A(:[\w-]+:.*\n)+", re.M)
 _EQUATION_LABEL = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.M)
 _GLUED = "application/papermill.record/text/plain"
@@ -59,7 +60,13 @@ def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
         number = resolve("eq", found["label"])
         return f"\\tag{{{number.strip('()')}}}\n$$" if number else "$$"
 
-    return _EQUATION_LABEL.sub(tagged, _BOX.sub(box, _ROLE.sub(shown, text)))
+    def caption(found: re.Match[str]) -> str:
+        number = resolve("numref", found["label"])
+        return f"*{number}.* {found['body'].strip()}" if number else found["body"].strip()
+
+    for pattern, replacement in ((_CAPTION, caption), (_ROLE, shown), (_BOX, box), (_EQUATION_LABEL, tagged)):
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def glued(notebook: NotebookNode) -> dict[str, str]:

@@ -21,7 +21,7 @@ _PAGE = 50
 
 
 class FigurePlugin:
-    """Shows a ``display.Figure``: the page face in HTML, the vector print face in LaTeX, one caption and number."""
+    """Shows a ``display.Figure``: the page face in HTML, the vector print face in LaTeX."""
 
     mime_priority_overrides: ClassVar = [("*", FIGURE_MIME, 1)]
 
@@ -36,13 +36,12 @@ class FigurePlugin:
             return None
         shown: dict[str, Any] = data.content
         _keep(renderer, f"{shown['name']}.csv", shown["csv"])
-        caption = nodes.caption("", "", *_inline(renderer, shown["caption"], data.line))
-        figure = nodes.figure("", _page_face(renderer, shown), _print_face(renderer, shown), caption, align="center")
+        figure = nodes.figure("", _page_face(renderer, shown), _print_face(renderer, shown), align="center")
         return [_named(renderer, figure, f"fig-{shown['name']}", data.line)]
 
 
 class TablePlugin:
-    """Shows a ``display.Table`` as a table with caption and number."""
+    """Shows a ``display.Table`` as a table."""
 
     mime_priority_overrides: ClassVar = [("*", TABLE_MIME, 1)]
 
@@ -58,11 +57,10 @@ class TablePlugin:
         group += [nodes.colspec(colwidth=1) for _ in numeric]
         group += nodes.thead("", _row(renderer, shown["columns"], numeric, data.line))
         group += nodes.tbody("", *[_row(renderer, cells, numeric, data.line) for cells in shown["rows"]])
-        title = nodes.title("", "", *_inline(renderer, shown["caption"], data.line))
         classes = ["tc-table", *(f"tc-filter-{shown['columns'].index(name)}" for name in shown["filters"])]
         if printed_lines(shown["rows"]) > _PAGE:
             classes.append("longtable")
-        table = _named(renderer, nodes.table("", title, group, classes=classes), f"tbl-{shown['name']}", data.line)
+        table = _named(renderer, nodes.table("", group, classes=classes), f"tbl-{shown['name']}", data.line)
         columns = addnodes.tabular_col_spec(spec=column_spec(shown["columns"], shown["rows"], numeric))
         return [columns, table]
 
@@ -165,7 +163,7 @@ def _print_face(renderer: NbElementRenderer, shown: dict[str, Any]) -> nodes.Nod
     pdf = base64.b64decode(shown["pdf"])
     file = f"{shown['name']}-{hashlib.sha256(pdf).hexdigest()[:12]}.pdf"
     uri = renderer.write_file(["print", file], pdf, overwrite=False, exists_ok=True)
-    return addnodes.only("", nodes.image(uri=uri, alt=shown["alt"]), expr="latex")
+    return addnodes.only("", nodes.image(uri=uri), expr="latex")
 
 
 def _row(renderer: NbElementRenderer, cells: list[str], numeric: list[bool], line: int | None) -> nodes.row:

@@ -116,7 +116,27 @@
     show();
   }
 
+  const KEPT = "tinycircuits-code";
+
+  /* Whether the reader wants all code open; a browser that keeps nothing forgets it. */
+  function wanted(change) {
+    try {
+      if (change !== undefined) localStorage.setItem(KEPT, change);
+      return localStorage.getItem(KEPT) === "true";
+    } catch {
+      return change ?? false;
+    }
+  }
+
+  /* One switch opens and closes the code of every page. */
+  function foldCode(open) {
+    document.querySelectorAll("details.tc-code").forEach((code) => (code.open = open));
+    document.querySelectorAll(".btn-code-button").forEach((button) => button.setAttribute("aria-pressed", open));
+  }
+  window.tinyCode = () => foldCode(wanted(!wanted()));
+
   function start() {
+    foldCode(wanted());
     document.querySelectorAll("table.tc-table").forEach(filter);
     // Plotly measures texts when it draws, so the typeface has to be there.
     document.fonts.load('14px "Tiny Sans"').finally(() => document.querySelectorAll(".tc-figure").forEach(draw));
