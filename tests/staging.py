@@ -48,6 +48,7 @@ $$ (eq-{name})
 Equation {{eq}}`eq-{name}` is short.
 
 ```{{code-cell}} ipython3
+:tags: [shown]
 import pandas as pd
 from tinycircuits.display import Table, heatmap, publish
 {load}
@@ -74,6 +75,13 @@ Table(pd.DataFrame({{"part": ["`W_E`"], "count": [value]}}), "{name}-table")
 ```{{caption}} tbl-{name}-table
 **Counts of {name}:** {{glue:text}}`value-{name}`.
 ```
+"""
+
+INTRO = """# What is this book?
+
+Words, see {doc}`one`.
+
+The short path takes {minutes}`one, two`.
 """
 
 LOADS = {"one": "from toy.alpha import ONE as value", "two": 'from toy.gamma import right\nvalue = right("toy-study")'}
@@ -107,7 +115,10 @@ class StagedBook:
         }
         self.write("book/_config.yml", yaml.safe_dump(config))
         self.write("book/_toc.yml", yaml.safe_dump(toc))
-        self.write("book/intro.md", "# What is this book?\n\nWords, see {doc}`one`.\n")
+        self.write(
+            "book/intro.md",
+            "# What is this book?\n\nWords, see {doc}`one`.\n\nThe short path takes {minutes}`one, two`.\n",
+        )
         self.write("book/references.bib", "")
         self.write("requirements.lock", "toy==1\n")
         self.write("results/toy-study/key/metrics.json", '{"right": 2222}')

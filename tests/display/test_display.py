@@ -8,7 +8,6 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
-from html import unescape
 
 import matplotlib as mpl
 import numpy as np

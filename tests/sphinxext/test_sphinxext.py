@@ -92,7 +92,7 @@ def test_a_number_in_a_result_reaches_the_page_of_the_chapter_that_loads_it(
     with book.changed("results/toy-study/key/metrics.json", "2222", "3333"):
         assert book.build().executed == {"two"}
         assert "3,333" in book.page("two")
-        assert "Counts of two: 3333." in book.page("two")
+        assert '<strong>Counts of two:</strong> <span class="pasted-text">3,333</span>.' in book.page("two")
         assert "2,222" not in book.page("two")
     book.build()
 
@@ -143,6 +143,23 @@ def test_the_page_has_figure_table_and_formula_with_number_and_reference(book: S
     assert "plotly.min.js" not in book.page("intro")
 
 
+def test_only_code_that_teaches_is_open(book: StagedBook, first_build: Build) -> None:
+    page = book.page("one")
+    before_drawing, after = page.split('class="tc-code"', 1)
+    assert re.sub(r"<[^>]*>", "", before_drawing).count("import pandas as pd") == 1
+    assert page.count('<details class="tc-code">') == page.count("<summary>code, ") == 2
+    assert "<summary>code, 4 lines</summary>" in page
+    assert "<summary>code, 1 line</summary>" in page
+    assert "code-button" in page
+    assert "code-button" not in book.page("intro")
+    assert after.count("</details>") >= 2
+
+
+def test_a_chapter_says_how_long_it_takes(book: StagedBook, first_build: Build) -> None:
+    assert '<p class="tc-minutes">1 minute to read</p>' in book.page("one")
+    assert "<p>The short path takes 2 minutes.</p>" in book.page("intro")
+
+
 def test_nothing_is_asked_of_a_foreign_host(book: StagedBook, first_build: Build) -> None:
     for name in ("intro", "one", "two"):
         assert re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*", book.page(name)) == []
@@ -151,15 +168,15 @@ def test_nothing_is_asked_of_a_foreign_host(book: StagedBook, first_build: Build
 def plain(text: str) -> str:
     """Return text without markup, quotes and spacing, so that HTML and LaTeX can be compared."""
     text = re.sub(r"<math.*?</math>|\\\(.*?\\\)", "", text, flags=re.S)
-    text = re.sub(r"<[^>]*>|\\sphinxstyle\w+|\\emph|\\sphinxAtStartPar|[{}\\]", "", unescape(text))
+    text = re.sub(r"<[^>]*>|\\DUrole\{[^}]*\}|\\sphinxstyle\w+|\\emph|\\sphinxAtStartPar|[{}\\]", "", unescape(text))
     return re.sub(r"\s+", "", text)
 
 
 @pytest.mark.parametrize("name", ["one", "two"])
 def test_captions_and_numbers_are_the_same_on_the_page_and_in_print(book: StagedBook, latex: str, name: str) -> None:
     page = book.page(name)
-    caption = re.search(r'<span class="caption-text">(Shares.*?)</span><a', page, re.S)
-    title = re.search(r'<span class="caption-text">(Counts.*?)</span><a', page, re.S)
+    caption = re.search(r'<span class="caption-text">(<strong>Shares.*?)</span><a', page, re.S)
+    title = re.search(r'<span class="caption-text">(<strong>Counts.*?)</span><a', page, re.S)
     assert caption
     assert title
     assert plain(caption[1]) in plain(latex)
@@ -308,7 +325,10 @@ def test_an_address_that_cannot_be_launched_is_named(url: str) -> None:
 
 def test_the_downloaded_notebook_is_executed_and_speaks_plain_markdown(book: StagedBook, first_build: Build) -> None:
     notebook = json.loads(book.read("book/_build/html/notebooks/one.ipynb"))
-    title, *code = notebook["cells"]
+    title, *others = notebook["cells"]
+    code = [cell for cell in others if cell["cell_type"] == "code"]
+    captions = ["".join(cell["source"]) for cell in others if cell["cell_type"] == "markdown"]
+    assert captions == ["*Figure 1.* **Shares of *one* & $y_0$:** 111 < 1,000.", "*Table 1.* **Counts of one:** 111."]
     assert "The value is 111, see Figure 1 and Table 1." in "".join(title["source"])
     assert "Equation (1) is short." in "".join(title["source"])
     assert "\\tag{1}\n$$" in "".join(title["source"])

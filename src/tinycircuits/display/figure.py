@@ -56,10 +56,10 @@ class Explorer:
 class Figure:
     """A result drawn twice, with the numbers that it shows; its words stand in the chapter (directive ``caption``).
 
-    ``name`` is the figure's label (``fig-<name>``) and file name. ``plotly_fig`` is ``None`` for a drawing that is the same on the page as in print. ``choices`` are
-    (label, restyle) pairs, switched by a menu titled ``choice_title`` on the page, the first at first. Where the page
-    is narrower than ``min_width`` pixels, the figure scrolls inside itself; ``max_width`` is by default the width in
-    print. An ``explorer`` shows one matrix of a table of many.
+    ``name`` is the figure's label (``fig-<name>``) and file name. ``plotly_fig`` is ``None`` for a drawing that is the
+    same on the page as in print. ``choices`` are (label, restyle) pairs, switched by a menu titled ``choice_title`` on
+    the page, the first at first. Where the page is narrower than ``min_width`` pixels, the figure scrolls inside
+    itself; ``max_width`` is by default the width in print. An ``explorer`` shows one matrix of a table of many.
     """
 
     name: str

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from tinycircuits.display import checks
 from tinycircuits.display.checks import Rows
 from tinycircuits.display.figure import checked_name
 from tinycircuits.display.numbers import count, number

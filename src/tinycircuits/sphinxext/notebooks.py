@@ -23,7 +23,7 @@ from tinycircuits.sphinxext.rebuild.ending import end
 _ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`]+)`")
 _TITLED = re.compile(r"(?P<title>.+?)\s*<(?P<target>[^>]+)>", re.S)
 _BOX = re.compile(r"^(?P<fence>:{3,})\{admonition\} (?P<title>.*?)\n(?P<body>.*?)^(?P=fence)$", re.S | re.M)
-_CAPTION = re.compile(r"^```\{caption\} (?P<label>\S+)\n(?::alt:.*\n)?\n?(?P<body>.*?)^```$", re.S | re.M)
+_CAPTION = re.compile(r"^```\{caption\} (?P<label>\S+)\n(?::alt:[^\n]*\n)?\n?(?P<body>.*?)^```$", re.S | re.M)
 _OPTION = re.compile(r"\A(:[\w-]+:.*\n)+", re.M)
 _EQUATION_LABEL = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.M)
 _GLUED = "application/papermill.record/text/plain"

@@ -1,4 +1,4 @@
-"""The directive ``caption``: the words of a figure or table, written in the chapter's prose under the cell that draws it.
+"""The directive ``caption``: the words of a figure or table, in the chapter's prose under the cell that draws it.
 
     ```{caption} fig-attention-mean
     :alt: Heat map of eight rows by sixteen columns; source weights from {glue:text}`low` to {glue:text}`high`.
