@@ -94,13 +94,14 @@ class Figure:
 
     def html(self) -> str:
         """The page face: what a script of the page draws, or the drawing itself."""
+        width = self.max_width or round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
         if self.plotly_fig is None:
-            return f'<div class="tc-drawing" role="img" {NO_ALT}>{self._inline_svg()}</div>'
+            size = f"max-width:{width}px"
+            return f'<div class="tc-drawing" role="img" {NO_ALT} style="{size}">{self._inline_svg()}</div>'
         described = json.loads(self.plotly_fig.to_json())
         described.get("layout", {}).pop("template", None)
         described |= {"config": _PLOTLY_CONFIG, "choices": self.choices}
         described |= {"explorer": asdict(self.explorer)} if self.explorer else {}
-        width = self.max_width or round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
         size = f"max-width:{width}px;min-width:{self.min_width}px;height:{self.plotly_fig.layout.height:.0f}px"
         return (
             f'<div class="tc-figure" role="group" {NO_ALT}>{self._menu()}'

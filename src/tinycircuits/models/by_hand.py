@@ -1,10 +1,18 @@
 """A circuit written down by hand: what a transformer can do, whatever training finds."""
 
+from itertools import accumulate
+
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.models.build import ModelSpec, build, named_parameters
 from tinycircuits.tasks import ReverseIncrement
+
+
+def slots(task: ReverseIncrement) -> dict[str, tuple[str, ...]]:
+    """The parts of the residual stream of ``hand_built``, in order, with a name for every number in them."""
+    tokens = task.token_names
+    return {"token": tokens, "position": task.position_names, "copied": tokens, "answer": tokens}
 
 
 def hand_built(task: ReverseIncrement, *, mlp: bool) -> TransformerBridge:
@@ -15,8 +23,7 @@ def hand_built(task: ReverseIncrement, *, mlp: bool) -> TransformerBridge:
     copies the digit and neuron ``k`` raises digit ``k``; without, the attention's output matrix raises it at once.
     """
     d_vocab, n_ctx, n = task.d_vocab, task.n_ctx, task.n_digits
-    token, position, copied, answer = 0, d_vocab, d_vocab + n_ctx, 2 * d_vocab + n_ctx
-    d_model = 3 * d_vocab + n_ctx
+    token, position, copied, answer, d_model = accumulate(map(len, slots(task).values()), initial=0)
     d_head = max(n_ctx, d_vocab)
     spec = ModelSpec(
         n_layers=1, d_model=d_model, n_heads=1, d_head=d_head, d_mlp=task.modulus if mlp else None, layer_norm=False
