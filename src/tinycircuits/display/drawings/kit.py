@@ -113,7 +113,7 @@ def box(axes: Axes, x: Number, y: Number, shape: tuple[Number, Number], text: st
 
 def stream(axes: Axes, x: Number, low: Number, high: Number, sums: Sequence[Number] = ()) -> None:
     """Draw a residual stream upwards, with a circled plus at the heights ``sums``."""
-    ends = [low, *(y + s * 5.6 for y in sums for s in (-1, 1)), high - 8]
+    ends = [low, *(y + s * 5.6 for y in sums for s in (-1, 1)), high - 5]
     for start, end in zip(ends[::2], ends[1::2], strict=True):
         axes.plot([x, x], [start, end], color=GREY, lw=2.6, solid_capstyle="butt")
     arrow(axes, (x, high - 9), (x, high), lw=0.1, head=11)
