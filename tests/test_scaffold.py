@@ -60,7 +60,7 @@ def test_two_new_tasks_stand_in_table_exports_and_contents_and_are_well_formed(c
         {"file": longest},
     ]
     assert own_tasks(checkout) == [*own_tasks(ROOT), "made-up", "also-made-up", longest]
-    assert list(parts)[-2:] == ["Your own tasks", "Back matter"]
+    assert list(parts)[-2:] == ["Your own tasks", "Appendix"]
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "."], cwd=checkout, capture_output=True, text=True, check=False
@@ -216,10 +216,10 @@ def test_a_task_is_not_written_twice(checkout: Path) -> None:
     assert contents(checkout) == before
 
 
-def test_outside_a_checkout_and_without_back_matter_it_says_so(tmp_path: Path) -> None:
+def test_outside_a_checkout_and_without_an_appendix_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="checkout"):
         new_task("shifted-copy", tmp_path)
-    with pytest.raises(ValueError, match="Back matter"):
+    with pytest.raises(ValueError, match="Appendix"):
         with_chapter("format: jb-book\nroot: intro\n", "shifted-copy")
 
 

@@ -217,6 +217,24 @@ def test_a_citation_tells_what_it_cites_to_pointer_and_keyboard(browser: Browser
         seen.page.wait_for_function("!document.querySelector('.tooltip')", timeout=5_000)
 
 
+def test_a_word_of_the_glossary_says_what_it_means_to_pointer_keyboard_and_screen_reader(
+    browser: Browser, site: Path
+) -> None:
+    seen = visit(browser, site / "transformer.html")
+    word = seen.page.locator("a.tc-term").first
+    term = unquote(urlsplit(word.get_attribute("href") or "").fragment)
+    entry = (site / "notation.html").read_text(encoding="utf-8").partition(f'id="{term}"')[2].partition("<dd>")[2]
+    meaning = " ".join(re.sub("<[^>]*>", "", entry.partition('<span class="tc-explained">')[0]).split())
+    for show in (word.hover, word.focus):
+        show()
+        assert seen.page.locator(".tooltip-inner").inner_text() == meaning
+        said = seen.page.locator(f"#{word.get_attribute('aria-describedby')}")
+        assert said.get_attribute("role") == "tooltip"
+        seen.page.mouse.move(0, 0)
+        seen.page.evaluate("document.activeElement.blur()")
+        seen.page.wait_for_function("!document.querySelector('.tooltip')", timeout=5_000)
+
+
 def test_the_keyboard_reaches_the_text_the_search_and_the_figures(browser: Browser, site: Path) -> None:
     seen = visit(browser, site / "attention.html")
     page = seen.page

@@ -343,6 +343,14 @@ def test_roles_boxes_and_labels_become_ordinary_markdown() -> None:
     assert shown == "> **Claim**\n>\n> 7 of {unknown}`m`\n>\n> more\n\n$$\nx\n$$\n"
 
 
+def test_a_glossary_becomes_ordinary_markdown() -> None:
+    text = (
+        "```{glossary}\n:sorted:\n\nseed | seeds\n  A *number*.\n\n  See {ref}`x`.\n\nloss\n  Surprise.\n```\nMore.\n"
+    )
+    shown = notebooks.plain(text, lambda role, name: "[X](x.ipynb)")
+    assert shown == "**seed**\nA *number*.\n\nSee [X](x.ipynb).\n\n**loss**\nSurprise.\nMore.\n"
+
+
 def test_the_status_page_tells_when_each_chapter_ran_and_follows_a_change(book: StagedBook, first_build: Build) -> None:
     digest = re.compile(r'class="tc-inputs".*<code>([0-9a-f]{16})</code>')
     book.write("book/status.md", "# Status\n\n```{status} weather\n```\n\n```{status} chapters\n```\n")

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 
 PART = "Your own tasks"
-_BACK_MATTER = "  - caption: Back matter\n"
+_APPENDIX = "  - caption: Appendix\n"
 _HEAD = f"  - caption: {PART}\n    numbered: true\n    chapters:\n"
 _WIDTH = 120
 
@@ -44,17 +44,17 @@ def without_study(source: str, name: str, row: str) -> str:
 
 
 def with_chapter(contents: str, name: str) -> str:
-    """``_toc.yml`` with one more chapter in the part for the reader's own tasks, before the back matter."""
-    before, mark, after = contents.partition(_BACK_MATTER)
+    """``_toc.yml`` with one more chapter in the part for the reader's own tasks, before the appendix."""
+    before, mark, after = contents.partition(_APPENDIX)
     if not mark:
-        raise ValueError(f"_toc.yml has no line {_BACK_MATTER.strip()!r}, before which the chapter would go")
+        raise ValueError(f"_toc.yml has no line {_APPENDIX.strip()!r}, before which the chapter would go")
     head = "" if f"- caption: {PART}\n" in before else _HEAD
     return f"{before}{head}      - file: {name}\n{mark}{after}"
 
 
 def without_chapter(contents: str, name: str) -> str:
     """``_toc.yml`` without a chapter, and without the part for the reader's own tasks if it was its only one."""
-    return contents.replace(f"      - file: {name}\n", "").replace(f"{_HEAD}{_BACK_MATTER}", _BACK_MATTER)
+    return contents.replace(f"      - file: {name}\n", "").replace(f"{_HEAD}{_APPENDIX}", _APPENDIX)
 
 
 def _with_imports(source: str, change: Callable[[list[str]], list[str]]) -> str:

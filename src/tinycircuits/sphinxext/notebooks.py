@@ -1,7 +1,7 @@
 """Every chapter as a notebook: executed, to download from its page; without outputs, for Colab and Binder to open.
 
 The text of a chapter is MyST, of which a plain notebook shows roles and directives as they are typed. Here they become
-ordinary Markdown: published numbers, numbers of figures and tables, citations, links, boxes.
+ordinary Markdown: published numbers, numbers of figures and tables, citations, links, boxes, glossaries.
 """
 
 import re
@@ -24,6 +24,7 @@ _ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`]+)`")
 _TITLED = re.compile(r"(?P<title>.+?)\s*<(?P<target>[^>]+)>", re.S)
 _BOX = re.compile(r"^(?P<fence>:{3,})\{admonition\} (?P<title>.*?)\n(?P<body>.*?)^(?P=fence)$", re.S | re.M)
 _CAPTION = re.compile(r"^```\{caption\} (?P<label>\S+)\n(?::alt:[^\n]*\n)?\n?(?P<body>.*?)^```$", re.S | re.M)
+_GLOSSARY = re.compile(r"^(?P<fence>`{3,})\{glossary\}\n(?P<body>.*?)^(?P=fence)$", re.S | re.M)
 _OPTION = re.compile(r"\A(:[\w-]+:.*\n)+", re.M)
 _EQUATION_LABEL = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.M)
 _GLUED = "application/papermill.record/text/plain"
@@ -56,6 +57,10 @@ def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
         body = _OPTION.sub("", found["body"]).strip()
         return "\n".join(f"> {line}".rstrip() for line in (f"**{found['title']}**", "", *body.splitlines()))
 
+    def entries(found: re.Match[str]) -> str:
+        lines = _OPTION.sub("", found["body"]).strip().splitlines()
+        return "\n".join(line.strip() if line[:1] in ("", " ") else f"**{line.split(' | ')[0]}**" for line in lines)
+
     def tagged(found: re.Match[str]) -> str:
         number = resolve("eq", found["label"])
         return f"\\tag{{{number.strip('()')}}}\n$$" if number else "$$"
@@ -64,7 +69,8 @@ def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
         number = resolve("numref", found["label"])
         return f"*{number}.* {found['body'].strip()}" if number else found["body"].strip()
 
-    for pattern, replacement in ((_CAPTION, caption), (_ROLE, shown), (_BOX, box), (_EQUATION_LABEL, tagged)):
+    written = ((_CAPTION, caption), (_ROLE, shown), (_BOX, box), (_GLOSSARY, entries), (_EQUATION_LABEL, tagged))
+    for pattern, replacement in written:
         text = pattern.sub(replacement, text)
     return text
 
@@ -148,8 +154,13 @@ def _resolver(env: Any, docname: str) -> Callable[[str, str], str | None]:
         target = titled["target"] if titled else text
         if role == "doc" and target in env.titles:
             return f"[{titled['title'] if titled else env.titles[target].astext()}]({target}.ipynb)"
+        if role == "ref" and target in standard.labels:
+            page, _, name = standard.labels[target]
+            return f"[{titled['title'] if titled else name}]({page}.ipynb)"
         if role in {"numref", "eq"}:
             return numbered(target) if role == "numref" else equation(target)
+        if role == "term":
+            return text
         return f"[{text}]" if role.startswith("cite") else None
 
     return resolve
