@@ -2,4 +2,7 @@
 
 ``assets`` serves scripts and styles without a network, ``citations`` shows what is cited, ``status`` how the book was
 built.
+
+``metadata`` says what a page is about, ``colophon`` how to cite it; ``search`` finds its sections, ``entries``
+folds the ledger.
 """
