@@ -1,11 +1,14 @@
 """Every page of the built book in Chromium, from the file system and with the network cut."""
 
 import gzip
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +22,7 @@ from tests.tools import BUILD, built, chromium
 
 pytestmark = pytest.mark.browser
 
-PAGES = sorted(path.name for path in (BUILD / "html").glob("*.html") if path.name != "index.html")
+PAGES = sorted(path.name for path in (BUILD / "html").glob("*.html") if path.name not in {"404.html", "index.html"})
 Theme = Literal["light", "dark"]
 LOCAL = ("file:", "data:", "blob:")
 OFFENDERS = {
@@ -250,13 +253,84 @@ def test_the_keyboard_reaches_the_text_the_search_and_the_figures(browser: Brows
     assert page.evaluate("document.querySelector('.tc-plot').data[0].z") != before
 
 
-def test_a_search_finds_the_chapter_without_a_server(browser: Browser, site: Path) -> None:
+def results(page: Page, query: str) -> list[tuple[str, str]]:
+    """Where the results of a search lead and what they show."""
+    page.locator(".bd-search-container input").fill(query)
+    found = page.locator(".tc-results li")
+    return [(each.locator("a").get_attribute("href") or "", each.inner_text()) for each in found.all()]
+
+
+def test_a_search_finds_numbers_and_phrases_in_their_sections_without_a_server(browser: Browser, site: Path) -> None:
     seen = visit(browser, site / "search.html")
     seen.page.goto((site / "search.html").as_uri() + "?q=entropy")
-    seen.page.wait_for_function("document.querySelector('#search-results li a')", timeout=10_000)
-    found = seen.page.locator("#search-results li a").evaluate_all("links => links.map(l => l.getAttribute('href'))")
-    assert any(link.startswith("attention.html") for link in found)
-    assert seen.errors == []
+    seen.page.wait_for_selector(".tc-results li a", timeout=10_000)
+    assert seen.page.locator('.tc-results a[href^="attention.html"]').count()
+    first, text = results(seen.page, "217 of 1,000")[0]
+    assert first.startswith("seeds.html#")
+    assert "217 of 1,000" in " ".join(text.split()).replace(" ;", ";")
+    assert results(seen.page, "217 of 1000")[0][0] == first
+    for phrase in ("residual stream", "random push"):
+        assert phrase in results(seen.page, phrase)[0][1].lower()
+    assert results(seen.page, "heatmap(")[:1] != results(seen.page, "attention")[:1]
+    assert all("import " not in text for _, text in results(seen.page, "pandas"))
+    assert results(seen.page, "zyzzyva") == []
+    assert "Nothing found" in seen.page.locator(".tc-found").inner_text()
+    assert (seen.foreign, seen.errors) == ([], [])
+
+
+def test_a_result_leads_to_its_section_and_marks_the_words(browser: Browser, site: Path) -> None:
+    seen = visit(browser, site / "search.html")
+    target, _ = results(seen.page, "hold for a control")[0]
+    seen.page.locator(".tc-results a").first.click()
+    seen.page.wait_for_url(f"**/{target}")
+    assert seen.page.locator("span.highlighted").count()
+
+
+def test_the_sign_of_the_search_covers_no_letter(browser: Browser, site: Path) -> None:
+    page = visit(browser, site / "search.html").page
+    sign = page.locator(".bd-search-container i").bounding_box()
+    field = page.locator(".bd-search-container input")
+    left = float(
+        field.evaluate("field => field.getBoundingClientRect().x + parseFloat(getComputedStyle(field).paddingLeft)")
+    )
+    assert sign
+    assert sign["x"] + sign["width"] < left
+
+
+@pytest.fixture(scope="session")
+def server(site: Path) -> Iterator[str]:
+    """The address at which a server shows the site in a folder, and the page for what is not there at any depth."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            return str(site / unquote(urlsplit(path).path).removeprefix("/book/"))
+
+        def send_error(self, code: int, *words: str | None) -> None:
+            self.send_response(code)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write((site / "404.html").read_bytes())
+
+        def log_message(self, *words: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}/book/"
+        serving.shutdown()
+
+
+@pytest.mark.parametrize("wrong", ["nowhere.html", "a/b/c/nowhere"])
+def test_a_wrong_address_leads_back_to_the_book(browser: Browser, server: str, wrong: str) -> None:
+    page = browser.new_context().new_page()
+    page.goto(server + wrong)
+    page.wait_for_function(f"document.links[0].href === '{server}intro.html'", timeout=5_000)
+    assert violations(page) == []
+    page.locator("input").fill("entropy")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tc-results li", timeout=10_000)
+    assert page.url == f"{server}search.html?q=entropy"
+    page.context.close()
 
 
 def test_code_can_be_copied(browser: Browser, site: Path) -> None:
@@ -361,3 +435,56 @@ def test_a_reader_sees_the_statements_of_one_article_and_one_verdict(browser: Br
     assert f"{left.count()} of {everything}" in seen.page.locator(".tc-choice output").inner_text()
     left.first.get_by_role("link").first.click()
     assert seen.page.locator(".tc-entry:target").is_visible()
+    assert seen.page.locator(".tc-entry:target .tc-entry-body").is_visible(), "the entry is open"
+
+
+def test_one_number_of_the_ledger_is_found_read_and_cited_with_the_keyboard(browser: Browser, server: str) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{server}held.html#claim-a4")
+    entry = page.locator("#claim-a4")
+    assert entry.locator(".tc-entry-body").is_visible()
+    assert entry.locator("table tr").nth(1).inner_text().split()[:6] == ["meet", "the", "rule", "15", "of", "45"]
+    entry.locator(".tc-cite button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('#claim-a4 .tc-cite button').innerText === 'copied'", timeout=5_000)
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("Article A, statement A4, ")
+    assert copied.endswith(f"{server}held.html#claim-a4")
+    other = page.locator("#claim-a5 > summary")
+    other.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#claim-a5 .tc-entry-body").is_visible()
+    context.close()
+
+
+def test_every_verdict_has_words_a_sign_and_a_colour(browser: Browser, site: Path) -> None:
+    page = visit(browser, site / "held.html").page
+    looks = page.evaluate("""() => Object.fromEntries(
+        [...document.querySelectorAll("summary .tc-verdict")].map((each) => {
+            const sign = getComputedStyle(each, "::before");
+            return [each.innerText, [getComputedStyle(each).color, sign.maskImage]];
+        })
+    )""")
+    assert len(looks) >= 3
+    assert len({colour for colour, _ in looks.values()}) == len({sign for _, sign in looks.values()}) == len(looks)
+
+
+def test_the_ledger_is_there_as_data(site: Path) -> None:
+    table = pd.read_csv(site / "data/statements.csv")
+    listed = json.loads((site / "data/statements.json").read_text(encoding="utf-8"))
+    assert list(table.id) == [each["id"] for each in listed]
+    page = (site / "held.html").read_text(encoding="utf-8")
+    for identity in table.id:
+        assert page.count(f'id="claim-{identity.lower()}"') == 1
+    assert all(f"<p>{column}</p>" in page for column in table.columns)
+
+
+def test_every_page_says_once_what_it_is(site: Path) -> None:
+    for name in PAGES:
+        text = (site / name).read_text(encoding="utf-8")
+        assert text.count('name="viewport"') == 1, name
+        assert text.count('rel="icon"') == 1, name
+        assert text.count('class="tc-colophon"') == 1, name
+        if name not in {"genindex.html", "search.html"}:
+            assert re.search(r'<meta name="description" content="[^"]{10,200}" />', text), name

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from typing import get_args
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from matplotlib.collections import QuadMesh
 from PIL import ImageColor
 
+from tinycircuits.claims.statements import Verdict
 from tinycircuits.display import (
     Entries,
     Entry,
@@ -36,7 +38,7 @@ from tinycircuits.display import (
     span,
     theme,
 )
-from tinycircuits.display.entries import ENTRIES_MIME
+from tinycircuits.display.entries import ENTRIES_MIME, FILES_MIME, MARKS, Code, Evidence, Files
 from tinycircuits.display.figure import FIGURE_MIME, NO_ALT
 from tinycircuits.display.table import TABLE_MIME
 
@@ -403,7 +405,7 @@ def test_entries_keep_their_order_and_their_words():
     bundle, _ = entries._repr_mimebundle_()
     shown = bundle[ENTRIES_MIME]["entries"]
     assert [each["name"] for each in shown] == ["one", "two"]
-    assert shown[0]["paragraphs"] == ["*a*", "b < c"]
+    assert shown[0]["paragraphs"] == ("*a*", "b < c")
     assert "b &lt; c" in bundle["text/html"]
 
 
@@ -412,3 +414,34 @@ def test_entries_refuse_nothing_and_empty_words():
         Entries([])
     with pytest.raises(ValueError, match="paragraph"):
         Entry("one", "First", ("",))
+    with pytest.raises(ValueError, match="paragraph"):
+        Entry("one", "First", (), closing=("",))
+    with pytest.raises(ValueError, match=r"verdict must be one of holds, .*, got 'maybe'"):
+        Entry("one", "First", (), verdict="maybe")
+
+
+def test_every_verdict_of_the_ledger_has_a_sign_of_its_own():
+    assert list(MARKS) == list(get_args(Verdict))
+    assert len(set(MARKS.values())) == len(MARKS)
+
+
+def test_the_evidence_of_an_entry_is_rows_on_the_page_and_words_in_print():
+    evidence = Evidence("Two models.", [("", "median"), ("wrong", "0")], "Two models; wrong: 0.")
+    entry = Entry("one", "First", ("Before.",), "holds", evidence, ("After.",), Code("a.py", 3, "pass"), "First, holds")
+    bundle, _ = Entries([entry], titles_in_print=True)._repr_mimebundle_()
+    shown = bundle[ENTRIES_MIME]
+    assert shown["titles_in_print"] is True
+    assert shown["entries"][0]["evidence"]["rows"] == [("", "median"), ("wrong", "0")]
+    assert entry.text() == ["Before.", "Two models; wrong: 0.", "After."]
+    for rows in ([("", "median")], [("", "median"), ("wrong",)]):
+        with pytest.raises(ValueError, match="rows: a head and at least one row"):
+            Evidence("Two models.", rows, "Two.")
+
+
+def test_files_are_named_plainly():
+    bundle, _ = Files({"a.csv": "x\n1\n"}, {"x": "a number"})._repr_mimebundle_()
+    assert bundle[FILES_MIME] == {"files": {"a.csv": "x\n1\n"}, "columns": {"x": "a number"}}
+    with pytest.raises(ValueError, match="at least one file"):
+        Files({})
+    with pytest.raises(ValueError, match=r"\.\./a"):
+        Files({"../a.csv": ""})

@@ -1,6 +1,7 @@
 """The book's build: exactly the chapters whose inputs changed run again, and a failing one is never a green build."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -300,8 +301,7 @@ def test_with_an_address_every_chapter_has_buttons_that_open_its_notebook(book: 
 def test_the_first_cell_of_a_launched_notebook_fetches_and_installs_the_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    empty = nbformat.v4.new_notebook()
-    cell = notebooks.runnable(empty, "https://github.com/someone/their-book", "main").cells[0].source
+    cell = notebooks.installing("https://github.com/someone/their-book", "main").source
     commands: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
     monkeypatch.setenv("TINYCIRCUITS_RESULTS", "kept")
@@ -314,6 +314,17 @@ def test_the_first_cell_of_a_launched_notebook_fetches_and_installs_the_package(
     assert clone[-2:] == ["https://github.com/someone/their-book", "tinycircuits-book"]
     assert install[1:4] == ["-m", "pip", "install"]
     assert install[-1] == "./tinycircuits-book[book]"
+    monkeypatch.delenv("TINYCIRCUITS_RESULTS")
+    (tmp_path / "tinycircuits-book/results").mkdir(parents=True)
+    exec(cell)
+    assert os.environ["TINYCIRCUITS_RESULTS"] == str(tmp_path / "tinycircuits-book/results"), "so after a restart"
+
+
+def test_without_an_address_the_first_cell_says_what_to_install_from_where() -> None:
+    cell = notebooks.installing("", "main").source
+    exec(cell)
+    with pytest.raises(ModuleNotFoundError, match=re.escape('pip install --editable ".[book]"')):
+        exec(cell.replace('"tinycircuits")', '"no_such_package")'))
 
 
 @pytest.mark.parametrize("url", ["http://github.com/a/b", "https://example.org/a/b", "https://github.com/a", "a/b"])
@@ -325,7 +336,8 @@ def test_an_address_that_cannot_be_launched_is_named(url: str) -> None:
 
 def test_the_downloaded_notebook_is_executed_and_speaks_plain_markdown(book: StagedBook, first_build: Build) -> None:
     notebook = json.loads(book.read("book/_build/html/notebooks/one.ipynb"))
-    title, *others = notebook["cells"]
+    install, title, *others = notebook["cells"]
+    assert "pip install" in "".join(install["source"])
     code = [cell for cell in others if cell["cell_type"] == "code"]
     captions = ["".join(cell["source"]) for cell in others if cell["cell_type"] == "markdown"]
     assert captions == ["*Figure 1.* **Shares of *one* & $y_0$:** 111 < 1,000.", "*Table 1.* **Counts of one:** 111."]

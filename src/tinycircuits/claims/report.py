@@ -93,11 +93,11 @@ def evidence(found: Finding) -> str:
         parts.append(
             f"; {found.n_seeds - found.judged:,} more were trained and make mistakes, so that they do not count"
         )
-    middle = f"median {_short(spread.median)}, " if found.judged > 1 else f"{_short(spread.median)} "
+    middle = f"median {short(spread.median)}, " if found.judged > 1 else f"{short(spread.median)} "
     parts.append(f"; {name}: {middle}")
-    parts.append(f"nine tenths between {_short(spread.low)} and {_short(spread.high)}" if found.judged > 1 else "")
-    shown = f", published model {_short(found.published[name])}" if found.published and found.judged > 1 else ""
-    held = "; ".join(f"{each.name} {_short(each.values[name].median)}" for each in found.controls)
+    parts.append(f"nine tenths between {short(spread.low)} and {short(spread.high)}" if found.judged > 1 else "")
+    shown = f", published model {short(found.published[name])}" if found.published and found.judged > 1 else ""
+    held = "; ".join(f"{each.name} {short(each.values[name].median)}" for each in found.controls)
     return "".join(parts).rstrip() + f"{shown}. Control: {held}; the rule is met by {controls(found)}."
 
 
@@ -118,13 +118,13 @@ def _numbers(found: Finding) -> str:
     head = ["median", "5 to 95 %", *(["published"] if found.published else []), *(c.name for c in found.controls)]
     rows = [("number", *head)]
     for name, spread in found.values.items():
-        shown = [_short(found.published[name])] if found.published else []
-        held = [_short(control.values[name].median) for control in found.controls]
-        rows.append((name, _short(spread.median), f"{_short(spread.low)} to {_short(spread.high)}", *shown, *held))
+        shown = [short(found.published[name])] if found.published else []
+        held = [short(control.values[name].median) for control in found.controls]
+        rows.append((name, short(spread.median), f"{short(spread.low)} to {short(spread.high)}", *shown, *held))
     return aligned(rows)
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three digits, or all of a longer whole part; what is smaller than a ten-thousandth is named so."""
     if math.isnan(value):
         return "-"

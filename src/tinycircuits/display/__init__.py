@@ -4,7 +4,7 @@ from tinycircuits.display.bars import bars
 from tinycircuits.display.curves import lines
 from tinycircuits.display.diagram import architecture
 from tinycircuits.display.dots import dots
-from tinycircuits.display.entries import Entries, Entry
+from tinycircuits.display.entries import Code, Entries, Entry, Evidence, Files
 from tinycircuits.display.explorer import pair_explorer
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap
@@ -12,9 +12,12 @@ from tinycircuits.display.numbers import count, listed, number, of, publish, sha
 from tinycircuits.display.table import Table
 
 __all__ = [
+    "Code",
     "Entries",
     "Entry",
+    "Evidence",
     "Figure",
+    "Files",
     "Table",
     "architecture",
     "bars",

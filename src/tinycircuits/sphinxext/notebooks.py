@@ -42,8 +42,19 @@ if importlib.util.find_spec("tinycircuits") is None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
     wheels = "--extra-index-url=https://download.pytorch.org/whl/cpu"  # torch without CUDA
     subprocess.run([*pip, wheels, "./tinycircuits-book[book]"], check=True)
-    os.environ["TINYCIRCUITS_RESULTS"] = os.path.abspath("tinycircuits-book/results")
+if os.path.isdir("tinycircuits-book/results"):
+    os.environ.setdefault("TINYCIRCUITS_RESULTS", os.path.abspath("tinycircuits-book/results"))
 """
+"""The first cell of a notebook, where the repository has an address."""
+
+REQUIRE = """\
+# Needs the package `tinycircuits` with its stored results: pip install --editable ".[book]" in the folder of the book.
+import importlib.util
+
+if importlib.util.find_spec("tinycircuits") is None:
+    raise ModuleNotFoundError('run in the folder of the book: pip install --editable ".[book]"; then restart this')
+"""
+"""The same where it has none."""
 
 
 def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
@@ -81,8 +92,19 @@ def glued(notebook: NotebookNode) -> dict[str, str]:
     return {out.metadata["scrapbook"]["name"]: out.data[_GLUED].strip("'\"") for out in outputs}
 
 
-def readable(notebook: NotebookNode, resolve: Callable[[str, str], str | None]) -> NotebookNode:
-    """A copy whose text is ordinary Markdown and whose outputs are those that any notebook shows."""
+def installing(url: str, branch: str) -> NotebookNode:
+    """The cell that sees to it that the package is there; it does nothing where it is."""
+    source = INSTALL.replace("{url}", url).replace("{branch}", branch) if url else REQUIRE
+    return nbformat.v4.new_code_cell(source, id="install", metadata={})
+
+
+def readable(
+    notebook: NotebookNode, resolve: Callable[[str, str], str | None], url: str = "", branch: str = "main"
+) -> NotebookNode:
+    """A copy whose text is ordinary Markdown and whose outputs are those that any notebook shows.
+
+    It begins by installing the package from ``url``, or by asking for it where that is empty.
+    """
     numbers = glued(notebook)
 
     def words(role: str, text: str) -> str | None:
@@ -90,6 +112,7 @@ def readable(notebook: NotebookNode, resolve: Callable[[str, str], str | None]) 
 
     copy = nbformat.v4.new_notebook()
     copy.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    copy.cells.append(installing(url, branch))
     for index, cell in enumerate(notebook.cells):
         fresh = {"id": f"cell-{index}", "metadata": {}}
         if cell.cell_type == "code":
@@ -102,14 +125,12 @@ def readable(notebook: NotebookNode, resolve: Callable[[str, str], str | None]) 
     return copy
 
 
-def runnable(notebook: NotebookNode, url: str, branch: str) -> NotebookNode:
-    """A copy of a ``readable`` notebook without outputs that begins by installing the package from ``url``."""
+def runnable(notebook: NotebookNode) -> NotebookNode:
+    """A copy of a ``readable`` notebook without outputs."""
     copy = nbformat.from_dict(notebook)
     for cell in copy.cells:
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)
-    install = INSTALL.replace("{url}", url).replace("{branch}", branch)
-    copy.cells.insert(0, nbformat.v4.new_code_cell(install, id="install", metadata={}))
     return copy
 
 
@@ -179,10 +200,10 @@ def export(app: Sphinx, error: Exception | None) -> None:
     launchable = Path(app.outdir).parent / "notebooks"
     for docname in sorted(_written(app) & set(inputs_of(app.env))):
         _, notebook = cache.merge_match_into_notebook(read(app.env, docname))
-        shown = readable(notebook, _resolver(app.env, docname))
+        shown = readable(notebook, _resolver(app.env, docname), url, branch)
         write(Path(app.outdir, "notebooks", f"{docname}.ipynb"), _bytes(shown))
         if url:
-            write(launchable / f"{docname}.ipynb", _bytes(runnable(shown, url, branch)))
+            write(launchable / f"{docname}.ipynb", _bytes(runnable(shown)))
     if app.config.tinycircuits_notebooks and url:
         mirror(launchable, Path(app.srcdir, app.config.tinycircuits_notebooks))
 

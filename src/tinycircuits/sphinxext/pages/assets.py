@@ -54,5 +54,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", prune)
     app.connect("html-page-context", per_page)
     app.add_css_file("tinycircuits.css", priority=900)
+    app.add_css_file("site.css", priority=901)
     app.add_js_file("tinycircuits.js", loading_method="defer", priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,9 +9,10 @@ from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer
 from sphinx import addnodes
 
-from tinycircuits.display.entries import ENTRIES_MIME
+from tinycircuits.display.entries import ENTRIES_MIME, FILES_MIME, MARKS
 from tinycircuits.display.figure import FIGURE_MIME
 from tinycircuits.display.table import TABLE_MIME
+from tinycircuits.sphinxext.pages import entries
 from tinycircuits.sphinxext.pages.figures import kept, write
 
 _LINE, _GAP, _SHORT, _CHARACTER = 92, 2.6, 18, 1.72
@@ -66,23 +67,28 @@ class TablePlugin:
 
 
 class EntriesPlugin:
-    """Shows ``display.Entries`` as titled paragraphs with a label each."""
+    """Shows ``display.Entries`` as entries with a label each, and ``display.Files`` as links."""
 
-    mime_priority_overrides: ClassVar = [("*", ENTRIES_MIME, 1)]
+    mime_priority_overrides: ClassVar = [("*", ENTRIES_MIME, 1), ("*", FILES_MIME, 1)]
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """The entries' nodes; ``None`` for anything else."""
-        if inline or data.mime_type != ENTRIES_MIME:
+        """The nodes of entries or files; ``None`` for anything else."""
+        if inline or data.mime_type not in (ENTRIES_MIME, FILES_MIME):
             return None
         shown: dict[str, Any] = data.content
-        found = []
-        for entry in shown["entries"]:
-            title = nodes.paragraph("", "", nodes.strong("", "", *_inline(renderer, entry["title"], data.line)))
-            texts = [nodes.paragraph("", "", *_inline(renderer, text, data.line)) for text in entry["paragraphs"]]
-            box = nodes.container("", title, *texts, classes=["tc-entry"])
-            found.append(_named(renderer, box, entry["name"], data.line))
-        return found
+        if data.mime_type == FILES_MIME:
+            env = renderer.renderer.sphinx_env
+            return entries.files_nodes(shown, entries.kept(env, env.docname), env.docname)
+
+        def parsed(text: str) -> list[nodes.Node]:
+            return _inline(renderer, text, data.line)
+
+        short = shown["titles_in_print"]
+        return [
+            _named(renderer, entries.entry_node(each, parsed, MARKS, title_in_print=short), each["name"], data.line)
+            for each in shown["entries"]
+        ]
 
 
 def printed_lines(rows: list[list[str]]) -> float:

@@ -32,15 +32,26 @@ class Minutes(SphinxRole):  # type: ignore[misc]
 
 
 def of(doctree: nodes.document) -> int:
-    """The minutes that a chapter takes: its prose, not its code, and its pictures; at least one."""
-    prose = [node.astext() for node in doctree.findall(lambda node: isinstance(node, _PROSE)) if not _in_table(node)]
-    pictures = sum(isinstance(node, nodes.figure | nodes.table) for node in doctree.findall())
+    """The minutes that a chapter takes: its prose, not its code, and its pictures; at least one.
+
+    Folded entries are looked up, not read.
+    """
+    read = [node for node in doctree.findall() if not _in_entry(node)]
+    prose = [node.astext() for node in read if isinstance(node, _PROSE) and not _in_table(node)]
+    pictures = sum(isinstance(node, nodes.figure | nodes.table) for node in read)
     words = sum(len(text.split()) for text in prose)
     return max(1, round(words / WORDS_A_MINUTE + pictures * MINUTES_A_PICTURE))
 
 
 def _in_table(node: nodes.Element) -> bool:
     return isinstance(node.parent, nodes.entry)
+
+
+def _in_entry(node: nodes.Node) -> bool:
+    while node := node.parent:
+        if "tc-entry" in node.get("classes", ()):
+            return True
+    return False
 
 
 def measure(app: Sphinx, doctree: nodes.document) -> None:

@@ -138,6 +138,17 @@ def outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], removed:
     return [] if before == state else sorted(status_pages(env) & env.found_docs)
 
 
+def show_inputs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Print the digest of a chapter's inputs at the foot of its page, with a link to what it means."""
+    value = inputs_of(app.env).get(pagename)
+    if value and "body" in context:
+        words, pages = "inputs", sorted(status_pages(app.env) & app.env.found_docs)
+        if pages:
+            words = f'<a href="{context["pathto"](pages[0])}">{words}</a>'
+        note = "digest of the code, results and versions behind this page's numbers"
+        context["body"] += f'<p class="tc-inputs"><span title="{note}">{words}</span> <code>{value}</code></p>'
+
+
 def _list_table(name: str, caption: str, head: Row, rows: list[Row]) -> list[str]:
     lines = [f":::{{list-table}} {caption}", f":name: tbl-status-{name}", ":class: tc-table", ":header-rows: 1", ""]
     for row in (head, *rows):
@@ -175,5 +186,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive ``status``, and give what is built its date."""
     _set_date()
     app.add_directive("status", Status)
+    app.connect("html-page-context", show_inputs)
     app.connect("env-get-outdated", outdated, priority=600)  # after the digests are computed
     return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -81,14 +81,6 @@ def note_contents(app: Sphinx, env: Any) -> list[str]:
     return sorted(env.found_docs) if now != before else []
 
 
-def show_inputs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Print the digest of a chapter's inputs at the foot of its page."""
-    value = inputs_of(app.env).get(pagename)
-    if value and "body" in context:
-        note = "digest of the code, results and versions behind this page's numbers"
-        context["body"] += f'<p class="tc-inputs"><span title="{note}">inputs</span> <code>{value}</code></p>'
-
-
 def remember_warnings(app: Sphinx, error: Exception | None) -> None:
     """Make the next build read everything again if this one warned: a page not read again would not warn again."""
     if app._warncount:
@@ -116,7 +108,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-before-read-docs", execute_missing)
     app.connect("source-read", stamp)
     app.connect("env-updated", note_contents)
-    app.connect("html-page-context", show_inputs)
     app.connect("build-finished", remember_warnings)
     app.connect("build-finished", stop)
     app.connect("build-finished", say, priority=1000)
