@@ -86,6 +86,19 @@ def test_every_caption_of_the_pages_is_printed_once_and_in_order(pdf: Pdf) -> No
         assert pdf.captions(kind) == expected
 
 
+def runs_over(number: str, pdf: Pdf) -> bool:
+    """Return whether a page ends with the first words of ``number`` and one of the next two has the others.
+
+    A page of figures may stand in between.
+    """
+    words, pages = number.split(), [squeezed(text) for text in pdf.pages]
+    return any(
+        page.endswith("".join(words[:cut])) and "".join(words[cut:]) in "".join(pages[at : at + 2])
+        for at, page in enumerate(pages, 1)
+        for cut in range(1, len(words))
+    )
+
+
 def test_the_numbers_in_the_text_are_those_of_the_pages(pdf: Pdf) -> None:
     printed = squeezed(pdf.text)
     glued = {
@@ -94,7 +107,8 @@ def test_the_numbers_in_the_text_are_those_of_the_pages(pdf: Pdf) -> None:
         for found in re.findall(r'<span class="pasted-text">(.*?)</span>', page(chapter.docname), re.S)
     }
     assert len(glued) > 20
-    assert sorted(number for number in glued if squeezed(number) not in printed) == []
+    lost = [number for number in glued if squeezed(number) not in printed]
+    assert sorted(number for number in lost if not runs_over(number, pdf)) == []
 
 
 def test_the_numbers_in_the_tables_are_those_of_the_pages(pdf: Pdf) -> None:
