@@ -50,10 +50,10 @@ serve: $(STAMP) ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(SITE)
 
 # What a reader types reaches the builder through the environment, as typed: neither make nor a shell reads it.
-FIELDS := STUDENT COURSE TUTOR PARTS CHAPTERS
+FIELDS := STUDENT COURSE TUTOR PARTS CHAPTERS CODE
 unexport $(FIELDS)
 $(foreach field,$(FIELDS),$(eval pdf: export BOOK_$(field) := $$(value $(field))))
-pdf: $(STAMP) ## typeset the book (needs TeX); for a hand-in STUDENT= COURSE= TUTOR=, for a part of it PARTS= CHAPTERS=
+pdf: $(STAMP) ## typeset the book (needs TeX); for a hand-in STUDENT= COURSE= TUTOR=, for a part of it PARTS= CHAPTERS=; CODE=1 with all code
 	@TINYCIRCUITS_FROZEN=1 $(BIN)/python -m tinycircuits.sphinxext.press.typeset book $(BUILD_ARGS)
 
 bench: $(STAMP) ## measure training and analyses, as ratios

@@ -3,17 +3,22 @@
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from pypdf import PdfReader
 
 from tests.tools import missing
 
 WORD = re.compile(r'<word xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">(.*?)</word>')
+_WHITE = 200
+"""Grey values below this are ink."""
 CAPTION = re.compile(r"^(Figure|Table) ?(\d+(?:\.\d+)*): ", re.M)
 
 
@@ -43,7 +48,28 @@ class Pdf:
     @property
     def outline(self) -> list[str]:
         """Titles of parts, chapters and sections, in order."""
-        return list(_titles(self.reader.outline))
+        return [str(entry["/Title"]) for entry in _entries(self.reader.outline)]
+
+    def starts(self) -> dict[str, int]:
+        """On which page, from 1, each title of the outline stands."""
+        found = {}
+        for entry in _entries(self.reader.outline):
+            found[str(entry["/Title"]).strip()] = 1 + (self.reader.get_destination_page_number(entry) or 0)
+        return found
+
+    def fills(self, above: float, below: float) -> list[float]:
+        """For each page, the share of its text's height down to the last ink, between two margins.
+
+        Margins in points; what is printed there, a running head or a page number, does not count.
+        """
+        if shutil.which("pdftoppm") is None:
+            missing("pdftoppm (poppler-utils) is not installed")
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["pdftoppm", "-r", "36", "-gray", self.path, f"{folder}/page"], check=True)
+            pages = [np.asarray(Image.open(file)) for file in sorted(Path(folder).iterdir())]
+        texts = [page[round(above / 2) : len(page) - round(below / 2)] for page in pages]  # 36 dots are 72 points
+        inked = [np.flatnonzero((text < _WHITE).any(axis=1)) for text in texts]
+        return [(rows[-1] + 1) / len(text) if len(rows) else 0.0 for rows, text in zip(inked, texts, strict=True)]
 
     def captions(self, kind: str) -> list[str]:
         """Numbers of figures or tables, in the order of the pages."""
@@ -84,12 +110,12 @@ class Pdf:
         return inside, outside
 
 
-def _titles(outline: Any) -> Iterator[str]:
+def _entries(outline: Any) -> Iterator[Any]:
     for entry in outline:
         if isinstance(entry, list):
-            yield from _titles(entry)
+            yield from _entries(entry)
         else:
-            yield str(entry["/Title"])
+            yield entry
 
 
 def squeezed(text: str) -> str:

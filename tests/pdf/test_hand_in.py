@@ -30,6 +30,8 @@ TOC = {
 REFERENCE = (
     "@book{knuth,\n author = {Donald E. Knuth},\n title = {The TeXbook},\n publisher = {AW},\n year = {1984},\n}\n"
 )
+FOLDED = "Table(pd.DataFrame"
+"""Code of a cell that a page folds; the first cell of a chapter is shown."""
 LINKS = """
 
 See [that chapter](one.md), {numref}`fig-one-values`, {numref}`tbl-one-table`, {eq}`eq-one` and {cite}`knuth`.
@@ -61,9 +63,10 @@ class Press:
         command = [sys.executable, "-m", "tinycircuits.sphinxext.press.typeset", "book", "-W", "-n", "--keep-going"]
         done = subprocess.run(command, cwd=self.book.root, env=env, capture_output=True, text=True, check=False)
         name = "hand-in" if any(fields.values()) else "from-zero-to-mechanistic-interpretability"
-        return Printed(
-            done.returncode, done.stdout + done.stderr, Pdf(self.book.root / f"book/_build/latex/{name}.pdf")
-        )
+        pdf = self.book.root / f"book/_build/latex/{name}.pdf"
+        if any(fields.values()) and pdf.exists():  # the next one is written over it
+            pdf = pdf.rename(self.book.root / f"{len(list(self.book.root.glob('*.pdf')))}.pdf")
+        return Printed(done.returncode, done.stdout + done.stderr, Pdf(pdf))
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,44 @@ def test_references_to_what_is_left_out_become_words(part: Printed) -> None:
 def test_the_bibliography_is_in_every_part(part: Printed) -> None:
     assert squeezed("Donald E. Knuth") in squeezed(part.pdf.text)
     assert part.pdf.text.count("Bibliography") <= 4, "one heading, its mark in the contents and in running heads"
+
+
+def test_code_is_printed_when_it_is_asked_for_and_the_published_file_stays(press: Press, whole: Printed) -> None:
+    before = whole.pdf.path.read_bytes()
+    assert FOLDED not in squeezed(whole.pdf.text)
+    done = press.run(CODE="1")
+    assert done.status == 0, done.said
+    assert FOLDED in squeezed(done.pdf.text)
+    assert done.pdf.captions("Figure") == whole.pdf.captions("Figure")
+    assert whole.pdf.path.read_bytes() == before
+
+
+def test_a_part_is_printed_with_code_too(press: Press, part: Printed) -> None:
+    done = press.run(CHAPTERS="two", CODE="1")
+    assert done.status == 0, done.said
+    assert FOLDED in squeezed(done.pdf.text)
+    assert "What is one?" not in done.pdf.text
+
+
+def test_a_cell_that_teaches_is_printed_with_its_code(part: Printed) -> None:
+    assert squeezed('right("toy-study")') in squeezed(part.pdf.text)
+    assert FOLDED not in squeezed(part.pdf.text)
+
+
+def test_figures_are_listed_by_what_they_find(part: Printed) -> None:
+    before = squeezed("".join(part.pdf.pages[: part.pdf.starts()["2 What is two?"] - 1]))
+    assert squeezed("Figures 2.1 Shares of two") in before
+    assert squeezed("2,222 < 1,000") not in before
+    assert squeezed("2,222 < 1,000") in squeezed(part.pdf.text)
+
+
+def test_the_site_is_named_on_the_title_page_once_it_has_an_address(press: Press, whole: Printed) -> None:
+    assert "http" not in whole.pdf.pages[0]
+    with press.book.changed("book/_config.yml", "url: ''", "url: https://github.com/example/book"):
+        done = press.run(CHAPTERS="intro")
+    assert done.status == 0, done.said
+    assert squeezed("https://github.com/example/book") in squeezed(done.pdf.pages[0])
+    assert "https://github.com/example/book" in done.pdf.links()[1]
 
 
 def test_with_an_address_references_to_what_is_left_out_lead_to_the_site(press: Press, whole: Printed) -> None:

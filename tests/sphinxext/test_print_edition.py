@@ -31,6 +31,7 @@ NASTY = {
 }
 NAMES = [tuple(line.split(": ")) for line in Path(__file__).with_name("names.txt").read_text("utf-8").splitlines()]
 """Names from many languages, after the face that sets each."""
+FIELDS = ("STUDENT", "COURSE", "TUTOR", "PARTS", "CHAPTERS", "CODE")
 BOOK = Contents(
     Chapter("intro", "What is this?", None),
     (
@@ -54,14 +55,14 @@ def made(tmp_path):
             command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True
         )
         reached = json.loads(done.stdout)
-        return {name: reached[f"BOOK_{name}"] for name in ("STUDENT", "COURSE", "TUTOR", "PARTS", "CHAPTERS")}
+        return {name: reached[f"BOOK_{name}"] for name in FIELDS}
 
     return run
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_make_passes_on_what_was_typed(made, text):
-    assert made([f"STUDENT={text}"]) == {"STUDENT": text, "COURSE": "", "TUTOR": "", "PARTS": "", "CHAPTERS": ""}
+    assert made([f"STUDENT={text}"]) == dict.fromkeys(FIELDS, "") | {"STUDENT": text}
     assert made(TUTOR=text, CHAPTERS="mlp")["TUTOR"] == text
 
 
@@ -127,6 +128,17 @@ def test_an_edition_of_no_commit_says_so():
     assert r"commit \texttt" not in page
 
 
+def test_an_address_stands_on_the_title_page_where_there_is_one():
+    book = edition.Edition("1.0", "1 May 2026", "abc", address="https://book.example/a_b%20c#d")
+    assert r"\sphinxurl{https://book.example/a\_b\%20c\#d}" in edition.title_page(book, "A Title", "Authors")
+    assert "sphinxurl" not in edition.title_page(edition.Edition("1.0", "1 May 2026", "abc"), "A Title", "Authors")
+
+
+def test_the_abstract_is_one_paragraph_of_exactly_its_characters():
+    assert edition.front_matter("50 % of\n\nall_things ") == r"\tinyfront{50 \% of all\_things}"
+    assert edition.front_matter("") == r"\tinyfront{}"
+
+
 def test_the_cover_draws_the_last_panel(tmp_path):
     (tmp_path / "a.csv").write_text("panel,row,column,share\none,r,c,1\ntwo,r,c,0\ntwo,r,d,1\n")
     drawn = edition.cover(tmp_path / "a.csv")
@@ -181,8 +193,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(parts, chapters, messag
 def test_the_real_contents_have_every_chapter_with_title_and_number():
     book = selection.contents(ROOT / "book")
     assert book.intro.docname == "intro"
-    numbers = [chapter.number for chapter in book.chapters[1:]]
-    assert numbers == sorted(set(numbers))
+    assert [chapter.number for chapter in book.chapters[1:]] == list(range(1, len(book.chapters)))
     assert "status" not in {chapter.docname for chapter in book.chapters}, "its times would change the print edition"
     assert all(chapter.title != chapter.docname for chapter in book.chapters)
 
@@ -224,6 +235,7 @@ def test_without_tex_one_line_says_what_to_install(monkeypatch, capsys, tmp_path
         ("BOOK_CHAPTERS", ",", "CHAPTERS: ',' names no chapter; there are intro, "),
         ("BOOK_CHAPTERS", "status", "CHAPTERS: no chapter 'status'; there are intro, "),
         ("BOOK_PARTS", ";", "PARTS: ';' names no part; there are Start here, "),
+        ("BOOK_CODE", "all", "CODE: 1 prints the code of every cell, 0 or nothing only what is shown; got 'all'"),
         ("SOURCE_DATE_EPOCH", "today", "SOURCE_DATE_EPOCH: seconds since 1970 expected, got 'today'"),
     ],
 )
@@ -324,6 +336,19 @@ def test_a_table_that_fits_has_natural_columns_and_a_wide_one_has_broken_ones():
     assert widths[0] < 10 < 100 < widths[1] < 160
 
 
+def test_the_address_of_a_link_takes_no_room_in_a_column():
+    worded = column_spec(["name", "long"], [["[*A1*](a-long-name.md#a-long-place)", "word " * 40]], [False, False])
+    assert worded == column_spec(["name", "long"], [["*A1*", "word " * 40]], [False, False])
+    titled = column_spec(["name", "long"], [["[](a-long-name.md)", "word " * 40]], [False, False])
+    assert titled != worded, "the title is not known yet; the name of its file stands for it"
+
+
+def test_a_name_in_code_is_not_broken_in_a_crowded_row():
+    rows = [["`L0 resid_mid`", *(["some words here"] * 9)]]
+    width = float(column_spec(["at", *"abcdefghi"], rows, [False] * 10).split("p{")[1].split("mm")[0])
+    assert width > 12 * 1.5
+
+
 def test_a_table_counts_a_line_for_each_row_and_those_that_its_text_fills():
-    assert printed_lines([["a" * 46, "b" * 46]] * 3) == 6
+    assert printed_lines([["a" * 51, "b" * 52]] * 3) == 6
     assert printed_lines([["one"], ["two"]]) < 3

@@ -15,9 +15,13 @@ from tinycircuits.display.table import TABLE_MIME
 from tinycircuits.sphinxext.pages import entries
 from tinycircuits.sphinxext.pages.figures import kept, write
 
-_LINE, _GAP, _SHORT, _CHARACTER = 92, 2.6, 18, 1.72
+_LINE, _GAP, _SHORT, _CHARACTER = 103, 3.3, 18, 1.53
 """A line of a printed table in characters, the space between columns, the longest short cell, and millimetres each."""
-_PAGE = 50
+_BOLD = 1.1
+"""How much wider a heading's letters are."""
+_PIECE = re.compile(r"(?:`[^`]*`|[^` ])+")
+"""What is never broken: a word, or a name in code with what touches it."""
+_PAGE = 52
 """Lines of a table that a printed page holds; a longer one is broken between rows."""
 
 
@@ -102,13 +106,13 @@ def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) 
     Short cells are broken only where nothing else helps; headings are, between words.
     """
     bodies = [[_shown_length(row[i]) for row in rows] for i in range(len(columns))]
-    headings = [[_shown_length(word) for word in name.split()] for name in columns]
+    headings = [[_BOLD * _shown_length(word) for word in name.split()] for name in columns]
     natural = [max(*body, sum(words) + len(words) - 1) for body, words in zip(bodies, headings, strict=True)]
     if sum(natural) + _GAP * len(columns) <= _LINE:
         return "".join("r" if right else "l" for right in numeric)
     least = [max([*words, *(n for n in body if n <= _SHORT)]) for body, words in zip(bodies, headings, strict=True)]
     if sum(least) + _GAP * len(columns) > _LINE:  # then short cells are broken as well, between words
-        pieces = [[_shown_length(word) for row in rows for word in row[i].split(" ")] for i in range(len(columns))]
+        pieces = [[_shown_length(word) for row in rows for word in _PIECE.findall(row[i])] for i in range(len(columns))]
         least = [max([*words, *each]) for each, words in zip(pieces, headings, strict=True)]
     wish = [max(few, *body) for few, body in zip(least, bodies, strict=True)]
     room = max(_LINE - _GAP * len(columns) - sum(least), 0)
@@ -122,8 +126,8 @@ def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) 
 
 
 def _shown_length(text: str) -> int:
-    """Characters of a cell as it is shown; a formula or a name in code is wider than a word."""
-    plain = re.sub(r"[*`$\\]", "", text)
+    """Characters of a cell as it is shown, addresses of worded links left out; a formula or a name in code is wider."""
+    plain = re.sub(r"[*`$\\]|(?<=[^\[]\])\([^)]*\)|[\[\]]", "", text)
     return len(plain) + (len(plain) // 6 if "`" in text else 0)
 
 

@@ -1,1 +1,3 @@
-"""The print edition: ``latex`` writes it, ``edition`` its title page; ``selection`` chooses, ``typeset`` runs TeX."""
+"""The print edition: ``latex`` writes it, ``edition`` its title page, ``code`` and ``layout`` what differs from a page;
+``selection`` chooses, ``typeset`` runs TeX.
+"""

@@ -36,7 +36,7 @@ _TITLE_LINE = 17
 
 @dataclass(frozen=True)
 class Edition:
-    """Which book this is. ``commit`` is empty where none is known.
+    """Which book this is. ``commit`` is empty where none is known, ``address`` where the book is nowhere on the web.
 
     ``hand_in`` has the fields that are not empty, in the order of the title page.
     """
@@ -45,11 +45,12 @@ class Edition:
     date: str
     commit: str
     hand_in: tuple[tuple[str, str], ...] = ()
+    address: str = ""
 
 
-def edition(environment: Mapping[str, str] = os.environ) -> Edition:
+def edition(environment: Mapping[str, str] = os.environ, address: str = "") -> Edition:
     """This edition; raises ``ValueError`` for a hand-in field with a character that the typeface lacks."""
-    return Edition(version("tinycircuits"), date(environment), source().commit, hand_in(environment))
+    return Edition(version("tinycircuits"), date(environment), source().commit, hand_in(environment), address)
 
 
 def date(environment: Mapping[str, str] = os.environ) -> str:
@@ -110,6 +111,7 @@ def title_page(book: Edition, title: str, author: str, cover: str = "") -> str:
     """The LaTeX of the title page and the page behind it; ``cover`` is the LaTeX of a drawing."""
     commit = rf"commit \texttt{{{escaped(book.commit)}}}" if book.commit else "of no known commit"
     imprint = r"\quad·\quad ".join([f"Edition {escaped(book.version)}", escaped(book.date), commit])
+    address = rf"\par\vspace{{1mm}}\sphinxurl{{{texescape.hlescape(book.address, 'xelatex')}}}" if book.address else ""
     return rf"""
 \hypersetup{{pageanchor=false, pdftitle={{{escaped(title)}}}, pdfauthor={{{escaped(author)}}}}}
 \begin{{titlepage}}
@@ -122,10 +124,15 @@ def title_page(book: Edition, title: str, author: str, cover: str = "") -> str:
 \vfill
 {_hand_in_block(book)}
 {{\color{{tinyaccent}}\hrule height 1.2pt}}\vspace{{3mm}}
-{{\small\color{{tinygrey}} {imprint}\par}}
+{{\small\color{{tinygrey}} {imprint}{address}\par}}
 \end{{titlepage}}
 \hypersetup{{pageanchor=true}}
 """
+
+
+def front_matter(abstract: str) -> str:
+    """The LaTeX of what precedes the first chapter: the abstract, unless it is empty, and the lists."""
+    return rf"\tinyfront{{{escaped(' '.join(abstract.split()))}}}"
 
 
 def _broken(title: str) -> str:

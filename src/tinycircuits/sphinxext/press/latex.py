@@ -19,23 +19,25 @@ from sphinxcontrib.bibtex.nodes import bibliography
 
 from tinycircuits.sphinxext.pages.assets import FONTS, STATIC
 from tinycircuits.sphinxext.pages.figures import kept, write
-from tinycircuits.sphinxext.press.edition import OTHER_HYPHENS, cover, edition, escaped, title_page
+from tinycircuits.sphinxext.press.code import asked, without_code
+from tinycircuits.sphinxext.press.edition import OTHER_HYPHENS, cover, edition, escaped, front_matter, title_page
+from tinycircuits.sphinxext.press.layout import afloat, in_columns, latex, listed
 from tinycircuits.sphinxext.press.selection import contents
 
 ONLY = "BOOK_ONLY"
 """The environment variable with the file names of the chapters to print, one a line; all without it."""
 
 HAND_IN = "hand-in"
-"""Name of a document that is not the whole, unsigned book: the published file is never overwritten."""
+"""Name of a document that is not the published one, the whole and unsigned book: that file is never overwritten."""
 
 _HERE = Path(__file__).parent
 _LEFT_OUT = "left-out:"
 
 _ELEMENTS = {
     "papersize": "a4paper",
-    "pointsize": "11pt",
+    "pointsize": "10pt",
     "extraclassoptions": "openany,oneside",
-    "figure_align": "H",
+    "figure_align": "htbp",
     "fncychap": "",
     "fontpkg": "",
     "fvset": "",
@@ -66,16 +68,19 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
         whole = {chapter.docname for chapter in contents(Path(self.srcdir)).chapters}
         self.chosen = {name for name in os.environ.get(ONLY, "").split("\n") if name} or whole
         self.is_whole = self.chosen == whole
-        self.edition = edition()
+        self.all_code = asked(os.environ)
+        options = self.config.html_theme_options
+        self.edition = edition(address=self.config.html_baseurl or options.get("repository_url", ""))
 
     def init_document_data(self) -> None:
-        """Name the document and write its title page."""
+        """Name the document, write its title page and what precedes the first chapter."""
         super().init_document_data()
         docname, target, title, author, *rest = self.document_data[0]
-        if self.edition.hand_in or not self.is_whole:
+        if self.edition.hand_in or self.all_code or not self.is_whole:
             target = f"{HAND_IN}.tex"
         self.document_data = [(docname, target, title, author, *rest)]
         self.context["maketitle"] = title_page(self.edition, title, author, self._cover())
+        self.context["tableofcontents"] = front_matter(self.config.tinycircuits_abstract if self.is_whole else "")
 
     def _cover(self) -> str:
         if not self.config.tinycircuits_cover:
@@ -98,15 +103,16 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
         book += nodes.section("", title)  # the writer takes the first title for the document's and does not print it
         if indexfile in self.chosen:
             intro = self._chapter(indexfile, without_toctrees=True)
-            book += [_latex(r"\setcounter{secnumdepth}{-1}"), intro, _latex(r"\setcounter{secnumdepth}{1}")]
+            book += [latex(r"\setcounter{secnumdepth}{-1}"), intro, latex(r"\setcounter{secnumdepth}{1}")]
         for toctree in self.env.get_doctree(indexfile).findall(addnodes.toctree):
             chapters = [name for name in toctree["includefiles"] if name in self.chosen or self._has_bibliography(name)]
             if chapters and toctree.get("caption"):
-                book += _latex(rf"\part{{{escaped(toctree['caption'])}}}")
+                book += latex(rf"\tinypart{{{escaped(toctree['caption'])}}}")
             for name in chapters:
                 if number := self.env.toc_secnumbers.get(name, {}).get(""):
-                    book += _latex(rf"\setcounter{{chapter}}{{{number[0] - 1}}}")
+                    book += latex(rf"\setcounter{{chapter}}{{{number[0] - 1}}}")
                 book += self._chapter(name)
+        listed(book)
         self.env.resolve_references(book, indexfile, self)
         return book
 
@@ -115,6 +121,10 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
         if without_toctrees:
             for toctree in list(tree.findall(addnodes.toctree)):
                 toctree.parent.parent.remove(toctree.parent)
+        if not self.all_code:
+            without_code(tree)
+        afloat(tree)
+        in_columns(tree)
         tree = inline_all_toctrees(self, self.docnames, docname, tree, str, [docname])
         self.docnames.add(docname)
         file = addnodes.start_of_file(docname=docname)
@@ -142,6 +152,9 @@ class LeftOut(SphinxPostTransform):  # type: ignore[misc]
             uri = node.get("refuri", "")
             if uri.startswith(_LEFT_OUT):
                 node.replace_self(nodes.inline("", "", *node.children))
+            elif "://" in uri and isinstance(node.parent.parent, nodes.citation):
+                node.children = []
+                node += nodes.Text(uri)  # a work's address in full, instead of in a footnote
             elif isinstance(node, addnodes.number_reference) and "://" in uri:
                 node.replace_self(nodes.reference("", node.astext(), refuri=uri, internal=False))
 
@@ -151,10 +164,6 @@ class LeftOut(SphinxPostTransform):  # type: ignore[misc]
         if number:
             return ".".join(map(str, number))
         return str(self.env.get_domain("math").get_equation_number_for(node["target"]))
-
-
-def _latex(text: str) -> nodes.raw:
-    return nodes.raw("", text, format="latex")
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -189,8 +198,13 @@ def one_hyphen(path: Path) -> bytes:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect to the build; ``tinycircuits_cover`` names the heat map on the title page, as ``chapter/figure``."""
+    """Connect to the build.
+
+    ``tinycircuits_cover`` names the heat map on the title page, as ``chapter/figure``; ``tinycircuits_abstract`` is the
+    paragraph before the contents, plain text.
+    """
     app.add_config_value("tinycircuits_cover", "", "")
+    app.add_config_value("tinycircuits_abstract", "", "")
     app.add_builder(PrintBuilder, override=True)
     app.add_post_transform(LeftOut)
     app.connect("config-inited", configure, priority=900)

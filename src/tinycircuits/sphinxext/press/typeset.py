@@ -1,7 +1,8 @@
 """``make pdf``: checks what was asked for, builds the LaTeX of the print edition, runs TeX and reads its log.
 
 Run as ``python -m tinycircuits.sphinxext.press.typeset BOOK``. Hand-in fields and selections come through the
-environment (``BOOK_STUDENT``, ``BOOK_COURSE``, ``BOOK_TUTOR``, ``BOOK_PARTS``, ``BOOK_CHAPTERS``): no shell reads them.
+environment (``BOOK_STUDENT``, ``BOOK_COURSE``, ``BOOK_TUTOR``, ``BOOK_PARTS``, ``BOOK_CHAPTERS``, ``BOOK_CODE``): no
+shell reads them.
 """
 
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from tinycircuits.results.checkout import set_date
+from tinycircuits.sphinxext.press.code import asked
 from tinycircuits.sphinxext.press.edition import PREFIX, hand_in
 from tinycircuits.sphinxext.press.latex import HAND_IN, ONLY
 from tinycircuits.sphinxext.press.selection import contents, selected
@@ -70,8 +72,9 @@ def require_tex() -> None:
 
 
 def chosen(book: Path, environment: Mapping[str, str]) -> list[str]:
-    """The chapters to print; raises ``ValueError`` for an unknown one and for an unprintable hand-in field."""
+    """The chapters to print; raises ``ValueError`` for an unknown one and for a field that cannot be printed."""
     hand_in(environment)
+    asked(environment)
     return selected(contents(book), environment.get(f"{PREFIX}PARTS", ""), environment.get(f"{PREFIX}CHAPTERS", ""))
 
 
@@ -152,9 +155,10 @@ def print_edition(book: Path, options: list[str]) -> Path:
     require_tex()
     docnames = chosen(book, os.environ)
     set_date()
-    whole = not hand_in(os.environ) and docnames == [chapter.docname for chapter in contents(book).chapters]
+    whole = docnames == [chapter.docname for chapter in contents(book).chapters]
+    published = whole and not hand_in(os.environ) and not asked(os.environ)
     settings = yaml.safe_load((book / "_config.yml").read_text(encoding="utf-8"))
-    name = Path(settings["latex"]["latex_documents"]["targetname"]).stem if whole else HAND_IN
+    name = Path(settings["latex"]["latex_documents"]["targetname"]).stem if published else HAND_IN
     folder = book / "_build" / "latex"
     (folder / f"{name}.pdf").unlink(missing_ok=True)  # what fails leaves no older one that looks new
     build(book, docnames, options)
