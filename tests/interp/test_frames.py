@@ -92,7 +92,7 @@ def test_what_position_and_digit_explain_of_the_neurons_equals_a_plain_loop():
 def test_ablations_are_named_by_answer_and_say_what_becomes_of_the_bias():
     table = ablation_table(MODEL, SEQUENCES, TASK, seed=0, draws=0)
     mlp = table.by_answer()["L0 mlp"]
-    assert list(mlp.index) == ["zeroed weights (bias stays)", "zeroed output", "mean", "resample"]
+    assert list(mlp.index) == ["zero, bias stays", "zero, bias too", "mean", "resample"]
     assert list(mlp.index) == list(table.rows().kind[:4])
     assert mlp.loc["mean", "y_2"] == table.get(Component(0, "mlp"), "mean").accuracy_by_answer()[2]
 

@@ -105,7 +105,7 @@ class AblationTable:
 
 def said(kind: AblationKind) -> str:
     """What a kind of ablation is called: with zeroed weights the bias stays, with a zeroed output it goes as well."""
-    words = {"zero_weights": "zeroed weights (bias stays)", "zero": "zeroed output"}
+    words = {"zero_weights": "zero, bias stays", "zero": "zero, bias too"}
     return words.get(kind, kind)
 
 
