@@ -126,7 +126,7 @@ class CosineReadout:
 
     def frame(self) -> pd.DataFrame:
         """``mean_cosine`` with names."""
-        return frames.frame(self.mean_cosine, ("right answer", self.tokens), ("vector of", self.tokens))
+        return frames.frame(self.mean_cosine, ("right answer", self.tokens), ("digit in the dictionary", self.tokens))
 
 
 @torch.no_grad()
