@@ -70,16 +70,17 @@ def test_in_two_dimensions_the_plane_shows_how_far_every_replacement_moves(which
     found = replacements(model, SEQUENCES, TASK, part, row=row, pair=(3, 20), seed=0)
     hooks = [part.input_hook, part.hook]
     resid, outputs = (each[:, 0] for each in activations(model, TASK.inputs(SEQUENCES), hooks, rows=[row]).values())
-    assert list(found.replaced) == list(found.moved) == ["zero weights", "zero", "mean", "resample", "random push"]
+    ways = ["zero, bias stays", "zero, bias too", "mean", "resample", "random push"]
+    assert list(found.replaced) == list(found.moved) == ways
     for way, replaced in found.replaced.items():
         assert float((replaced - found.output).norm()) == pytest.approx(found.moved[way])
-    assert found.moved["zero"] == pytest.approx(float(outputs[3].norm()))
+    assert found.moved["zero, bias too"] == pytest.approx(float(outputs[3].norm()))
     assert found.moved["mean"] == pytest.approx(float((outputs.mean(0) - outputs[3]).norm()))
     assert found.moved["resample"] == pytest.approx(float((outputs[20] - outputs[3]).norm()))
     assert found.moved["random push"] == pytest.approx(found.moved["resample"])
     assert float(found.before.norm()) == pytest.approx(float(resid[3].norm()))
     bias = (model.b_O, model.b_out)[which][0]
-    assert float(found.replaced["zero weights"].norm()) == pytest.approx(float(bias.norm()))
+    assert float(found.replaced["zero, bias stays"].norm()) == pytest.approx(float(bias.norm()))
     assert found.share == pytest.approx(1)
 
 

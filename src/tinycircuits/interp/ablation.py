@@ -13,6 +13,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import Component, Part, activations, batches, check_part, components
 from tinycircuits.interp.forward import logits_after
+from tinycircuits.interp.frames import answers, frame
 from tinycircuits.interp.pairs import derangement, unit_directions
 from tinycircuits.models.errors import Errors, count
 from tinycircuits.tasks import Task
@@ -90,6 +91,22 @@ class AblationTable:
         draws, where there are any. Further columns have the names of ``parts`` and are over these inputs alone.
         """
         return pd.DataFrame([_row(each, parts or {}, control) for each in self.ablations])
+
+    def by_answer(self) -> dict[str, pd.DataFrame]:
+        """For each part the share of right digits of each answer, 0 .. 1, under each kind of ablation."""
+        found: dict[str, pd.DataFrame] = {}
+        for label in dict.fromkeys(each.component.label for each in self.ablations):
+            its = [each for each in self.ablations if each.component.label == label]
+            shares = torch.stack([each.accuracy_by_answer() for each in its])
+            kinds = [said(each.kind) for each in its]
+            found[label] = frame(shares, ("ablation", kinds), ("answer", answers(shares.shape[1])))
+        return found
+
+
+def said(kind: AblationKind) -> str:
+    """What a kind of ablation is called: with zeroed weights the bias stays, with a zeroed output it goes as well."""
+    words = {"zero_weights": "zero, bias stays", "zero": "zero, bias too"}
+    return words.get(kind, kind)
 
 
 @torch.no_grad()
@@ -220,7 +237,7 @@ class _Outputs:
 def _row(each: Ablation, parts: Mapping[str, Int[Tensor, " some"] | None], control: str) -> dict[str, str | float]:
     return {
         "removed": each.component.label,
-        "kind": each.kind.replace("_", " "),
+        "kind": said(each.kind),
         "share right": each.errors().accuracy,
         **({control: each.control_accuracy()} if len(each.control_wrong) else {}),
         **{name: each.errors(index).accuracy for name, index in parts.items()},

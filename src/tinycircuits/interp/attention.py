@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch.nn.functional import pad
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import batches, check_layer
+from tinycircuits.interp.frames import answers, digits, frame, input_names, sources
 from tinycircuits.tasks import ReverseIncrement, Task
 
 Rows = Literal["predicting", "labelled"]
@@ -53,6 +55,28 @@ class AttentionSummary:
         """Share of inputs for which the source column has the largest weight (NaN outside the input)."""
         share = self.source_argmax_count / self.n_inputs
         return share.masked_fill(self.source_weight.isnan(), torch.nan)
+
+    def frame(self) -> pd.DataFrame:
+        """The answers' rows of the mean pattern, by all tokens that the model reads."""
+        n = len(self.source_weight)
+        read = ["BOS", *digits(n), *answers(n - 1)]
+        kept = pad(self.mean_pattern, (0, 0, 0, 1), value=torch.nan)[list(self.query_rows)]
+        return frame(kept, ("token predicted", answers(n)), ("token read", read))
+
+    def by_answer(self) -> pd.DataFrame:
+        """One row for each answer: its ``source``, the mean weight there, how often it is the largest, and the rest."""
+        n = len(self.source_weight)
+        return pd.DataFrame(
+            {
+                "answer": answers(n),
+                "source": sources(n),
+                "weight on source": self.source_weight,
+                "largest there": self.source_argmax_share,
+                "on BOS": self.mass_bos,
+                "on all x": self.mass_digits,
+                "on y": self.mass_answers,
+            }
+        )
 
 
 @torch.no_grad()
@@ -100,6 +124,26 @@ def attention_block(
     Raises ``ValueError`` for other rows than ``predicting`` and ``labelled``.
     """
     return _rows_of_answers(pattern, task, rows)[..., 1 : task.n_digits + 1]
+
+
+def named_blocks(
+    pattern: Float[Tensor, "batch query_pos key_pos"], sequences: Int[Tensor, "batch n_ctx"], task: ReverseIncrement
+) -> dict[str, pd.DataFrame]:
+    """``attention_block`` of each input under its name, with names for rows and columns."""
+    rows, columns = ("token predicted", answers(task.n_digits)), ("token read", digits(task.n_digits))
+    blocks = attention_block(pattern, task)
+    named = zip(input_names(task, sequences), blocks, strict=True)
+    return {name: frame(block, rows, columns) for name, block in named}
+
+
+def named_patterns(
+    pattern: Float[Tensor, "batch query_pos key_pos"], sequences: Int[Tensor, "batch n_ctx"], task: ReverseIncrement
+) -> dict[str, pd.DataFrame]:
+    """The whole pattern of each input under its name; a row is called by the token that stands there."""
+    tokens = task.position_names[:-1]
+    rows, columns = ("token held (query)", tokens), ("token read (key)", tokens)
+    named = zip(input_names(task, sequences), pattern, strict=True)
+    return {name: frame(each, rows, columns) for name, each in named}
 
 
 def summarize_attention(

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import activations, batches, components, tokens_in
+from tinycircuits.interp.frames import answers, frame
 from tinycircuits.tasks import Task
 
 
@@ -40,6 +42,20 @@ class LogitAttribution:
     """Mean contribution to each token's logit over all (input, row) whose right answer is ``true``."""
     margin: Float[Tensor, "part answer"]
     """Mean over inputs of the contribution to the right token's logit minus the mean of all other tokens'."""
+
+    def margins(self) -> pd.DataFrame:
+        """``margin`` of every part that writes, with names; the biases of the read-out are left out."""
+        return frame(self.margin, ("part", self.labels), ("answer", answers(self.margin.shape[1]))).drop(index="bias")
+
+    def speaks(self, part: str) -> pd.DataFrame:
+        """What one part says about each answer token, by the right one, less the token's mean over the right ones.
+
+        Raises ``ValueError`` for an unknown part.
+        """
+        if part not in self.labels:
+            raise ValueError(f"part must be one of {', '.join(self.labels)}, got {part!r}")
+        direct = self.by_token[self.labels.index(part)][:, list(self.tokens)]
+        return frame(direct - direct.mean(0), ("right answer", self.tokens), ("token spoken for", self.tokens))
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -11,6 +12,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import Component, Head, activations, batches, check_part
 from tinycircuits.interp.attention import attention_pattern
+from tinycircuits.interp.frames import answers, sources
 from tinycircuits.interp.interchange import CleanRows
 from tinycircuits.tasks import ReverseIncrement
 
@@ -50,6 +52,20 @@ class Averaged:
         """The fewest wrong with the mean for a digit that is not the source."""
         source = torch.eye(len(self.by_digit), dtype=torch.bool).flip(1)
         return self.by_digit.masked_fill(source, self.n_inputs + 1).amin(1)
+
+    def rows(self) -> pd.DataFrame:
+        """One row for each answer: how many inputs go wrong, by what their mean is taken over."""
+        n = len(self.overall)
+        return pd.DataFrame(
+            {
+                "answer": answers(n),
+                "source": sources(n),
+                "all inputs": self.overall,
+                "same source digit": self.by_source,
+                "same other digit (the best)": self.by_other,
+                "groups drawn by lot": self.shuffled,
+            }
+        )
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch.nn.functional import one_hot
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.attention import attention_pattern
+from tinycircuits.interp.frames import answers, digits, frame
 from tinycircuits.interp.readouts import lda_readouts
 from tinycircuits.tasks import ReverseIncrement, SplitIndices
 
@@ -44,6 +46,22 @@ class WeightByDigit:
     def source_mean(self) -> Float[Tensor, "answer value"]:
         """``mean_by_digit`` of the source digit ``x_{n-1-i}``."""
         return self.mean_by_digit.flip(1).diagonal().T
+
+    @property
+    def other_share(self) -> Float[Tensor, " answer"]:
+        """The largest ``share`` of a digit that is not the source."""
+        source = torch.eye(len(self.share), dtype=torch.bool).flip(1)
+        return self.share.masked_fill(source, 0).amax(1)
+
+    def frame(self) -> pd.DataFrame:
+        """``share`` with names."""
+        n = len(self.share)
+        return frame(self.share, ("answer", answers(n)), ("digit", digits(n)))
+
+    def source_frame(self) -> pd.DataFrame:
+        """``source_mean`` with names."""
+        n, values = self.source_mean.shape
+        return frame(self.source_mean, ("answer", answers(n)), ("source digit", range(values)))
 
 
 @dataclass(frozen=True)

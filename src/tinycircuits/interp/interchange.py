@@ -10,6 +10,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import Component, activations, batches, check_part
 from tinycircuits.interp.forward import components_after, row_logits_after
+from tinycircuits.interp.frames import answers
 from tinycircuits.interp.pairs import derangement, unit_directions
 from tinycircuits.tasks import Task
 
@@ -65,7 +66,7 @@ class Interchange:
 
     def rows(self) -> pd.DataFrame:
         """One row for each ``answer``: the share of pairs that ``follows the source``, also after a ``random push``."""
-        names = [f"y_{i}" for i in range(len(self.as_source))]
+        names = answers(len(self.as_source))
         return pd.DataFrame(
             {"answer": names, "follows the source": self.accuracy, "random push": self.control_accuracy}
         )

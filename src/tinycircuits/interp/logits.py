@@ -1,13 +1,16 @@
 """What each place of the residual stream would say if the model stopped there (the logit lens)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from tinycircuits.interp import frames
 from tinycircuits.interp.activations import Component, activations, components, stage_named, stages, tokens_in
 from tinycircuits.interp.forward import final_norm, project
 from tinycircuits.tasks import Task
@@ -64,6 +67,11 @@ class LogitLens:
             raise ValueError(f"stage must be one of {', '.join(self.stages)}, got {stage!r}")
         return float(self.overall[self.stages.index(stage)])
 
+    def frame(self) -> pd.DataFrame:
+        """``accuracy`` with names."""
+        n = self.accuracy.shape[1]
+        return frames.frame(self.accuracy, ("stage", self.stages), ("answer", frames.answers(n)))
+
 
 @dataclass(frozen=True)
 class SampleReadout:
@@ -80,6 +88,10 @@ class SampleReadout:
     def n_right(self) -> int:
         """How many answers are read right."""
         return int((self.predicted == self.answers).sum())
+
+    def frame(self, tokens: Sequence[str]) -> pd.DataFrame:
+        """``probabilities`` with names; ``tokens`` are those of the vocabulary."""
+        return frames.frame(self.probabilities, ("answer", frames.answers(len(self.answers))), ("token", tokens))
 
 
 @dataclass(frozen=True)
@@ -111,6 +123,10 @@ class CosineReadout:
     def share(self) -> float:
         """The same over all (input, row)."""
         return float(self.share_by_answer.mean())
+
+    def frame(self) -> pd.DataFrame:
+        """``mean_cosine`` with names."""
+        return frames.frame(self.mean_cosine, ("right answer", self.tokens), ("digit in the dictionary", self.tokens))
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch.nn.functional import cosine_similarity
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import Component, activations, check_layer
+from tinycircuits.interp.frames import answers, frame
 from tinycircuits.tasks import ReverseIncrement
 
 
@@ -34,6 +36,11 @@ class DigitContributions:
     mean_cosine_W_E: Float[Tensor, " digit"]
     """Mean of the cosines of the single outputs."""
     mean_cosine_W_U: Float[Tensor, " digit"]
+
+    def frame(self) -> pd.DataFrame:
+        """The mean cosines of the single outputs with the step of either matrix, by digit."""
+        cosines = torch.stack([self.mean_cosine_W_E, self.mean_cosine_W_U], dim=1)
+        return frame(cosines, ("digit to be raised", range(len(cosines))), ("step of", ("W_E", "W_U")))
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,33 @@ class NeuronActivity:
     def share_by_answer(self) -> Float[Tensor, "answer neuron"]:
         """The same at each answer position."""
         return self.active.sum(1).double() / self.cases.sum(1)[:, None]
+
+    def frame(self) -> pd.DataFrame:
+        """``share_by_answer``, with names."""
+        n_answers, n_neurons = self.share_by_answer.shape
+        neurons = [f"n{i}" for i in range(n_neurons)]
+        return frame(self.share_by_answer, ("answer", answers(n_answers)), ("neuron", neurons))
+
+    @property
+    def fixed_by_answer(self) -> int:
+        """Pairs of a neuron and an answer position at which it is active for every input, or for none."""
+        active = self.active.sum(1)
+        return int(((active == 0) | (active == self.cases.sum(1)[:, None])).sum())
+
+    @property
+    def explained_by_answer(self) -> float:
+        """Share of the variance of "active or not", of all neurons together, that the answer position explains."""
+        return self._explained(self.share_by_answer, self.cases.sum(1))
+
+    @property
+    def explained_by_digit(self) -> float:
+        """The same for the digit that the answer depends on."""
+        return self._explained(self.share_by_digit, self.cases.sum(0))
+
+    def _explained(self, shares: Float[Tensor, "group neuron"], cases: Int[Tensor, " group"]) -> float:
+        weight = cases.double()[:, None] / cases.sum()
+        between = ((shares - self.share).square() * weight).nansum()
+        return float(between / (self.share * (1 - self.share)).sum())
 
 
 def mlp_outputs(

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from tinycircuits.interp.ablation import said
 from tinycircuits.interp.activations import Component, activations, check_part, stage_named
 from tinycircuits.interp.forward import final_norm
 from tinycircuits.interp.pairs import unit_directions
@@ -60,8 +61,8 @@ class Replacements:
     """The stream that the component reads."""
     output: Float[Tensor, "2"]
     replaced: dict[str, Float[Tensor, "2"]]
-    """``zero weights`` (the bias stays), ``zero``, ``mean``, ``resample``, and ``random push``: the output pushed in a
-    random direction, as far as ``resample`` moves it."""
+    """By what ``ablation.said`` calls each way, and ``random push``: the output pushed in a random direction, as far as
+    ``resample`` moves it."""
     moved: dict[str, float]
     """Length of the change of each, in the whole space."""
 
@@ -138,7 +139,8 @@ def replacements(
     kept = activations(model, task.inputs(sequences), [component.input_hook, component.hook], rows=[row])
     outputs, here = kept[component.hook][:, 0], kept[component.hook][pair[0], 0]
     bias = model.b_O[component.layer] if component.kind == "attn" else model.b_out[component.layer]
-    new = {"zero weights": bias, "zero": torch.zeros_like(here), "mean": outputs.mean(0), "resample": outputs[pair[1]]}
+    new = {said("zero_weights"): bias, said("zero"): torch.zeros_like(here), "mean": outputs.mean(0)}
+    new["resample"] = outputs[pair[1]]
     direction = unit_directions(tuple(here.shape), generator=torch.Generator().manual_seed(seed), dtype=here.dtype)
     new["random push"] = here + (new["resample"] - here).norm() * direction
     _, sizes, axes = torch.linalg.svd(outputs - outputs.mean(0), full_matrices=False)

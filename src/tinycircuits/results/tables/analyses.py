@@ -90,6 +90,8 @@ def _reversal() -> Iterator[Analysis]:
     yield analysis(B, "averaged.averaged_pattern", layer=0, seed=0)
     yield analysis(B, "averaged.averaged_output", component=_ATTN, seed=0)
     yield analysis(B, "averaged.put_means", component=_ATTN)
+    for trained in (True, False):
+        yield analysis(B, "mlp.neuron_activity", trained=trained, layer=0)
     for layer_norm in (False, True):
         yield analysis(B, "logits.logit_lens", layer_norm=layer_norm)
     for trained, stage in ((True, "L0 resid_mid"), (True, "L0 resid_post"), (False, "L0 resid_mid")):
