@@ -7,6 +7,7 @@ from scipy.stats import binom
 
 from tests.swept import HELD as HELD_OUT
 from tests.swept import swept
+from tinycircuits.display.categories import in_order
 from tinycircuits.interp.ablation import REMOVALS
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.errors import Errors
@@ -111,6 +112,14 @@ def test_the_seed_without_a_mistake_is_the_one_called_faultless():
     assert table["wrong digits"].to_dict() == {0: 0, 1: 1, 2: 3, 3: 18}
 
 
+def test_figures_show_sweeps_in_the_order_given_also_those_without_a_faultless_seed():
+    failing = swept(train_wrong_sequences=[1] * 4)
+    table = sweeps.seed_table({"z": failing, "a": swept()}, "recipe")
+    assert table.recipe[0] == "a", "the faultless seed stands first"
+    assert in_order(table.recipe) == ["z", "a"]
+    assert in_order(table.outcome) == ["faultless", "with mistakes"]
+
+
 def test_failing_seeds_are_counted_on_both_sides_of_the_split():
     row = sweeps.failure_table({"one": swept()}, "recipe").iloc[0]
     assert (row["with mistakes"], row["none in training"], row["median wrong"]) == (3, 1, 3)
@@ -128,8 +137,8 @@ def test_errors_by_first_digit_are_those_of_the_seeds_with_mistakes(monkeypatch)
     monkeypatch.setattr(SweepResult, "wrong", lambda result, chosen: planted[chosen])
     table = sweeps.wrong_by_first_digit(swept())
     assert (table.index.name, table.columns.name) == ("first digit of the input", "answer")
-    assert table.loc["x_0 = 3", "y_5"] == pytest.approx(2 / 3)
-    assert table.loc["x_0 = 1", "y_0"] == pytest.approx(1 / 3)
+    assert table.loc["3", "y_5"] == pytest.approx(2 / 3)
+    assert table.loc["1", "y_0"] == pytest.approx(1 / 3)
     assert table.to_numpy().sum() == pytest.approx(1)
 
 

@@ -33,7 +33,8 @@ def share_table(results: Mapping[str, SweepResult], label: str) -> pd.DataFrame:
 def seed_table(results: Mapping[str, SweepResult], label: str) -> pd.DataFrame:
     """One row for each seed of each sweep: its wrong digits over all inputs, its accuracy, its outcome.
 
-    ``outcome`` is one of ``OUTCOMES``; seeds without a mistake stand first, so that figures name them first.
+    ``outcome`` is one of ``OUTCOMES``; seeds without a mistake stand first, so that figures name them first. The sweeps
+    are categories, so that figures show them in the order given.
     """
     frames = [
         pd.DataFrame(
@@ -47,7 +48,8 @@ def seed_table(results: Mapping[str, SweepResult], label: str) -> pd.DataFrame:
         )
         for name, result in results.items()
     ]
-    return pd.concat(frames).sort_values("outcome", kind="stable", ignore_index=True)
+    rows = pd.concat(frames).sort_values("outcome", kind="stable", ignore_index=True)
+    return rows.assign(**{label: pd.Categorical(rows[label], categories=list(results), ordered=True)})
 
 
 def failure_table(results: Mapping[str, SweepResult], label: str) -> pd.DataFrame:
@@ -78,7 +80,7 @@ def wrong_by_first_digit(result: SweepResult) -> pd.DataFrame:
     """Mean share of wrong digits, 0 .. 1, of the seeds with mistakes: rows by ``x_0``, columns by answer."""
     task = result.sweep.task
     wrong, first = result.wrong(~result.solved).double().mean(0), task.sequences()[:, 1]
-    rows = {f"x_0 = {digit}": wrong[first == digit].mean(0).tolist() for digit in sorted(set(first.tolist()))}
+    rows = {str(digit): wrong[first == digit].mean(0).tolist() for digit in sorted(set(first.tolist()))}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=[f"y_{i}" for i in range(task.n_answers)])
     return frame.rename_axis(index="first digit of the input", columns="answer")
 
