@@ -11,7 +11,7 @@ from tinycircuits.sphinxext.rebuild.inputs import Project, imported, parsed
 
 ROOT = Path(__file__).parents[1]
 USED_BY = {
-    "attention": ["agree", "attention", "circuit", "intro"],  # circuit and agree through other analyses as well
+    "attention": ["agree", "attention", "circuit", "intro", "needed"],  # some through other analyses as well
     "fourier": ["clock", "features", "heads"],
     "ov": ["needed"],
 }

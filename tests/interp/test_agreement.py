@@ -10,6 +10,7 @@ from scipy.spatial.distance import pdist
 from tests.circuits import SPECS, ablate, hand_built, parameters, scrambled
 from tinycircuits.interp.activations import components
 from tinycircuits.interp.agreement import (
+    carriers,
     families,
     fingerprint,
     middle_of,
@@ -246,6 +247,16 @@ def test_a_chain_of_neighbours_is_no_family():
 def test_the_middle_is_nearest_on_average_and_not_in_the_median():
     assert middle_of(torch.tensor([[0.0], [0.1], [0.2], [5.0], [9.0]]).double(), range(5)) == 2
     assert middle_of(torch.tensor([[0.0], [0.1], [0.25], [6.0], [6.1]]).double(), range(5)) == 2
+
+
+def test_what_carries_all_answers_is_named_by_its_layer():
+    first, second = torch.tensor([0.9, 0.5, 0.7]), torch.tensor([0.1, 0.4, 0.2])
+    crossed = torch.tensor([0.9, 0.1, 0.7]), torch.tensor([0.1, 0.8, 0.2])
+    missing = torch.tensor([0.9, 0.1, 0.7]), torch.tensor([0.1, 0.4, 0.9])
+    models = [(first, second), (second, first), (first, first), crossed, missing]
+    carries = torch.stack([torch.stack(layers) for layers in models])
+    assert carriers(carries) == ["layer 0", "layer 1", "several layers", "divided", "none"]
+    assert carriers(carries[:1], at_least=0.6) == ["none"]
 
 
 def test_every_feature_is_dealt_out_by_itself():

@@ -1,10 +1,13 @@
 """Rows of results that are written down: every cell can be counted on the fingers."""
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import binom
 
+from tests.swept import HELD as HELD_OUT
 from tests.swept import swept
+from tinycircuits.display.categories import in_order
 from tinycircuits.interp.ablation import REMOVALS
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.errors import Errors
@@ -15,10 +18,12 @@ from tinycircuits.results.summaries import dictionaries, sweeps
 from tinycircuits.results.summaries.attention import attention_follows
 from tinycircuits.results.summaries.courses import courses, mirrored, mistakes
 from tinycircuits.results.summaries.removals import removals
+from tinycircuits.results.sweeps import SweepResult
 from tinycircuits.results.tables.fits import Fit
 from tinycircuits.results.tables.studies import Study
 from tinycircuits.tasks import ModularAddition, OrderedSplit
 from tinycircuits.training.dictionaries import SaeSpec
+from tinycircuits.training.lanes.training import CURVE_INPUTS
 from tinycircuits.training.recipe import EpochBatches, TrainSpec
 
 TASK = ModularAddition(modulus=5, plus_sign=False)
@@ -105,6 +110,49 @@ def test_the_seed_without_a_mistake_is_the_one_called_faultless():
     table = sweeps.seed_table({"one": swept()}, "recipe").set_index("seed")
     assert table.outcome.to_dict() == {0: "faultless", 1: "with mistakes", 2: "with mistakes", 3: "with mistakes"}
     assert table["wrong digits"].to_dict() == {0: 0, 1: 1, 2: 3, 3: 18}
+
+
+def test_figures_show_sweeps_in_the_order_given_also_those_without_a_faultless_seed():
+    failing = swept(train_wrong_sequences=[1] * 4)
+    table = sweeps.seed_table({"z": failing, "a": swept()}, "recipe")
+    assert table.recipe[0] == "a", "the faultless seed stands first"
+    assert in_order(table.recipe) == ["z", "a"]
+    assert in_order(table.outcome) == ["faultless", "with mistakes"]
+
+
+def test_failing_seeds_are_counted_on_both_sides_of_the_split():
+    row = sweeps.failure_table({"one": swept()}, "recipe").iloc[0]
+    assert (row["with mistakes"], row["none in training"], row["median wrong"]) == (3, 1, 3)
+    assert row["wrong in training"] == pytest.approx((1 + 0 + 12) / 3 / (3000 * 6))
+    assert row["wrong in holdout"] == pytest.approx((0 + 3 + 6) / 3 / (HELD_OUT * 6))
+    assert sweeps.fitted(swept()).tolist() == [False, False, True, False]
+
+
+def test_errors_by_first_digit_are_those_of_the_seeds_with_mistakes(monkeypatch):
+    first = torch.arange(4**6) // 4**5
+    planted = torch.zeros(4, 4**6, 6, dtype=torch.bool)
+    planted[0] = True  # the faultless seed, which is not looked at
+    planted[1:3, first == 3, 5] = True
+    planted[3, first == 1, 0] = True
+    monkeypatch.setattr(SweepResult, "wrong", lambda result, chosen: planted[chosen])
+    table = sweeps.wrong_by_first_digit(swept())
+    assert (table.index.name, table.columns.name) == ("first digit of the input", "answer")
+    assert table.loc["3", "y_5"] == pytest.approx(2 / 3)
+    assert table.loc["1", "y_0"] == pytest.approx(1 / 3)
+    assert table.to_numpy().sum() == pytest.approx(1)
+
+
+def test_a_seed_that_was_faultless_once_may_end_with_mistakes():
+    """All four have a point without a mistake; one of them ends so."""
+    assert sweeps.lost_again(swept()) == (3, 4)
+
+
+def test_the_band_of_courses_is_that_of_the_seeds_at_each_step():
+    band = sweeps.course_band(swept(), "train")
+    shares = [[0, 1, 1, 1 - 100 / CURVE_INPUTS], [1, 1 - 1 / (6 * CURVE_INPUTS), 1, 1]]
+    assert band.step.tolist() == [0, 12]
+    for column, level in (("low", 0.05), ("median", 0.5), ("high", 0.95)):
+        assert band[column].tolist() == pytest.approx(np.quantile(shares, level, axis=1).tolist())
 
 
 def test_the_whiskers_of_a_removal_reach_over_the_seeds():

@@ -47,7 +47,9 @@ def columns_of(rows: Rows, *names: str | None) -> pd.DataFrame:
 
 
 def in_order(values: Iterable[Any]) -> list[str]:
-    """The different values as text, in order of their first occurrence."""
+    """The different values as text, in order of their first occurrence, or of their categories where they have any."""
+    if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.sort_values()
     return [str(value) for value in dict.fromkeys(values)]
 
 

@@ -84,6 +84,22 @@ def reading_layers(weight: Float[Tensor, "layer answer"], *, at_least: float = 0
     return tuple("+".join(str(layer) for layer, reads in enumerate(row) if reads) or "-" for row in reached)
 
 
+def carriers(carries: Float[Tensor, "model layer answer"], *, at_least: float = 0.5) -> list[str]:
+    """For each model what carries its answers, where a layer carries an answer when its share reaches ``at_least``.
+
+    ``layer 0``, ``layer 1``, ... if one layer alone carries all of them, ``several layers`` if more than one does;
+    ``divided`` if no layer carries all, but each answer has one that does; ``none`` if some answer has none.
+    """
+    found = []
+    for reached in carries >= at_least:  # [layer answer]
+        whole = reached.all(1).nonzero()[:, 0].tolist()
+        if whole:
+            found.append(f"layer {whole[0]}" if len(whole) == 1 else "several layers")
+        else:
+            found.append("divided" if reached.any(0).all() else "none")
+    return found
+
+
 def pairwise_distance(vectors: Float[Tensor, "model feature"]) -> Float[Tensor, "model model"]:
     """Root mean square difference of every two models' features, in the unit of the features.
 
