@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.circuits import SPECS, scrambled
 from tinycircuits.interp.attention import attention_pattern
-from tinycircuits.interp.heads import all_read, deviation, head_roles, head_rows, story, summarize_heads
+from tinycircuits.interp.heads import all_read, by_head, deviation, head_roles, head_rows, story, summarize_heads
 from tinycircuits.tasks import ModularAddition
 
 TASK = ModularAddition(modulus=7, plus_sign=True)
@@ -119,3 +119,11 @@ def test_a_position_that_holds_exactly_the_threshold_is_read():
     assert head_roles(mean, "ab") == (("a",),)
     assert head_roles(mean - 1e-9, "ab") == (("spread",),)
     assert all_read(mean[None], "ab", ["a"]).tolist() == [True]
+
+
+def test_heads_are_rows_and_positions_columns():
+    values = torch.arange(16.0).reshape(2, 2, 4)
+    frame = by_head(values, NAMES)
+    assert frame.loc["L1H0", "b"] == values[1, 0, 2]
+    assert (frame.index.name, frame.columns.name) == ("head", "token read")
+    assert list(frame.index) == ["L0H0", "L0H1", "L1H0", "L1H1"]

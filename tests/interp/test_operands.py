@@ -5,7 +5,14 @@ import torch
 
 from tests.circuits import scrambled
 from tinycircuits.interp.activations import component_groups, components
-from tinycircuits.interp.operands import OPERANDS, corrupted_pairs, interval_rows, patch_every_way, recovery_by_operand
+from tinycircuits.interp.operands import (
+    OPERANDS,
+    corrupted_pairs,
+    patch_every_way,
+    plain_shuffle,
+    recovery_by_operand,
+    widest_interval,
+)
 from tinycircuits.interp.patching import DIRECTIONS, activation_patching
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.tasks import ModularAddition
@@ -66,9 +73,24 @@ def test_every_way_of_patching_has_a_row_and_every_operand_a_column(model):
     ways = patch_every_way(model, TASK, components(model), n_inputs=30)
     grid = recovery_by_operand(ways, "noise", "loss")
     assert grid.shape == (6, 3)
-    assert float(grid[2, 1]) == ways[OPERANDS[1], "noise"].recovery("L1 attn", "loss")
-    table = interval_rows(ways).set_index(["corrupted", "direction"])
-    assert len(table) == 6
-    shown = table.loc[("b", "denoise, logit difference"), "L0 mlp"]
-    assert shown == ways["b", "denoise"].intervals("logit difference", seed=0)["L0 mlp"]
-    assert str(shown) == f"{shown.value:.2f} ({shown.low:.2f}, {shown.high:.2f})"
+    assert (grid.index.name, grid.columns.name) == ("patched", "corrupted")
+    assert grid.loc["L1 attn", "b"] == ways["b", "noise"].recovery("L1 attn", "loss")
+
+
+def test_no_interval_is_longer_than_the_widest(model):
+    ways = patch_every_way(model, TASK, components(model), n_inputs=30)
+    found = ways["both", "denoise"].intervals("loss", seed=0)["L0 mlp"]
+    assert 0 < found.high - found.low <= widest_interval(ways, "loss")
+    one_way = {("b", "noise"): ways["b", "noise"]}
+    lengths = [each.high - each.low for each in ways["b", "noise"].intervals("loss", seed=0).values()]
+    assert widest_interval(one_way, "loss") == max(lengths)
+
+
+def test_a_plain_shuffle_keeps_a_and_every_b_but_not_its_place():
+    clean, other = plain_shuffle(TASK, n_inputs=20, seed=0)
+    a, b = TASK.operand_columns
+    assert len(clean.unique(dim=0)) == len(clean) == 20
+    assert torch.equal(other[:, a], clean[:, a])
+    assert torch.equal(other[:, b].sort().values, clean[:, b].sort().values)
+    assert not torch.equal(other[:, b], clean[:, b])
+    assert torch.equal(TASK.answers(other)[:, 0], (other[:, a] + other[:, b]) % TASK.modulus)

@@ -43,6 +43,14 @@ def test_one_place_of_the_map_is_the_read_out_of_its_states():
             assert float(found.at(name, stage.label, "=")[0]) == pytest.approx(right / 25)
 
 
+def test_the_table_is_the_mean_over_probe_seeds_by_place():
+    found = readout_map(scrambled(WIDE, ADDITION), PAIRS, ADDITION, TARGETS, seeds=[0, 1], positions=["b", "="])
+    table = found.table("a", shuffled=True)
+    assert (table.index.name, table.columns.name) == ("after", "position")
+    for stage in found.stages:
+        assert table.loc[stage, "="] == float(found.at("a", stage, "=", shuffled=True).mean())
+
+
 def test_what_the_map_does_not_hold_is_refused():
     model = scrambled(WIDE, ADDITION)
     found = readout_map(model, PAIRS, ADDITION, TARGETS, seeds=[0], positions=["="])

@@ -21,6 +21,7 @@ from tinycircuits.interp.sae import (
     quality,
     random_dictionary,
     some_live,
+    stability,
     unexplained,
 )
 from tinycircuits.models.build import ModelSpec
@@ -154,6 +155,15 @@ def test_the_same_directions_agree_whatever_their_order_and_others_do_not():
     assert mean_pairwise_cosine([one, one, other]) == pytest.approx((2 + 2 * across) / 6)
     with pytest.raises(ValueError, match="directions must be of two dictionaries or more, got 1"):
         mean_pairwise_cosine([one])
+
+
+def test_dead_latents_do_not_count_for_the_stability():
+    states = torch.rand(20, 3, generator=torch.Generator().manual_seed(0)) + 0.1
+    one = SparseAutoencoder(torch.eye(3), torch.zeros(3), torch.eye(3), torch.zeros(3))
+    dead = torch.tensor([0.0, 0.0, -9.0])  # the third latent never fires, so that its direction is nobody's
+    other = SparseAutoencoder(torch.eye(3), dead, torch.eye(3), torch.zeros(3))
+    assert stability([other, other], states) == pytest.approx(1)
+    assert stability([one, other], states) == pytest.approx((2 / 3 + 1) / 2)
 
 
 SPECS = {

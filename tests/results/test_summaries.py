@@ -17,7 +17,7 @@ from tinycircuits.results.pairs import pair_profile
 from tinycircuits.results.profiles import Profile
 from tinycircuits.results.runs import every_seed, run
 from tinycircuits.results.summaries.attention import FOLLOWED, attention_by_layer, attention_follows, roles
-from tinycircuits.results.summaries.courses import courses, mirrored, mistakes
+from tinycircuits.results.summaries.courses import courses, first_below, mirrored, mistakes
 from tinycircuits.results.summaries.dictionaries import fit_qualities
 from tinycircuits.results.summaries.fingerprints import fingerprints
 from tinycircuits.results.summaries.readouts import stored_readouts
@@ -44,6 +44,13 @@ def test_a_course_is_the_history_with_the_other_seeds_behind():
     wrong = shown.history["train_wrong_digits"]
     assert [len(epochs), values[3]] == [len(wrong), wrong[3] / shown.study.train.split.n_train]
     assert courses(runs, shown, "loss")["held-out pairs"][1] == shown.history["holdout_loss"]
+
+
+def test_a_curve_is_first_below_a_level_where_it_crosses_it():
+    curve = range(4), [1.0, 0.5, 0.2, 0.6]
+    assert [first_below(curve, level) for level in (2.0, 0.5, 0.3)] == [0, 2, 2]
+    with pytest.raises(ValueError, match=r"lowest value is 0\.2, got 0\.1"):
+        first_below(curve, 0.1)
 
 
 def test_mirrored_pairs_and_mistakes_are_those_of_a_loop_over_all_pairs():

@@ -17,7 +17,8 @@ def built(folder: Path, page: str) -> tuple[str, str]:
     source = folder / "source"
     source.mkdir()
     (source / "conf.py").write_text(
-        "extensions = ['myst_parser', 'tinycircuits.sphinxext.pages.captions']\nnumfig = True\n"
+        "extensions = ['myst_parser', *(f'tinycircuits.sphinxext.pages.{name}' for name in ('captions', 'folding'))]\n"
+        "numfig = True\n"
     )
     (source / "drawing.svg").write_text(DRAWING)
     (source / "index.md").write_text(f"# Page\n\n{page}")
@@ -38,6 +39,16 @@ def test_a_table_takes_a_caption(tmp_path: Path) -> None:
     page, warnings = built(tmp_path, TABLE + "```{caption} tbl-a\n**Counted.** All.\n```\n")
     assert not warnings
     assert "<strong>Counted.</strong> All." in page.split("<caption>")[1]
+
+
+def test_what_is_folded_stands_closed_behind_its_line(tmp_path: Path) -> None:
+    other = "```{figure} drawing.svg\n:name: fig-b\n```\n\n```{caption} fig-b\n"
+    page, warnings = built(tmp_path, FIGURE + "```{caption} fig-a\n:folded: D & E\n" + SAID + "\n" + other + SAID)
+    assert not warnings
+    closed = page.split('<details class="tc-folded"><summary>D &amp; E</summary>')[1].split("</details>")[0]
+    assert 'id="fig-a"' in closed
+    assert 'id="fig-b"' not in closed
+    assert page.count("<details") == 1
 
 
 REFUSED = {

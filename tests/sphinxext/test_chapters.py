@@ -16,7 +16,10 @@ QUESTIONS = [BOOK / f"{chapter['file']}.md" for part in list(PARTS.values())[:-1
 """All chapters but the introduction and those behind the book."""
 
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<source>.*?)^```$", re.S | re.M)
-CAPTION = re.compile(r"^```\{caption\} (?P<label>\S+)\n(?::alt:(?P<alt>[^\n]*)\n)?\n?(?P<words>.*?)^```$", re.S | re.M)
+CAPTION = re.compile(
+    r"^```\{caption\} (?P<label>\S+)\n(?::alt:(?P<alt>[^\n]*)\n)?(?::folded:[^\n]*\n)?\n?(?P<words>.*?)^```$",
+    re.S | re.M,
+)
 GLUED = re.compile(r"\{glue:text\}`[^`]+`")
 MARKED = re.compile(r"\{[\w:]+\}`[^`]*`|\$[^$]+\$|`[^`]+`")
 

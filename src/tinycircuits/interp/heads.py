@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -85,6 +86,13 @@ def head_roles(
         tuple(names[at] if share >= threshold else SPREAD for share, at in zip(*layer, strict=True))
         for layer in zip(top.values.tolist(), top.indices.tolist(), strict=True)
     )
+
+
+def by_head(values: Float[Tensor, "layer head key_pos"], names: Sequence[str]) -> pd.DataFrame:
+    """One row for each head, ``L0H0`` first, one column for each position that it may read, by ``names``."""
+    heads = [f"L{layer}H{head}" for layer in range(values.shape[0]) for head in range(values.shape[1])]
+    frame = pd.DataFrame(values.flatten(0, 1).numpy(), index=heads, columns=list(names))
+    return frame.rename_axis(index="head", columns="token read")
 
 
 def story(row: Float[Tensor, "layer head key_pos"], names: Sequence[str]) -> list[str]:

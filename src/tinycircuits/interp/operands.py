@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -49,6 +49,21 @@ def corrupted_pairs(task: ModularAddition, *, operand: Operand, seed: int) -> In
     return corrupt(shuffle_apart(len(clean), clash, seed=seed))
 
 
+def plain_shuffle(
+    task: ModularAddition, *, n_inputs: int, seed: int
+) -> tuple[Int[Tensor, "batch n_ctx"], Int[Tensor, "batch n_ctx"]]:
+    """``n_inputs`` random sequences, and the same with b shuffled among them; by chance some keep their answer.
+
+    Source: the corruption of article E.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    every = task.sequences()
+    clean = every[torch.randperm(len(every), generator=generator)[:n_inputs]]
+    pairs = clean[:, list(task.operand_columns)]
+    pairs[:, 1] = pairs[torch.randperm(len(pairs), generator=generator), 1]
+    return clean, task.sequences_of(pairs)
+
+
 def patch_operand(
     model: TransformerBridge, task: ModularAddition, *, operand: Operand, at_answer: bool, draws: int = 0
 ) -> Patching:
@@ -90,19 +105,17 @@ def patch_every_way(
     return found
 
 
-def recovery_by_operand(ways: Ways, direction: Direction, metric: Metric) -> Float[Tensor, "part operand"]:
-    """``Patching.recovery`` of every part in one direction, for each corrupted operand; raises as that does."""
-    return torch.stack([ways[operand, direction].recoveries(metric) for operand in OPERANDS], dim=1)
+def recovery_by_operand(ways: Ways, direction: Direction, metric: Metric) -> pd.DataFrame:
+    """``Patching.recovery`` in one direction: a row for each patched part, a column for each corrupted operand.
 
-
-def interval_rows(ways: Ways, *, seed: int = 0) -> pd.DataFrame:
-    """One row for each corrupted operand and direction, with the ``Interval`` of each part in a column of its name.
-
-    The metric is the one that moves with the direction: the logit difference when denoising, the loss when noising.
+    Raises as ``Patching.recovery`` does.
     """
-    rows = []
-    for (operand, direction), found in ways.items():
-        metric: Metric = "logit difference" if direction == "denoise" else "loss"
-        of_parts = found.intervals(metric, seed=seed)
-        rows.append({"corrupted": operand, "direction": f"{direction}, {metric}", **of_parts})
-    return pd.DataFrame(rows)
+    columns = {operand: ways[operand, direction].recoveries(metric) for operand in OPERANDS}
+    labels = pd.Index(ways["a", direction].labels, name="patched")
+    return pd.DataFrame(columns, index=labels).rename_axis(columns="corrupted")
+
+
+def widest_interval(ways: Ways, metric: Metric, *, seed: int = 0) -> float:
+    """The length of the longest bootstrap interval of any part, operand and direction; raises as ``intervals``."""
+    found = [each for patching in ways.values() for each in patching.intervals(metric, seed=seed).values()]
+    return max(each.high - each.low for each in found)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -41,6 +42,15 @@ class ReadoutMap:
             raise ValueError(f"target must be one of {', '.join(self.targets)}, got {target!r}")
         counts = self.shuffled_correct if shuffled else self.correct
         return counts[:, self.targets.index(target)].double() / self.n_holdout
+
+    def table(self, target: str, *, shuffled: bool = False) -> pd.DataFrame:
+        """``accuracy``, mean over probe seeds: a row for the place after each half layer, a column for each position.
+
+        Raises as ``accuracy`` does.
+        """
+        mean = self.accuracy(target, shuffled=shuffled).mean(0).numpy()
+        rows, columns = pd.Index(self.stages, name="after"), pd.Index(self.positions, name="position")
+        return pd.DataFrame(mean, index=rows, columns=columns)
 
     def at(self, target: str, stage: str, position: str, *, shuffled: bool = False) -> Float[Tensor, " seed"]:
         """``accuracy`` at one place; raises ``ValueError`` for an unknown target, stage or position."""

@@ -135,12 +135,21 @@ def mean_max_cosine(one: Float[Tensor, "latent d_in"], other: Float[Tensor, "oth
     return float((normalize(one, dim=1) @ normalize(other, dim=1).T).max(1).values.mean())
 
 
-def mean_pairwise_cosine(directions: Sequence[Float[Tensor, "latent d_in"]]) -> float:
+def mean_pairwise_cosine(directions: Sequence[Float[Tensor, "_ d_in"]]) -> float:
     """``mean_max_cosine`` averaged over all ordered pairs; raises ``ValueError`` for fewer than two."""
     if len(directions) < 2:
         raise ValueError(f"directions must be of two dictionaries or more, got {len(directions)}")
     pairs = list(permutations(directions, 2))
     return sum(mean_max_cosine(one, other) for one, other in pairs) / len(pairs)
+
+
+@torch.no_grad()
+def stability(dictionaries: Sequence[SparseAutoencoder], states: Float[Tensor, "batch d_in"]) -> float:
+    """``mean_pairwise_cosine`` of the decoders' rows, those of latents that are above zero on some state.
+
+    Raises as that does.
+    """
+    return mean_pairwise_cosine([each.W_dec[quality(each, states).live] for each in dictionaries])
 
 
 def _quantile(values: Float[Tensor, "batch latent"], share: float) -> Float[Tensor, " latent"]:

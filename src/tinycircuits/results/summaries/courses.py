@@ -31,6 +31,14 @@ def _course(one: Run, part: str, what: Literal["loss", "wrong"]) -> Curve:
     return range(len(values)), [value / n for value in values]
 
 
+def first_below(curve: Curve, level: float) -> int:
+    """The first epoch at which a curve of ``courses`` lies below ``level``; raises ``ValueError`` if it never does."""
+    for epoch, value in zip(*curve, strict=True):
+        if value < level:
+            return epoch
+    raise ValueError(f"level must be reached by the curve, whose lowest value is {min(curve[1]):.4g}, got {level}")
+
+
 def mirrored(study: Study) -> Bool[Tensor, " holdout"]:
     """Which held-out pairs (a, b) have (b, a) in the training set."""
     n = len(study.task.sequences())

@@ -6,7 +6,8 @@
     **No row reads its source alone.** Mean attention over all {glue:text}`inputs` inputs.
     ```
 
-The first sentence, in bold, is the finding. A figure has an alternative text; a table, which is text, has none.
+The first sentence, in bold, is the finding. A figure has an alternative text; a table, which is text, has none. With
+``:folded: The same in the other model`` the page shows that line, and the figure or table when a reader opens it.
 """
 
 from html import escape
@@ -19,6 +20,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from tinycircuits.display.figure import NO_ALT
+from tinycircuits.sphinxext.pages.folding import FOLDED
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,12 +30,14 @@ class Caption(SphinxDirective):  # type: ignore[misc]
 
     required_arguments = 1
     has_content = True
-    option_spec: ClassVar = {"alt": directives.unchanged_required}
+    option_spec: ClassVar = {"alt": directives.unchanged_required, "folded": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
         """Nothing of its own; raises the directive's error when the words and what they are for do not fit."""
         name = self.arguments[0]
         captioned = self._captioned(name)
+        if "folded" in self.options:
+            captioned[FOLDED] = self.options["folded"]
         paragraphs = self.parse_content_to_nodes()
         if len(paragraphs) != 1 or not isinstance(paragraphs[0], nodes.paragraph):
             raise self.error(f"caption {name}: exactly one paragraph expected")

@@ -1,9 +1,10 @@
 """Code that teaches is shown, the rest is folded: on the page one closed line for each cell, and one switch for all.
 
 A chapter tags a cell ``shown`` when a reader should see its source. The source of every other cell is closed behind a
-line that says how long it is; what a cell shows, its outputs, is never folded.
+line that says how long it is. What a cell shows, its outputs, is folded where the directive ``caption`` says so.
 """
 
+from html import escape
 from typing import Any
 
 from docutils import nodes
@@ -11,6 +12,8 @@ from sphinx.application import Sphinx
 
 SHOWN = "tag_shown"
 """The class that MyST-NB gives to a cell tagged ``shown``."""
+FOLDED = "tinycircuits_folded"
+"""The attribute of a figure or table that holds the line behind which it is closed."""
 
 
 def folded(doctree: nodes.document) -> list[nodes.container]:
@@ -25,16 +28,21 @@ def folded(doctree: nodes.document) -> list[nodes.container]:
 
 
 def fold(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Put every source that is folded into a closed element of the page."""
+    """Put every source, figure and table that is folded into a closed element of the page."""
     if app.builder.format != "html":
         return
     for source in folded(doctree):
         lines = len(source.astext().splitlines())
-        said = f"code, {lines} line{'s' if lines > 1 else ''}"
-        opened = nodes.raw("", f'<details class="tc-code"><summary>{said}</summary>', format="html")
-        parent, closed = source.parent, nodes.raw("", "</details>", format="html")
-        at = parent.index(source)
-        parent[at : at + 1] = [opened, source, closed]
+        _close(source, "tc-code", f"code, {lines} line{'s' if lines > 1 else ''}")
+    for shown in list(doctree.findall(lambda node: isinstance(node, nodes.Element) and FOLDED in node)):
+        _close(shown, "tc-folded", shown[FOLDED])
+
+
+def _close(node: nodes.Element, kind: str, said: str) -> None:
+    opened = nodes.raw("", f'<details class="{kind}"><summary>{escape(said)}</summary>', format="html")
+    parent, closed = node.parent, nodes.raw("", "</details>", format="html")
+    at = parent.index(node)
+    parent[at : at + 1] = [opened, node, closed]
 
 
 def add_switch(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
