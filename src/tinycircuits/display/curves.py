@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as PrintFigure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import ArrayLike
 
 from tinycircuits.display import checks, labels
-from tinycircuits.display.categories import columns_of, in_order
 from tinycircuits.display.checks import Number, Rows
 from tinycircuits.display.figure import Figure, Phone
 from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, print_legend, titles
+from tinycircuits.display.series import BEHIND, DASHES, Band, Curves, Series, tidy
 from tinycircuits.display.theme import (
     BELOW,
     FAINT,
@@ -28,17 +26,10 @@ from tinycircuits.display.theme import (
     plotly_layout,
     plotly_legend,
     print_style,
-    series_colours,
 )
 
-Series = Mapping[str, tuple[ArrayLike, ArrayLike]]
-_DASHES = ("solid", "dash", "dot", "dashdot")
 _TICKS = 5
 """At most about so many numbers along x, so that those of neighbouring panels do not touch."""
-_BEHIND = "#9aa4ae"
-"""The colour of series in the background."""
-Band: TypeAlias = tuple[str, str, str]
-"""What a legend calls a band, and the names of the series that bound it."""
 
 
 @dataclass(frozen=True)
@@ -60,76 +51,6 @@ class _Style:
             return axis | {"nticks": _TICKS, "separatethousands": True, "exponentformat": "none"}
         texts = [labels.page(text) for text in self.x_labels]
         return axis | {"tickvals": list(range(len(texts))), "ticktext": texts}
-
-
-class _Curves:
-    """Checked series by panel, with a colour and a dash for each series name."""
-
-    def __init__(
-        self,
-        panels: Mapping[str, Series],
-        log_y: bool,
-        background: Sequence[str],
-        points: Sequence[str],
-        band: Band | None,
-    ):
-        if not panels or not all(panels.values()):
-            raise ValueError("series: nothing to draw, no series given")
-        self.names = list(panels)
-        self.log_y = log_y
-        self.panels = [{name: self._checked(name, *xy) for name, xy in series.items()} for series in panels.values()]
-        self.series = list(dict.fromkeys(name for panel in self.panels for name in panel))
-        self.background, self.points, self.band = set(background), set(points), band
-        bounds = set(band[1:]) if band else set()
-        for argument, named in (("points", self.points), ("band", bounds)):
-            if unknown := named - set(self.series):
-                raise ValueError(f"{argument}: no such series {sorted(unknown)}, there are {self.series}")
-        shown = [name for name in self.series if name not in self.background | bounds]
-        self.colours = {**series_colours(shown), **dict.fromkeys(self.background | bounds, _BEHIND)}
-        self.entries = [*([band[0]] if band else []), *shown]
-        self.dashes = {name: _DASHES[shown.index(name) % 4] if name in shown else "solid" for name in self.series}
-
-    def _checked(self, name: str, x: ArrayLike, y: ArrayLike) -> tuple[checks.Array, checks.Array]:
-        xs, ys = checks.finite(f"series {name!r} x", x, ndim=1), checks.finite(f"series {name!r} y", y, ndim=1)
-        if xs.shape != ys.shape:
-            raise ValueError(f"series {name!r}: {len(xs)} x values but {len(ys)} y values")
-        if self.log_y and ys.min() <= 0:
-            raise ValueError(f"series {name!r} y: a logarithmic axis needs values above 0, got {ys.min():.4g}")
-        return xs, ys
-
-    def drawn(self, index: int) -> dict[str, tuple[checks.Array, checks.Array]]:
-        """The series of panel ``index`` that are lines or points."""
-        bounds = self.band[1:] if self.band else ()
-        return {name: xy for name, xy in self.panels[index].items() if name not in bounds}
-
-    def bounds(self, index: int) -> tuple[checks.Array, checks.Array, checks.Array] | None:
-        """Where the band of panel ``index`` lies: x, low, high; ``None`` where there is none."""
-        series = self.panels[index]
-        if self.band is None or not set(self.band[1:]) <= set(series):
-            return None
-        (x, low), (at, high) = (series[name] for name in self.band[1:])
-        if not np.array_equal(x, at):
-            raise ValueError(f"band: {self.band[1]!r} and {self.band[2]!r} have different x")
-        return x, low, high
-
-    def frame(self, x_title: str, y_title: str) -> pd.DataFrame:
-        """The drawn numbers, one row per point."""
-        rows = [
-            {"panel": panel, "series": name, x_title: x, y_title: y}
-            for panel, series in zip(self.names, self.panels, strict=True)
-            for name, (xs, ys) in series.items()
-            for x, y in zip(checks.rounded(xs), checks.rounded(ys), strict=True)
-        ]
-        return pd.DataFrame(rows).drop(columns=["panel"] if self.names == [""] else [])
-
-    def y_limits(self, given: tuple[Number, Number] | None) -> tuple[float, float]:
-        """Limits that fit every panel; in powers of ten on a logarithmic axis."""
-        ys = np.concatenate([y for panel in self.panels for _, y in panel.values()])
-        low, high = given or (float(ys.min()), float(ys.max()))
-        if self.log_y:
-            low, high = np.log10(low), np.log10(high)
-        air = 0 if given else 0.05 * ((high - low) or 1.0)
-        return float(low - air), float(high + air)
 
 
 def lines(
@@ -164,36 +85,18 @@ def lines(
     Raises ``ValueError`` naming the series for empty, non-finite or mismatched input, or values <= 0 with ``log_y``.
     """
     if x or y:
-        series, x_title, y_title = _tidy(series, x, y, group, panel), x_title or x, y_title or y
+        series, x_title, y_title = tidy(series, x, y, group, panel), x_title or x, y_title or y
     for argument, title in (("x_title", x_title), ("y_title", y_title)):
         checks.text(argument, title)
     given = cast("Series | Mapping[str, Series]", series)
     panelled = any(isinstance(each, Mapping) for each in given.values())
     panels = cast("Mapping[str, Series]", given if panelled else {"": given})
-    curves = _Curves(panels, log_y, background, points, band)
+    curves = Curves(panels, log_y, background, points, band)
     style = _Style(x_title, y_title, y_range, x_labels, reference, markers)
     wide = _layout(len(panels), columns or min(3, len(panels)), panelled, PAGE_WIDTH)
     narrow = _layout(len(panels), 1, panelled, PHONE)
     faces = [(_page_face(curves, place, style), _print_face(curves, place, style)) for place in (wide, narrow)]
     return Figure(name, *faces[0], curves.frame(x_title, y_title), phone=Phone(*faces[1]))
-
-
-def _tidy(rows: Any, x: str, y: str, group: str | None, panel: str | None) -> Series | Mapping[str, Series]:
-    """The series of a tidy frame; raises ``ValueError`` naming a column that it lacks."""
-    frame = columns_of(rows, x, y, group, panel)
-
-    def series(part: pd.DataFrame) -> Series:
-        if group is None:
-            return {y: (part[x].to_numpy(), part[y].to_numpy())}
-        names = part[group].astype(str)
-        return {
-            name: (part.loc[names == name, x].to_numpy(), part.loc[names == name, y].to_numpy())
-            for name in in_order(part[group])
-        }
-
-    if panel is None:
-        return series(frame)
-    return {name: series(frame[frame[panel].astype(str) == name]) for name in in_order(frame[panel])}
 
 
 def _layout(count: int, columns: int, titled: bool, page: Number) -> Panels:
@@ -202,7 +105,7 @@ def _layout(count: int, columns: int, titled: bool, page: Number) -> Panels:
     return Panels(count, columns, width, height, LEFT, RIGHT, top, BELOW, gap)
 
 
-def _page_face(curves: _Curves, panels: Panels, style: _Style) -> go.Figure:
+def _page_face(curves: Curves, panels: Panels, style: _Style) -> go.Figure:
     x = style.x_axis
     limits = curves.y_limits(style.y_range)
     scale = "log" if curves.log_y else "linear"
@@ -231,7 +134,7 @@ def _page_face(curves: _Curves, panels: Panels, style: _Style) -> go.Figure:
 
 
 def _trace(
-    curves: _Curves, index: int, name: str, xy: tuple[checks.Array, checks.Array], markers: bool, seen: set[str]
+    curves: Curves, index: int, name: str, xy: tuple[checks.Array, checks.Array], markers: bool, seen: set[str]
 ) -> dict[str, Any]:
     group = "background" if name in curves.background else name
     first = group not in seen
@@ -254,14 +157,14 @@ def _trace(
     }
 
 
-def _band_traces(curves: _Curves, index: int, seen: set[str]) -> list[dict[str, Any]]:
+def _band_traces(curves: Curves, index: int, seen: set[str]) -> list[dict[str, Any]]:
     """The two ends of a band, the second filling what lies between them."""
     if curves.band is None or (found := curves.bounds(index)) is None:
         return []
     x, *ends = found
     first = curves.band[0] not in seen
     seen.add(curves.band[0])
-    shared = {"type": "scatter", "mode": "lines", "line": {"width": 0, "color": _BEHIND}, "legendgroup": "band"}
+    shared = {"type": "scatter", "mode": "lines", "line": {"width": 0, "color": BEHIND}, "legendgroup": "band"}
     shared |= {"x": checks.rounded(x), "hovertemplate": "%{y:.4g}"}
     shared |= {"xaxis": axis_key("x", index), "yaxis": axis_key("y", index)}
     low, high = (shared | {"name": labels.page(name), "showlegend": False} for name in curves.band[1:])
@@ -270,7 +173,7 @@ def _band_traces(curves: _Curves, index: int, seen: set[str]) -> list[dict[str, 
     return [low | {"y": checks.rounded(ends[0])}, high | filled | words | {"y": checks.rounded(ends[1])}]
 
 
-def _reference_trace(curves: _Curves, index: int, reference: tuple[str, Number], seen: set[str]) -> dict[str, Any]:
+def _reference_trace(curves: Curves, index: int, reference: tuple[str, Number], seen: set[str]) -> dict[str, Any]:
     name, level = reference
     xs = np.concatenate([x for x, _ in curves.panels[index].values()])
     ends = (np.array([xs.min(), xs.max()]), np.array([level, level]))
@@ -282,7 +185,7 @@ def _reference_trace(curves: _Curves, index: int, reference: tuple[str, Number],
     return {**trace, **axes, **words, "x": checks.rounded(ends[0]), "y": checks.rounded(ends[1])}
 
 
-def _print_face(curves: _Curves, panels: Panels, style: _Style) -> PrintFigure:
+def _print_face(curves: Curves, panels: Panels, style: _Style) -> PrintFigure:
     with print_style():
         figure, all_axes = panels.print_axes()
         for index, axes in enumerate(all_axes):
@@ -300,17 +203,17 @@ def _print_face(curves: _Curves, panels: Panels, style: _Style) -> PrintFigure:
     return figure
 
 
-def _print_panel(axes: Axes, curves: _Curves, index: int, style: _Style) -> None:
+def _print_panel(axes: Axes, curves: Curves, index: int, style: _Style) -> None:
     limits = curves.y_limits(style.y_range)
     if curves.log_y:
         axes.set_yscale("log")
         limits = (10 ** limits[0], 10 ** limits[1])
     axes.set_ylim(*limits)
     axes.grid(axis="y", color=FAINT)
-    dashes = dict(zip(_DASHES, ("-", "--", ":", "-."), strict=True))
+    dashes = dict(zip(DASHES, ("-", "--", ":", "-."), strict=True))
     if curves.band and (found := curves.bounds(index)):
         ends = [checks.rounded(each) for each in found]
-        axes.fill_between(*ends, color=_BEHIND, alpha=0.35, lw=0, label=labels.print_(curves.band[0]))
+        axes.fill_between(*ends, color=BEHIND, alpha=0.35, lw=0, label=labels.print_(curves.band[0]))
     for name, (x, y) in curves.drawn(index).items():
         behind = name in curves.background
         look: dict[str, Any] = {
