@@ -251,6 +251,17 @@ def test_a_drawing_in_a_page_follows_its_theme_and_shares_no_id_with_another() -
         assert f"fill: {theme.ON_PALE}" in page, "a number on a pale cell is dark in a dark page as well"
 
 
+def test_a_large_matrix_is_a_picture_with_one_point_a_cell() -> None:
+    names = [f"seed {i}" for i in range(60)]
+    words = {"x_labels": names, "y_labels": names, "x_title": "one", "y_title": "other", "unit": "distance"}
+    figure = heatmap(np.random.default_rng(0).random((60, 60)), **words, **PROSE)
+    (image,) = figure.mpl_fig.axes[0].images
+    assert image.get_array().shape == (60, 60)
+    np.testing.assert_array_equal(np.ravel(image.get_array()), figure.data["distance"])
+    assert list(image.get_extent()) == [-0.5, 59.5, 59.5, -0.5], "the first row on top"
+    assert len(figure.html()) < 60_000
+
+
 def test_two_hues_are_for_values_of_two_signs() -> None:
     def limits(values: np.ndarray) -> tuple[float, float]:
         axis = heatmap(values, scale="signed", **AXES, **PROSE).plotly_fig.layout.coloraxis

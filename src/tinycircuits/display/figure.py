@@ -24,8 +24,6 @@ NO_ALT = 'aria-label=""'
 """Where a page face takes the alternative text that its chapter gives."""
 NO_SCRIPT = 'data-live=""'
 """Where a page face takes the address of the script that draws it anew."""
-_SCREEN = 150
-"""Dots per inch of a matrix that is a picture in a page, where 114 are a pixel each: more would only weigh more."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False, "showSendToCloud": False}
 
@@ -178,13 +176,13 @@ def _described(figure: go.Figure) -> dict[str, Any]:
     return described
 
 
-def _svg(drawing: PrintFigure, salt: str, background: str = "none", text: str = "path", dpi: int = 300) -> str:
-    return _saved(drawing, "svg", salt, {"Date": None, "Creator": None}, background, text, dpi).decode()
+def _svg(drawing: PrintFigure, salt: str, background: str = "none", text: str = "path") -> str:
+    return _saved(drawing, "svg", salt, {"Date": None, "Creator": None}, background, text).decode()
 
 
 def _page_svg(drawing: PrintFigure, salt: str) -> str:
     """The drawing for a page, which has the typeface and so needs no outlines of letters."""
-    return inline(_svg(drawing, salt, text="none", dpi=_SCREEN))
+    return inline(_svg(drawing, salt, text="none"))
 
 
 def _saved(
@@ -194,9 +192,8 @@ def _saved(
     metadata: dict[str, None],
     background: str = "none",
     text: str = "path",
-    dpi: int = 300,
 ) -> bytes:
     buffer = io.BytesIO()
     with print_style(salt=salt, text=text):
-        drawing.savefig(buffer, format=fmt, facecolor=background, metadata=metadata, dpi=dpi)
+        drawing.savefig(buffer, format=fmt, facecolor=background, metadata=metadata, dpi=300)
     return buffer.getvalue()

@@ -33,7 +33,7 @@ Scale = Literal["share", "amount", "signed"]
 Matrix: TypeAlias = ArrayLike | pd.DataFrame
 """Numbers ``[rows, columns]``; as a frame with names of its columns, its index and both axes."""
 _DRAWN = 2_000
-"""Cells that print draws as shapes; a matrix of more is a picture, a hundredth of the size."""
+"""Cells that are drawn as shapes; a matrix of more is a picture with a point for each, a hundredth of the size."""
 _LARGEST_LABELLED = 64
 """A matrix of more cells has no room for numbers in them."""
 _MOST_TICKS = 32
@@ -301,16 +301,13 @@ def _set_ticks(axis: Axis, texts: Sequence[str], *, labelled: bool) -> None:
 def _cells(axes: Axes, grid: _Grid, values: Array, numbered: bool) -> Any:
     """Draw the cells of one matrix as vectors, with their texts, and return the mappable."""
     low, high = grid.limits
-    style: dict[str, Any] = {
-        "cmap": colour_map(grid.scale),
-        "vmin": low,
-        "vmax": high,
-        "edgecolors": "none" if values.size > _DRAWN else PAPER,
-        "linewidth": 0.4,
-    }
-    edges = np.arange(-0.5, values.shape[1]), np.arange(-0.5, values.shape[0])
-    mesh = axes.pcolormesh(*edges, values, rasterized=values.size > _DRAWN, **style)
-    axes.invert_yaxis()
+    style: dict[str, Any] = {"cmap": colour_map(grid.scale), "vmin": low, "vmax": high}
+    if values.size > _DRAWN:
+        mesh: Any = axes.imshow(values, aspect="auto", interpolation="none", **style)
+    else:
+        edges = np.arange(-0.5, values.shape[1]), np.arange(-0.5, values.shape[0])
+        mesh = axes.pcolormesh(*edges, values, edgecolors=PAPER, linewidth=0.4, **style)
+        axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
