@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,7 +17,8 @@ import nbformat
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from fontTools.ttLib import TTFont
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
 
 from tests.tools import BUILD, built, chromium
 
@@ -26,8 +28,11 @@ PAGES = sorted(path.name for path in (BUILD / "html").glob("*.html") if path.nam
 Theme = Literal["light", "dark"]
 LOCAL = ("file:", "data:", "blob:")
 OFFENDERS = {
-    "figures that are not drawn": """
-        [...document.querySelectorAll('.tc-plot')].filter(p => !p.querySelector('.main-svg')).map(p => p.id)""",
+    "figures whose drawing is not seen": """
+        [...document.querySelectorAll('.tc-still')]
+            .filter(still => ![...still.querySelectorAll('svg')].some(svg => svg.clientHeight > 40))
+            .map(still => still.parentElement.id)""",
+    "scripts for what nobody explores": "[...document.scripts].filter(s => s.src.includes('plotly')).map(s => s.src)",
     "images that are not shown": "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)",
     "figures without a number, a caption or words for what they show": """
         [...document.querySelectorAll('figure')].filter(figure =>
@@ -122,8 +127,15 @@ def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "li
     used = tab(browser, width, theme)
     used.leave()
     used.page.goto(file.as_uri())
-    used.page.wait_for_function("document.querySelectorAll('.tc-figure:not(.tc-drawn)').length === 0", timeout=20_000)
     return used.seen
+
+
+def explore(page: Page, name: str = "") -> Locator:
+    """Press the button of a figure, the first of the page without a ``name``, and wait until it is drawn."""
+    figure = page.locator(f"#plot-{name}" if name else ".tc-figure").first
+    figure.locator(".tc-explore").press("Enter")
+    page.wait_for_function("document.querySelector('.tc-open .tc-plot .main-svg')", timeout=20_000)
+    return figure
 
 
 def test_there_is_a_book_to_look_at(site: Path) -> None:
@@ -131,10 +143,10 @@ def test_there_is_a_book_to_look_at(site: Path) -> None:
 
 
 INKS = """(() => {
-    const numbers = document.querySelectorAll(".tc-plot .xtick text, .tc-plot .ytick text");
-    return [...new Set([...numbers].map((text) => getComputedStyle(text).fill))];
+    const words = document.querySelectorAll('.tc-still text[style*="currentColor"]');
+    return [...new Set([...words].map((text) => getComputedStyle(text).fill))];
 })()"""
-"""The colours of the numbers at the axes, which axe does not judge."""
+"""The colours of the words in drawings, which axe does not judge."""
 INK = {"light": "rgb(36, 41, 47)", "dark": "rgb(227, 231, 236)"}
 
 
@@ -184,7 +196,7 @@ def test_a_page_is_whole_and_accessible_in_both_themes_without_a_network(
     for what, offenders in OFFENDERS.items():
         assert page.evaluate(offenders) == [], what
     assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
-    assert seen.weight <= (2_500_000 if "tc-plot" in (site / name).read_text(encoding="utf-8") else 1_200_000)
+    assert seen.weight <= 500_000
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -194,18 +206,112 @@ def test_text_does_not_scroll_sideways_on_a_narrow_screen(browser: Browser, site
     assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
 
 
-def test_figures_follow_the_theme(browser: Browser, site: Path) -> None:
-    plotted = [name for name in PAGES if "tc-plot" in (site / name).read_text(encoding="utf-8")]
-    assert plotted
-    seen = visit(browser, site / plotted[0])
+WATCH = """() => {
+    window.moved = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach((shift) => (window.moved += shift.value)))
+        .observe({ type: "layout-shift" });
+}"""
+"""Add up how far things on the screen move from now on, also in answer to the reader."""
+BOXES = "[...document.querySelectorAll('.tc-box')].map((box) => [box.offsetTop, box.clientWidth, box.clientHeight])"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_figure_is_drawn_anew_in_its_place_when_a_reader_explores_it(
+    browser: Browser, site: Path, width: int
+) -> None:
+    seen = visit(browser, site / "attention.html", width=width)
+    page = seen.page
+
+    def scripts() -> list[str]:
+        return sorted(Path(urlsplit(url).path).name for url in seen.loaded if "plotly" in url or "/figures/" in url)
+
+    page.evaluate("document.fonts.ready")
+    before = page.evaluate(BOXES)
+    page.locator(".tc-explore").first.scroll_into_view_if_needed()
+    page.evaluate(WATCH)
+    assert scripts() == []
+    first = explore(page)
+    name = str(first.get_attribute("id")).removeprefix("plot-")
+    assert scripts() == sorted([f"{name}.js", "plotly.min.js"])
+    drawn, box = (first.locator(part).bounding_box() for part in (".tc-plot .main-svg >> nth=0", ".tc-box"))
+    assert drawn
+    assert box
+    assert drawn["width"] <= box["width"] + 1
+    assert drawn["height"] <= box["height"] + 1
+    assert page.evaluate(BOXES) == before
+    assert page.evaluate("window.moved") < 0.001, "no more than the word on the button"
+    assert first.locator(".tc-plot").get_attribute("aria-label") == first.locator(".tc-still").get_attribute(
+        "aria-label"
+    )
+    assert violations(page) == []
+    page.locator(".tc-still").nth(1).click()
+    page.wait_for_function("document.querySelectorAll('.tc-open').length === 2", timeout=20_000)
+    assert scripts().count("plotly.min.js") == 1
+    first.locator(".tc-explore").press("Enter")
+    assert page.locator(".tc-open").count() == 1
+    assert first.locator(".tc-still").is_visible()
+    assert (seen.foreign, seen.failed, seen.errors) == ([], [], [])
+
+
+def test_a_figure_that_is_explored_follows_the_theme_and_the_width(browser: Browser, site: Path) -> None:
+    page = visit(browser, site / "attention.html").page
+    figure = explore(page)
     colour = "getComputedStyle(document.querySelector('.tc-plot .xtick text, .tc-plot .ytick text')).fill"
-    light = seen.page.evaluate(colour)
-    seen.page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    seen.page.wait_for_function(f"{colour} !== '{light}'", timeout=5_000)
-    dark = seen.page.evaluate(colour)
-    seen.page.evaluate("document.documentElement.dataset.theme = 'light'")
-    seen.page.wait_for_function(f"{colour} === '{light}'", timeout=5_000)
-    assert dark != light
+    for theme in ("dark", "light"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.wait_for_function(f"{colour} === '{INK[theme]}'", timeout=5_000)
+    size = page.viewport_size
+    assert size
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_function("document.querySelector('.tc-plot .main-svg').clientWidth <= 390", timeout=10_000)
+    box, drawn = figure.locator(".tc-box").bounding_box(), figure.locator(".tc-plot .main-svg").first.bounding_box()
+    page.set_viewport_size(size)
+    assert box
+    assert drawn
+    assert drawn["height"] <= box["height"] + 1
+
+
+@pytest.mark.parametrize("name", ["intro.html", "ablation.html", "circuit.html", "compute.html", "seeds.html"])
+def test_on_a_phone_panels_stand_under_each_other_and_no_figure_scrolls(
+    browser: Browser, site: Path, name: str
+) -> None:
+    page = visit(browser, site / name, width=390).page
+    assert page.locator(".tc-two > .tc-narrow").count() > 0
+    assert (
+        page.evaluate("[...document.querySelectorAll('.tc-two > .tc-wide')].filter((w) => w.clientWidth).length") == 0
+    )
+    scrolling = "[...document.querySelectorAll('.tc-box')].filter((b) => b.scrollWidth > b.clientWidth + 1).length"
+    assert page.evaluate(scrolling) == 0
+
+
+def test_paper_shows_the_drawing_and_not_what_was_explored(browser: Browser, site: Path) -> None:
+    page = visit(browser, site / "attention.html").page
+    figure = explore(page)
+    page.emulate_media(media="print")
+    on_paper = [figure.locator(part).is_visible() for part in (".tc-still", ".tc-plot", ".tc-explore")]
+    page.emulate_media(media="screen")
+    assert on_paper == [True, False, False]
+
+
+def test_without_scripts_there_is_the_drawing_and_no_gap(browser: Browser, site: Path) -> None:
+    page = browser.new_context(java_script_enabled=False, offline=True).new_page()
+    page.goto((site / "attention.html").as_uri())
+    figure = page.locator(".tc-figure:has(select)").first
+    shown = [figure.locator(part).is_visible() for part in (".tc-wide svg", ".tc-explore", ".tc-choice")]
+    whole, drawing = figure.bounding_box(), figure.locator(".tc-wide svg").bounding_box()
+    page.context.close()
+    assert shown == [True, False, False]
+    assert whole
+    assert drawing
+    assert whole["height"] == pytest.approx(drawing["height"], abs=2)
+
+
+def test_every_sign_of_a_formula_is_in_the_typeface_of_formulas(site: Path) -> None:
+    known = TTFont(site / "_static/TinyMath.woff").getBestCmap()
+    for name in PAGES:
+        formulas = re.findall(r"<math.*?</math>", (site / name).read_text(encoding="utf-8"), re.S)
+        signs = {sign for formula in formulas for sign in unescape(re.sub(r"<[^>]*>|\s", "", formula))}
+        assert {sign for sign in signs if ord(sign) not in known} == set(), name
 
 
 def test_a_citation_tells_what_it_cites_to_pointer_and_keyboard(browser: Browser, site: Path) -> None:
@@ -247,10 +353,15 @@ def test_the_keyboard_reaches_the_text_the_search_and_the_figures(browser: Brows
     page.wait_for_function("document.activeElement.matches('input[type=search]')", timeout=5_000)
     page.keyboard.press("Escape")
     menu = page.locator(".tc-choice select").first
-    before = page.evaluate("document.querySelector('.tc-plot').data[0].z")
-    menu.focus()
+    name = page.locator(".tc-figure:has(select)").first.get_attribute("id")
+    assert not menu.is_visible()
+    explore(page, str(name).removeprefix("plot-"))
+    cells = f"document.querySelector('#{name} .tc-plot').data[0].z"
+    before = page.evaluate(cells)
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.tagName") == "SELECT"
     page.keyboard.press("ArrowDown")
-    assert page.evaluate("document.querySelector('.tc-plot').data[0].z") != before
+    assert page.evaluate(cells) != before
 
 
 def results(page: Page, query: str) -> list[tuple[str, str]]:
@@ -395,9 +506,9 @@ def test_the_site_is_small(site: Path) -> None:
 
 def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Browser, site: Path) -> None:
     seen = visit(browser, site / "heads.html", width=360)
-    figure = seen.page.locator(".tc-figure:has(#plot-heads-choose-d)")
+    figure = explore(seen.page, "heads-choose-d")
     a, b, said = figure.get_by_label("a", exact=True), figure.get_by_label("b", exact=True), figure.locator("output")
-    cells = "document.getElementById('plot-heads-choose-d').data[0].z.flat()"
+    cells = "document.querySelector('#plot-heads-choose-d .tc-plot').data[0].z.flat()"
     at_first = seen.page.evaluate(cells)
     a.fill("5")
     b.fill("7")
@@ -415,8 +526,7 @@ def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Brow
 
 
 def test_the_heads_of_all_sums_weigh_little(site: Path) -> None:
-    page = (site / "heads.html").read_text(encoding="utf-8")
-    figures = re.findall(r'<script type="application/json">(.*?)</script>', page, re.S)
+    figures = [path.read_text(encoding="utf-8") for path in sorted((site / "figures/heads").glob("*.js"))]
     explorers = [figure for figure in figures if '"explorer"' in figure]
     assert [len(explorer) < 500_000 for explorer in explorers] == [True, True]
 

@@ -97,7 +97,7 @@ def figure(request: pytest.FixtureRequest) -> Figure:
 
 
 def drawn_by_plotly(figure: Figure) -> dict:
-    found = re.search(r'<script type="application/json">(.*?)</script>', figure.html(), re.S)
+    found = re.fullmatch(r'tinyFigure\("a-figure",(.*)\)\n', figure.live(), re.S)
     assert found
     return json.loads(found[1])
 
@@ -217,11 +217,108 @@ def test_axes_are_named_like_their_columns() -> None:
         assert (layout.xaxis.title.text, layout.yaxis.title.text) == ("part", "right")
 
 
+WITH_A_PHONE = [name for name in FIGURES if name != "diagram"]
+
+
+@pytest.mark.parametrize("kind", WITH_A_PHONE)
+def test_on_a_phone_panels_stand_under_each_other_and_show_the_same(kind: str) -> None:
+    figure = FIGURES[kind]()
+    assert figure.phone is not None
+    assert figure.phone.mpl_fig.get_figwidth() == pytest.approx(theme.FULL / 2, rel=0.01)
+    wide, narrow = ([axes.get_position() for axes in each.axes] for each in (figure.mpl_fig, figure.phone.mpl_fig))
+    assert len(narrow) == len(wide)
+    panels = narrow[:-1] if "heat" in kind or "pair" in kind or "picker" in kind else narrow
+    assert all(above.y0 > below.y1 for above, below in itertools.pairwise(panels))
+    for axes in figure.phone.mpl_fig.axes:
+        texts = [text for text in axes.get_xticklabels() if text.get_text()]
+        boxes = [text.get_window_extent() for text in texts]
+        assert not any(left.x1 > right.x0 for left, right in itertools.pairwise(boxes) if not texts[0].get_rotation())
+
+
+def test_labels_that_do_not_fit_a_phone_stand_aslant_or_upright() -> None:
+    parts = pd.DataFrame({"part": [f"the attention of layer {i}" for i in range(6)], "right": 0.5})
+    (axes,) = bars(parts, category="part", value="right", **PROSE).phone.mpl_fig.axes
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {40}
+    grid = heatmap(np.zeros((2, 16)), **AXES | {"x_labels": ["BOS", *"abcdefghijklmno"]}, **PROSE).phone
+    assert {label.get_rotation() for label in grid.mpl_fig.axes[0].get_xticklabels()} == {90}
+
+
+def test_a_drawing_in_a_page_follows_its_theme_and_shares_no_id_with_another() -> None:
+    pages = [heatmap(SHARES, **AXES, name=name).html() for name in ("one", "two")]
+    ids = [set(re.findall(r' id="([^"]+)"', page)) for page in pages]
+    assert not ids[0] & ids[1]
+    for page in pages:
+        assert set(re.findall(r'(?:href="|url\()#([\w-]+)', page)) <= ids[pages.index(page)]
+        assert not {theme.INK, theme.GREY, theme.FAINT, theme.PAPER} & set(re.findall(r"#[0-9a-f]{6}", page))
+        assert f"fill: {theme.ON_PALE}" in page, "a number on a pale cell is dark in a dark page as well"
+
+
+def test_a_large_matrix_is_a_picture_with_one_point_a_cell() -> None:
+    names = [f"seed {i}" for i in range(60)]
+    words = {"x_labels": names, "y_labels": names, "x_title": "one", "y_title": "other", "unit": "distance"}
+    figure = heatmap(np.random.default_rng(0).random((60, 60)), **words, **PROSE)
+    (image,) = figure.mpl_fig.axes[0].images
+    assert image.get_array().shape == (60, 60)
+    np.testing.assert_array_equal(np.ravel(image.get_array()), figure.data["distance"])
+    assert list(image.get_extent()) == [-0.5, 59.5, 59.5, -0.5], "the first row on top"
+    assert len(figure.html()) < 60_000
+
+
+def test_two_hues_are_for_values_of_two_signs() -> None:
+    def limits(values: np.ndarray) -> tuple[float, float]:
+        axis = heatmap(values, scale="signed", **AXES, **PROSE).plotly_fig.layout.coloraxis
+        return axis.cmin, axis.cmax
+
+    assert limits(SHARES - 0.5) == (-0.5, 0.5)
+    assert limits(1.2 * SHARES) == (0, 1.2)
+    assert limits(SHARES - 0.04) == (0, 0.96), "slightly below 0 is no second hue"
+    below = heatmap(SHARES - 0.04, scale="amount", **AXES, **PROSE)
+    assert "-.04" in {text.get_text() for text in below.mpl_fig.axes[0].texts}
+
+
+def test_a_tidy_frame_is_drawn_like_the_series_in_it() -> None:
+    rows = [
+        {"part": part, "seed": seed, "epoch": epoch, "loss": epoch / (seed + 2)}
+        for part in "AB" for seed in range(2) for epoch in range(1, 6)
+    ]  # fmt: skip
+    series = {part: {str(seed): (EPOCHS, EPOCHS / (seed + 2)) for seed in range(2)} for part in "AB"}
+    tidy = lines(rows, x="epoch", y="loss", group="seed", panel="part", **PROSE)
+    assert tidy.live() == lines(series, x_title="epoch", y_title="loss", **PROSE).live()
+    alone = lines(rows[:5], x="epoch", y="loss", **PROSE)
+    assert alone.live() == lines({"loss": (EPOCHS, EPOCHS / 2)}, x_title="epoch", y_title="loss", **PROSE).live()
+
+
+def test_a_band_is_filled_between_its_series_and_named_once() -> None:
+    series = {"low": (EPOCHS, EPOCHS - 1.0), "high": (EPOCHS, EPOCHS + 1.0), "article A": ([2, 4], [2, 5])}
+    words = {"x_title": "epoch", "y_title": "loss", "points": ["article A"], **PROSE}
+    figure = lines({"one": series, "two": series}, band=("nine tenths", "low", "high"), **words)
+    drawn = traces(figure, "scatter")
+    assert [t["name"] for t in drawn if t["showlegend"]] == ["nine tenths", "article A"]
+    assert [t["y"] for t in drawn if t.get("fill") == "tonexty"] == [[2, 3, 4, 5, 6]] * 2
+    assert {t["mode"] for t in drawn if t["name"] == "article A"} == {"markers"}
+    entries = [text.get_text() for text in figure.mpl_fig.legends[0].get_texts()]
+    assert entries == ["nine tenths", "article A"]
+
+
+def test_a_label_with_a_meaning_has_its_colour_and_no_other_label_has_it() -> None:
+    colours = theme.series_colours(["seed 1", "L0 attn", "with mistakes", "faultless", "untrained", "mean loss"])
+    assert colours["faultless"] == theme.MEANINGS["right on every input"][0]
+    assert colours["with mistakes"] == theme.MEANINGS["wrong on some input"][0]
+    assert colours["L0 attn"] == theme.ATTENTION
+    assert colours["untrained"] == theme.MEANINGS["a control without training"][0], "and not that of 'trained'"
+    assert (colours["seed 1"], colours["mean loss"]) == theme.SERIES[:2]
+    reserved = [colour for colour, _ in theme.MEANINGS.values()]
+    assert len({*reserved, *theme.SERIES}) == len(reserved) + len(theme.SERIES)
+    both = theme.series_colours(["L0 attn", "L1 attn"])
+    assert list(both.values()) == list(theme.SERIES[:2]), "two of one meaning are told apart"
+
+
 def test_the_same_figure_has_the_same_bytes(figure: Figure, request: pytest.FixtureRequest) -> None:
     again = FIGURES[request.node.callspec.params["figure"]]()
     assert figure.pdf() == again.pdf()
     assert figure.svg() == again.svg()
     assert figure.html() == again.html()
+    assert figure.live() == again.live()
     assert figure.csv() == again.csv()
 
 
@@ -242,7 +339,9 @@ def test_no_setting_of_a_reader_or_a_cell_changes_a_figure(
 
 
 def test_no_figure_asks_a_foreign_host(figure: Figure) -> None:
-    assert not re.search(r"(src|href)=.(?!#)|https?://(?!www\.w3\.org|purl\.org|creativecommons)", figure.html())
+    assert not re.search(
+        r"(src|href)=.(?!#|data:image)|https?://(?!www\.w3\.org|purl\.org|creativecommons)", figure.html()
+    )
 
 
 def test_a_notebook_outside_the_book_shows_the_drawing() -> None:
@@ -257,7 +356,7 @@ HOSTILE = '</script><script>alert("1")</script> & <b> $ \\ % _ {'
 def test_hostile_words_do_not_leave_their_place() -> None:
     words = {"x_labels": [HOSTILE] * 3, "y_labels": [HOSTILE] * 2, "x_title": HOSTILE, "y_title": HOSTILE, "unit": "u"}
     html = heatmap(SHARES, **words, **PROSE).html()
-    assert html.count("<script") == 1
+    assert "<script" not in html
     assert "<b> $" not in html
 
 
@@ -283,6 +382,15 @@ REFUSED: dict[str, Callable[[], object]] = {
     ),
     "low, high": lambda: bars(FRAME, low="low", **BARS, **PROSE),
     "name": lambda: heatmap(SHARES, **AXES, **PROSE | {"name": "Not A Name"}),
+    "values: amounts": lambda: heatmap(SHARES - 0.5, scale="amount", **AXES, **PROSE),
+    "points: no such series ['b']": lambda: lines(
+        {"a": (EPOCHS, EPOCHS)}, points=["b"], x_title="x", y_title="y", **PROSE
+    ),
+    "band: 'a' and 'b'": lambda: lines(
+        {"a": (EPOCHS, EPOCHS), "b": (EPOCHS + 1, EPOCHS)}, band=("c", "a", "b"), x_title="x", y_title="y", **PROSE
+    ),
+    "x_title": lambda: lines({"a": (EPOCHS, EPOCHS)}, **PROSE),
+    "frame: no column 'step'": lambda: lines(FRAME, x="step", y="right", **PROSE),
     "x_labels, y_labels": lambda: heatmap(SHARES, unit="weight", **PROSE),
     "y_title": lambda: heatmap(SHARES, **AXES | {"y_title": " "}, **PROSE),
     "sizes": lambda: architecture(**SIZES | {"n_layers": 0}, **PROSE),
@@ -305,6 +413,18 @@ def test_a_table_formats_numbers_and_keeps_what_is_missing_visible() -> None:
     assert table.cells() == [["`W_E`", "65,536", "17.7\N{NO-BREAK SPACE}%", "yes"], ["all", "7", "\N{EN DASH}", "no"]]
     assert table.numeric() == [False, True, True, False]
     assert TABLE_MIME in table._repr_mimebundle_()[0]
+
+
+def test_a_table_writes_subscripts_and_pairs_as_spans() -> None:
+    frame = pd.DataFrame({"answer y_0": ["y_1 reads x_12", "`x_0`, $x_0$, max_3"], "range": [(0.25, 0.5), (0.5, 0.5)]})
+    table = Table(frame, "a-table", formats={"range": share}, folded=True)
+    zero, one, two = "\N{SUBSCRIPT ZERO}", "\N{SUBSCRIPT ONE}", "\N{SUBSCRIPT TWO}"
+    assert [row[0] for row in table.cells()] == [f"y{one} reads x{one}{two}", "`x_0`, $x_0$, max_3"]
+    assert [row[1] for row in table.cells()] == [f"{share(0.25)} to {share(0.5)}", share(0.5)]
+    assert table.numeric() == [False, True]
+    assert "0.25 to 0.5" in table.csv()
+    described = table._repr_mimebundle_()[0][TABLE_MIME]
+    assert (described["columns"][0], described["folded"]) == (f"answer y{zero}", True)
 
 
 def test_numbers_read_as_the_book_writes_them() -> None:

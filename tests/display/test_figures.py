@@ -1,13 +1,21 @@
-"""The committed figures hold the numbers of the built book; the bytes of drawings hang on versions and may differ."""
+"""The committed figures hold the numbers of the built book, and in all of them a colour says one thing.
+
+The bytes of drawings hang on versions and may differ.
+"""
 
 import io
+import json
+import re
 import subprocess
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.tools import built
+from tinycircuits.display import theme
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +35,7 @@ def committed() -> set[str]:
 
 
 def test_every_figure_of_the_book_is_committed_and_no_other(site: Path, committed: set[str]) -> None:
-    drawn = {f"figures/{path.relative_to(site)}" for path in site.rglob("*.*")}
+    drawn = {f"figures/{path.relative_to(site)}" for path in site.rglob("*.*") if path.suffix != ".js"}
     assert drawn == committed, "make book, then git add figures"
 
 
@@ -36,3 +44,55 @@ def test_committed_numbers_are_those_of_the_book(site: Path, committed: set[str]
         before = pd.read_csv(io.StringIO(git("show", f":{name}")))
         now = pd.read_csv(site / Path(name).relative_to("figures"))
         pd.testing.assert_frame_equal(before, now, rtol=1e-3, atol=1e-5, obj=name)
+
+
+Entry = tuple[str, str, str]
+"""A figure, a label in its legend, and the colour beside it."""
+
+
+def legends(site: Path) -> list[Entry]:
+    """Every entry of every legend that tells series apart by colour."""
+    found = []
+    for path in sorted(site.rglob("*.js")):
+        script = re.fullmatch(r'tinyFigure\("[^"]+",(.*)\)\n', path.read_text(encoding="utf-8"), re.S)
+        assert script, path
+        figure = json.loads(script[1])
+        for trace in figure["data"] if figure["layout"].get("showlegend") else []:
+            if trace.get("showlegend", True) and trace.get("marker", {}).get("symbol") != "diamond":
+                filled = trace["type"] == "bar" or trace["mode"] == "markers"
+                colour = trace.get("fillcolor") or trace["marker" if filled else "line"]["color"]
+                found.append((path.stem, trace["name"], colour.lower()))
+    return found
+
+
+def clashes(entries: Iterable[Entry]) -> list[str]:
+    """Where a label has two colours, and where a colour of a declared meaning stands for something else."""
+    entries = list(entries)
+    colours: dict[str, set[str]] = defaultdict(set)
+    for _, label, colour in entries:
+        colours[label].add(colour)
+    said = [f"{label!r} has {sorted(each)}" for label, each in colours.items() if len(each) > 1]
+    owner = {colour.lower(): meaning for meaning, (colour, _) in theme.MEANINGS.items()}
+    for figure, label, colour in entries:
+        if colour in owner and theme.meaning(label) != owner[colour] and colour != theme.GREY:
+            said.append(f"{figure}: {label!r} has the colour of {owner[colour]!r}")
+    return said
+
+
+def test_one_label_has_one_colour_and_one_colour_one_meaning(site: Path) -> None:
+    entries = legends(site)
+    assert len({label for _, label, _ in entries}) > 10
+    assert clashes(entries) == [], "declare what a label means in display/theme.py, or name the series otherwise"
+
+
+def test_a_colour_with_two_meanings_is_found() -> None:
+    blue, orange = (theme.MEANINGS[name][0].lower() for name in ("right on every input", "wrong on some input"))
+    fine = [("one", "faultless", blue), ("one", "with mistakes", orange), ("two", "seed 1", "#2a9db5")]
+    assert clashes(fine) == []
+    assert clashes([*fine, ("three", "seed 1", "#b3446c")]) == ["'seed 1' has ['#2a9db5', '#b3446c']"]
+    assert clashes([*fine, ("three", "seed 2", blue)]) == ["three: 'seed 2' has the colour of 'right on every input'"]
+    swapped = clashes([*fine, ("three", "faultless", orange)])
+    assert swapped == [
+        f"'faultless' has {sorted([blue, orange])}",
+        "three: 'faultless' has the colour of 'wrong on some input'",
+    ]

@@ -126,9 +126,9 @@ def test_a_warning_is_a_red_build_every_time(book: StagedBook, first_build: Buil
 
 
 def test_figures_are_written_as_drawing_and_numbers(book: StagedBook, first_build: Build) -> None:
-    for folder in ("figures", "book/_build/html/figures"):
+    for folder, scripts in (("figures", []), ("book/_build/html/figures", ["one-values.js"])):
         names = sorted(path.name for path in (book.root / folder / "one").iterdir())
-        assert names == ["one-table.csv", "one-values.csv", "one-values.svg"]
+        assert names == sorted(["one-table.csv", "one-values.csv", "one-values.svg", *scripts])
         assert book.read(f"{folder}/one/one-values.csv") == "from,read,share\ny_0,x_0,0.125\ny_0,x_1,0.375\n"
     assert 'href="figures/one/one-values.csv"' in book.page("one")
 
@@ -140,8 +140,26 @@ def test_the_page_has_figure_table_and_formula_with_number_and_reference(book: S
     assert re.search(r'href="#fig-one-values"><span class="std std-numref">Figure \d', page)
     assert re.search(r'href="#tbl-one-table"><span class="std std-numref">Table \d', page)
     assert "<mfrac>" in page
-    assert page.count("plotly.min.js") == 1
-    assert "plotly.min.js" not in book.page("intro")
+    assert re.search(r'<div class="tc-wide"[^>]*><svg viewBox="[^"]*">', page)
+    assert re.search(r'data-live="figures/one/one-values\.js\?v=[0-9a-f]{8}"', page)
+    assert "plotly" not in page, "it is loaded when a reader explores"
+
+
+def test_a_folded_table_is_closed_behind_its_caption_and_small_in_print(book: StagedBook, first_build: Build) -> None:
+    with book.changed("book/one.md", '"one-table")', '"one-table", folded=True)'):
+        assert book.build().status == 0
+        page = book.page("one")
+        assert book.build("--builder", "latex").status == 0
+        latex = book.read("book/_build/latex/from-zero-to-mechanistic-interpretability.tex")
+    found = re.search(r'<details class="tc-folded"><summary>(.*?)</summary>(.*?)</details>', page, re.S)
+    assert found
+    assert re.sub("<[^>]*>", "", found[1]).strip() == "Table 1 Counts of one: 111."
+    assert 'id="tbl-one-table"' in found[2]
+    assert "<caption" not in found[2]
+    small = re.search(r"\\begingroup\\footnotesize(.*?)\\endgroup", latex, re.S)
+    assert small
+    assert "one-table" in small[1]
+    assert book.build().status == 0
 
 
 def test_only_code_that_teaches_is_open(book: StagedBook, first_build: Build) -> None:

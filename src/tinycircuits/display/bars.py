@@ -1,7 +1,5 @@
 """Grouped bars, each with its interval and its control beside it."""
 
-import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +11,9 @@ from matplotlib.figure import Figure as PrintFigure
 from tinycircuits.display import checks, labels
 from tinycircuits.display.categories import Look, columns_of, finish, in_order, page_figure, print_figure
 from tinycircuits.display.checks import Number, Rows
-from tinycircuits.display.figure import Figure
-from tinycircuits.display.theme import GREY, INK, WIDE, print_style, series_colours
+from tinycircuits.display.figure import Figure, Phone
+from tinycircuits.display.theme import GREY, INK, PAGE_WIDTH, PAPER, PHONE, print_style, series_colours
 
-_LETTERS = 72
-"""So many letters of labels stand side by side."""
 _GROUP, _FILLED = 0.8, 0.92
 """Part of a category that its bars take, so that categories stand apart, and part of its place that a bar fills."""
 
@@ -78,25 +74,23 @@ def bars(
         raise ValueError(f"low, high: both or neither expected, got {low!r} and {high!r}")
     frame = columns_of(rows, category, group, value, low, high, control)
     table = _Bars(frame, category, value, group, {"low": low, "high": high, "control": control})
-    ticks = _wrapped(table.categories)
-    look = Look(ticks, series_colours(table.groups), x_title or category, y_title or value, reference, y_range)
-    faces = _page_face(table, look, control_label), _print_face(table, look, control_label)
-    return Figure(name, *faces, frame, min_width=WIDE)
+    colours = series_colours(table.groups)
+    look = Look(table.categories, colours, x_title or category, y_title or value, reference, y_range)
+    wide, narrow = (
+        (_page_face(table, look, control_label, width), _print_face(table, look, control_label, width))
+        for width in (PAGE_WIDTH, PHONE)
+    )
+    return Figure(name, *wide, frame, phone=Phone(*narrow))
 
 
-def _wrapped(categories: Sequence[str]) -> list[list[str]]:
-    """The lines of each category's label: broken between words where a bar has no room for all of it."""
-    return [textwrap.wrap(each, max(8, _LETTERS // len(categories)), break_long_words=False) for each in categories]
-
-
-def _page_face(table: _Bars, look: Look, control_label: str) -> go.Figure:
+def _page_face(table: _Bars, look: Look, control_label: str, width: Number) -> go.Figure:
     traces: list[dict[str, Any]] = []
     for group in table.groups:
         traces.append(_bar_trace(table, group, look.colours[group]))
         if "control" in table.extras:
             traces.append(_control_trace(table, group, control_label))
     y = {"range": list(look.y_range) if look.y_range else None, "rangemode": "tozero"}
-    return page_figure(traces, look, y).update_layout(barmode="overlay", xaxis_tickangle=0)
+    return page_figure(traces, look, y, width).update_layout(barmode="overlay")
 
 
 def _bar_trace(table: _Bars, group: str, colour: str) -> dict[str, Any]:
@@ -136,14 +130,14 @@ def _control_trace(table: _Bars, group: str, label: str) -> dict[str, Any]:
     }
 
 
-def _print_face(table: _Bars, look: Look, control_label: str) -> PrintFigure:
+def _print_face(table: _Bars, look: Look, control_label: str, width: Number) -> PrintFigure:
     with print_style():
-        figure, axes = print_figure()
+        figure, axes = print_figure(look, width)
         for group in table.groups:
             _print_group(axes, table, group, look.colours[group])
         if "control" in table.extras:
-            axes.plot([], [], "D", ms=4.5, mfc="white", mec=INK, mew=0.9, label=labels.print_(control_label))
-        return finish(figure, look)
+            axes.plot([], [], "D", ms=4.5, mfc=PAPER, mec=INK, mew=0.9, label=labels.print_(control_label))
+        return finish(figure, look, width)
 
 
 def _print_group(axes: Axes, table: _Bars, group: str, colour: str) -> None:
@@ -156,4 +150,4 @@ def _print_group(axes: Axes, table: _Bars, group: str, colour: str) -> None:
         axes.errorbar(at, values, yerr=errors, fmt="none", ecolor=GREY, elinewidth=1, capsize=2, zorder=3)
     if "control" in table.extras:
         control = checks.rounded(table.column(table.extras["control"], group))
-        axes.plot(at, control, "D", ms=4.5, mfc="white", mec=INK, mew=0.9, zorder=4, clip_on=False)
+        axes.plot(at, control, "D", ms=4.5, mfc=PAPER, mec=INK, mew=0.9, zorder=4, clip_on=False)

@@ -1,5 +1,6 @@
 """What figures over categories share: columns of tidy rows, the axes, a named level, the legend."""
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,30 +12,46 @@ from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import labels
 from tinycircuits.display.checks import Number, Rows
-from tinycircuits.display.panels import axis_title
+from tinycircuits.display.panels import axis_title, print_legend
 from tinycircuits.display.theme import (
     BELOW,
     FAINT,
     FULL,
     GREY,
     LEFT,
+    PAGE_WIDTH,
+    PHONE,
     RIGHT,
     plotly_axis,
     plotly_layout,
     plotly_legend,
 )
 
+_LETTERS = 72
+"""So many letters of labels stand side by side at full width."""
+
 
 @dataclass(frozen=True)
 class Look:
-    """What both faces of a figure share besides its numbers; ``ticks`` are the lines of each category's label."""
+    """What the faces of a figure share besides its numbers; ``ticks`` are the labels of categories."""
 
-    ticks: Sequence[Sequence[str]]
+    ticks: Sequence[str]
     colours: Mapping[str, str]
     x_title: str
     y_title: str
     reference: tuple[str, Number] | None
     y_range: tuple[Number, Number] | None
+
+    def wrapped(self, width: Number) -> list[list[str]]:
+        """The lines of each label: broken between words where a figure of this width has no room for all of it."""
+        room = max(8, int(_LETTERS * width / PAGE_WIDTH) // len(self.ticks))
+        return [textwrap.wrap(tick, room, break_long_words=False) for tick in self.ticks]
+
+    def leaning(self, width: Number) -> int:
+        """0, or how many letters the longest label has, when labels of a figure so wide stand only aslant."""
+        longest = max(len(line) for lines in self.wrapped(width) for line in lines)
+        fits = longest * len(self.ticks) <= _LETTERS * width / PAGE_WIDTH * 1.35
+        return 0 if fits or width > PHONE else max(map(len, self.ticks))
 
 
 def columns_of(rows: Rows, *names: str | None) -> pd.DataFrame:
@@ -53,44 +70,54 @@ def in_order(values: Iterable[Any]) -> list[str]:
     return [str(value) for value in dict.fromkeys(values)]
 
 
-def page_figure(traces: Sequence[dict[str, Any]], look: Look, y: Mapping[str, Any]) -> go.Figure:
-    """The page face of these traces; ``y`` are settings of the y axis."""
+def page_figure(
+    traces: Sequence[dict[str, Any]], look: Look, y: Mapping[str, Any], width: Number = PAGE_WIDTH
+) -> go.Figure:
+    """What a reader explores of these traces; ``y`` are settings of the y axis."""
     ends = [-0.5, len(look.ticks) - 0.5]
     drawn = [*traces, *([_level(look.reference, ends)] if look.reference else [])]
     entries = [trace["name"] for trace in drawn if trace.get("showlegend", True)]
-    place, above = plotly_legend(entries) if len(entries) > 1 else ({}, 0)
-    names = ["<br>".join(map(labels.page, lines)) for lines in look.ticks]
+    place, above = plotly_legend(entries, width) if len(entries) > 1 else ({}, 0)
+    lines, leaning = look.wrapped(width), look.leaning(width)
+    names = ["<br>".join(map(labels.page, each)) for each in ([[tick] for tick in look.ticks] if leaning else lines)]
     ticks = {"tickvals": list(range(len(names))), "ticktext": names, "ticks": "", "showgrid": False}
-    below = BELOW + 17 * (max(map(len, look.ticks)) - 1)
+    below = BELOW + (5 * leaning if leaning else 17 * (max(map(len, lines)) - 1))
     layout = plotly_layout(
         256 + below + above,
         margin={"l": LEFT, "r": RIGHT, "t": 10 + above, "b": below, "pad": 0},
         showlegend=len(entries) > 1,
         legend=place,
-        xaxis=plotly_axis(title=axis_title(look.x_title), range=ends, **ticks),
+        xaxis=plotly_axis(title=axis_title(look.x_title), range=ends, tickangle=-40 if leaning else 0, **ticks),
         yaxis=plotly_axis(title=axis_title(look.y_title), **y),
     )
     return go.Figure(data=drawn, layout=layout)
 
 
-def print_figure() -> tuple[PrintFigure, Axes]:
-    """An empty print face with its axes."""
-    figure = PrintFigure(figsize=(FULL, 2.7))
+def print_figure(look: Look, width: Number = PAGE_WIDTH) -> tuple[PrintFigure, Axes]:
+    """An empty drawing with its axes."""
+    height = 2.7 + (0.045 * look.leaning(width) + 0.2 if width <= PHONE else 0)
+    figure = PrintFigure(figsize=(FULL * width / PAGE_WIDTH, height))
     return figure, figure.subplots()
 
 
-def finish(figure: PrintFigure, look: Look, *, markerscale: float | None = None) -> PrintFigure:
-    """The print face with its level, its axes and its legend; ``markerscale`` enlarges the marks there."""
+def finish(
+    figure: PrintFigure, look: Look, width: Number = PAGE_WIDTH, *, markerscale: float | None = None
+) -> PrintFigure:
+    """The drawing with its level, its axes and its legend; ``markerscale`` enlarges the marks there."""
     (axes,) = figure.axes
     if look.reference:
         axes.axhline(look.reference[1], color=GREY, linestyle="--", lw=0.9, label=labels.print_(look.reference[0]))
-    axes.set_xticks(range(len(look.ticks)), ["\n".join(map(labels.print_, lines)) for lines in look.ticks])
+    if look.leaning(width):
+        style: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        axes.set_xticks(range(len(look.ticks)), list(map(labels.print_, look.ticks)), **style)
+    else:
+        names = ["\n".join(map(labels.print_, lines)) for lines in look.wrapped(width)]
+        axes.set_xticks(range(len(look.ticks)), names)
     axes.tick_params(axis="x", length=0)
     axes.set(xlabel=labels.print_(look.x_title), ylabel=labels.print_(look.y_title), ylim=look.y_range)
     axes.grid(axis="y", color=FAINT)
     axes.set_axisbelow(True)
-    if len(axes.get_legend_handles_labels()[0]) > 1:
-        figure.legend(loc="outside upper left", ncols=5, markerscale=markerscale)
+    print_legend(figure, width, markerscale)
     return figure
 
 

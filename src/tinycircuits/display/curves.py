@@ -5,32 +5,31 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as PrintFigure
-from numpy.typing import ArrayLike
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tinycircuits.display import checks, labels
-from tinycircuits.display.checks import Number
-from tinycircuits.display.figure import Figure
-from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
+from tinycircuits.display.checks import Number, Rows
+from tinycircuits.display.figure import Figure, Phone
+from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, print_legend, titles
+from tinycircuits.display.series import BEHIND, DASHES, Band, Curves, Series, tidy
 from tinycircuits.display.theme import (
     BELOW,
     FAINT,
     GREY,
     LEFT,
     PAGE_WIDTH,
+    PHONE,
     RIGHT,
-    WIDE,
     plotly_layout,
     plotly_legend,
     print_style,
-    series_colours,
 )
 
-Series = Mapping[str, tuple[ArrayLike, ArrayLike]]
-_DASHES = ("solid", "dash", "dot", "dashdot")
+_TICKS = 5
+"""At most about so many numbers along x, so that those of neighbouring panels do not touch."""
 
 
 @dataclass(frozen=True)
@@ -44,99 +43,77 @@ class _Style:
     reference: tuple[str, Number] | None
     markers: bool
 
-
-class _Curves:
-    """Checked series by panel, with a colour and a dash for each series name."""
-
-    def __init__(self, panels: Mapping[str, Series], log_y: bool, background: Sequence[str]):
-        if not panels or not all(panels.values()):
-            raise ValueError("series: nothing to draw, no series given")
-        self.names = list(panels)
-        self.log_y = log_y
-        self.panels = [{name: self._checked(name, *xy) for name, xy in series.items()} for series in panels.values()]
-        self.series = list(dict.fromkeys(name for panel in self.panels for name in panel))
-        self.background = set(background)
-        shown = [name for name in self.series if name not in self.background]
-        self.colours = {**series_colours(shown), **dict.fromkeys(self.background, "#9aa4ae")}
-        self.dashes = {name: _DASHES[shown.index(name) % 4] if name in shown else "solid" for name in self.series}
-
-    def _checked(self, name: str, x: ArrayLike, y: ArrayLike) -> tuple[checks.Array, checks.Array]:
-        xs, ys = checks.finite(f"series {name!r} x", x, ndim=1), checks.finite(f"series {name!r} y", y, ndim=1)
-        if xs.shape != ys.shape:
-            raise ValueError(f"series {name!r}: {len(xs)} x values but {len(ys)} y values")
-        if self.log_y and ys.min() <= 0:
-            raise ValueError(f"series {name!r} y: a logarithmic axis needs values above 0, got {ys.min():.4g}")
-        return xs, ys
-
-    def frame(self, x_title: str, y_title: str) -> pd.DataFrame:
-        """The drawn numbers, one row per point."""
-        rows = [
-            {"panel": panel, "series": name, x_title: x, y_title: y}
-            for panel, series in zip(self.names, self.panels, strict=True)
-            for name, (xs, ys) in series.items()
-            for x, y in zip(checks.rounded(xs), checks.rounded(ys), strict=True)
-        ]
-        return pd.DataFrame(rows).drop(columns=["panel"] if self.names == [""] else [])
-
-    def y_limits(self, given: tuple[Number, Number] | None) -> tuple[float, float]:
-        """Limits that fit every panel; in powers of ten on a logarithmic axis."""
-        ys = np.concatenate([y for panel in self.panels for _, y in panel.values()])
-        low, high = given or (float(ys.min()), float(ys.max()))
-        if self.log_y:
-            low, high = np.log10(low), np.log10(high)
-        air = 0 if given else 0.05 * ((high - low) or 1.0)
-        return float(low - air), float(high + air)
+    @property
+    def x_axis(self) -> dict[str, Any]:
+        """Plotly's settings of x axes."""
+        axis: dict[str, Any] = {"title": axis_title(self.x_title), "showgrid": False}
+        if self.x_labels is None:
+            return axis | {"nticks": _TICKS, "separatethousands": True, "exponentformat": "none"}
+        texts = [labels.page(text) for text in self.x_labels]
+        return axis | {"tickvals": list(range(len(texts))), "ticktext": texts}
 
 
 def lines(
-    series: Series | Mapping[str, Series],
+    series: Series | Mapping[str, Series] | Rows,
     *,
-    x_title: str,
-    y_title: str,
     name: str,
+    x: str = "",
+    y: str = "",
+    group: str | None = None,
+    panel: str | None = None,
+    x_title: str = "",
+    y_title: str = "",
     log_y: bool = False,
     y_range: tuple[Number, Number] | None = None,
     x_labels: Sequence[str] | None = None,
     reference: tuple[str, Number] | None = None,
     background: Sequence[str] = (),
+    points: Sequence[str] = (),
+    band: Band | None = None,
     markers: bool = False,
     columns: int | None = None,
 ) -> Figure:
-    """Named series ``{name: (x, y)}`` in one panel, or ``{panel: series}``, one panel each with a shared y axis.
+    """The columns ``x`` and ``y`` of tidy rows, a line for each ``group`` and a panel for each ``panel``.
+
+    Axes are named like their columns unless a title is given. Without ``x`` and ``y``: named series ``{name: (x, y)}``
+    in one panel, or ``{panel: series}``, one panel each with a shared y axis, and both titles.
 
     Series of one name look alike in every panel. ``x_labels`` names the positions 0, 1, ... of the x axis.
     ``reference`` is a named dashed level, such as chance. ``background`` names series drawn thin and grey behind the
-    others, such as other seeds.
+    others, such as other seeds; ``points`` those drawn as dots without a line, such as an article's numbers. ``band``
+    fills what lies between two series and names it, such as ``("nine tenths of the seeds", "5 %", "95 %")``.
     Raises ``ValueError`` naming the series for empty, non-finite or mismatched input, or values <= 0 with ``log_y``.
     """
-    panelled = any(isinstance(each, Mapping) for each in series.values())
-    panels = cast("Mapping[str, Series]", series if panelled else {"": series})
-    curves = _Curves(panels, log_y, background)
+    if x or y:
+        series, x_title, y_title = tidy(series, x, y, group, panel), x_title or x, y_title or y
+    for argument, title in (("x_title", x_title), ("y_title", y_title)):
+        checks.text(argument, title)
+    given = cast("Series | Mapping[str, Series]", series)
+    panelled = any(isinstance(each, Mapping) for each in given.values())
+    panels = cast("Mapping[str, Series]", given if panelled else {"": given})
+    curves = Curves(panels, log_y, background, points, band)
     style = _Style(x_title, y_title, y_range, x_labels, reference, markers)
-    place = _layout(len(panels), columns or min(3, len(panels)), panelled)
-    faces = _page_face(curves, place, style), _print_face(curves, place, style)
-    min_width = 300 if place.columns == 1 and len(curves.series) < 4 else WIDE
-    return Figure(name, *faces, curves.frame(x_title, y_title), min_width=min_width)
+    wide = _layout(len(panels), columns or min(3, len(panels)), panelled, PAGE_WIDTH)
+    narrow = _layout(len(panels), 1, panelled, PHONE)
+    faces = [(_page_face(curves, place, style), _print_face(curves, place, style)) for place in (wide, narrow)]
+    return Figure(name, *faces[0], curves.frame(x_title, y_title), phone=Phone(*faces[1]))
 
 
-def _layout(count: int, columns: int, titled: bool) -> Panels:
-    gap, top, height = 18, *((26, 190) if titled else (8, 250))
-    width = (PAGE_WIDTH - LEFT - RIGHT - gap * (columns - 1)) / columns
+def _layout(count: int, columns: int, titled: bool, page: Number) -> Panels:
+    gap, top, height = 30, *((26, 190) if titled else (8, 250))
+    width = (page - LEFT - RIGHT - gap * (columns - 1)) / columns
     return Panels(count, columns, width, height, LEFT, RIGHT, top, BELOW, gap)
 
 
-def _page_face(curves: _Curves, panels: Panels, style: _Style) -> go.Figure:
-    x: dict[str, Any] = {"title": axis_title(style.x_title), "showgrid": False}
-    if style.x_labels is not None:
-        x |= {"tickvals": list(range(len(style.x_labels))), "ticktext": [labels.page(text) for text in style.x_labels]}
+def _page_face(curves: Curves, panels: Panels, style: _Style) -> go.Figure:
+    x = style.x_axis
     limits = curves.y_limits(style.y_range)
     scale = "log" if curves.log_y else "linear"
     y: dict[str, Any] = {"title": axis_title(style.y_title), "range": list(limits), "type": scale}
     if curves.log_y:
         y |= {"dtick": max(1, round((limits[1] - limits[0]) / 5)), "exponentformat": "power"}
-    entries = [name for name in curves.series if name not in curves.background]
-    entries += [style.reference[0]] if style.reference else []
-    place, above = plotly_legend(entries) if len(entries) > 1 else ({}, 0)
+    entries = [*curves.entries, *([style.reference[0]] if style.reference else [])]
+    place, above = plotly_legend(entries, panels.total_width) if len(entries) > 1 else ({}, 0)
     layout = plotly_layout(
         round(panels.total_height + above),
         margin=panels.margin() | {"t": panels.top + above},
@@ -147,16 +124,17 @@ def _page_face(curves: _Curves, panels: Panels, style: _Style) -> go.Figure:
     )
     seen: set[str] = set()
     traces: list[dict[str, Any]] = []
-    for index, panel in enumerate(curves.panels):
+    for index in range(len(curves.panels)):
         layout |= panel_axes(panels, index, x, y)
-        traces += [_trace(curves, index, name, xy, style.markers, seen) for name, xy in panel.items()]
+        traces += _band_traces(curves, index, seen)
+        traces += [_trace(curves, index, name, xy, style.markers, seen) for name, xy in curves.drawn(index).items()]
         if style.reference:
             traces.append(_reference_trace(curves, index, style.reference, seen))
     return go.Figure(data=traces, layout=layout)
 
 
 def _trace(
-    curves: _Curves, index: int, name: str, xy: tuple[checks.Array, checks.Array], markers: bool, seen: set[str]
+    curves: Curves, index: int, name: str, xy: tuple[checks.Array, checks.Array], markers: bool, seen: set[str]
 ) -> dict[str, Any]:
     group = "background" if name in curves.background else name
     first = group not in seen
@@ -164,20 +142,38 @@ def _trace(
     line = {"color": curves.colours[name], "width": 1 if group == "background" else 2, "dash": curves.dashes[name]}
     return {
         "type": "scatter",
-        "mode": "lines+markers" if markers else "lines",
+        "mode": "markers" if name in curves.points else "lines+markers" if markers else "lines",
         "name": labels.page(name),
         "legendgroup": group,
         "showlegend": first and group != "background",
         "x": checks.rounded(xy[0]),
         "y": checks.rounded(xy[1]),
         "line": line,
+        "marker": {"color": curves.colours[name], "size": 8 if name in curves.points else 6},
+        "cliponaxis": name not in curves.points,
         "hovertemplate": "%{y:.4g}",
         "xaxis": axis_key("x", index),
         "yaxis": axis_key("y", index),
     }
 
 
-def _reference_trace(curves: _Curves, index: int, reference: tuple[str, Number], seen: set[str]) -> dict[str, Any]:
+def _band_traces(curves: Curves, index: int, seen: set[str]) -> list[dict[str, Any]]:
+    """The two ends of a band, the second filling what lies between them."""
+    if curves.band is None or (found := curves.bounds(index)) is None:
+        return []
+    x, *ends = found
+    first = curves.band[0] not in seen
+    seen.add(curves.band[0])
+    shared = {"type": "scatter", "mode": "lines", "line": {"width": 0, "color": BEHIND}, "legendgroup": "band"}
+    shared |= {"x": checks.rounded(x), "hovertemplate": "%{y:.4g}"}
+    shared |= {"xaxis": axis_key("x", index), "yaxis": axis_key("y", index)}
+    low, high = (shared | {"name": labels.page(name), "showlegend": False} for name in curves.band[1:])
+    filled = {"fill": "tonexty", "fillcolor": "rgba(154,164,174,0.35)"}
+    words = {"name": labels.page(curves.band[0]), "showlegend": True} if first else {}
+    return [low | {"y": checks.rounded(ends[0])}, high | filled | words | {"y": checks.rounded(ends[1])}]
+
+
+def _reference_trace(curves: Curves, index: int, reference: tuple[str, Number], seen: set[str]) -> dict[str, Any]:
     name, level = reference
     xs = np.concatenate([x for x, _ in curves.panels[index].values()])
     ends = (np.array([xs.min(), xs.max()]), np.array([level, level]))
@@ -189,7 +185,7 @@ def _reference_trace(curves: _Curves, index: int, reference: tuple[str, Number],
     return {**trace, **axes, **words, "x": checks.rounded(ends[0]), "y": checks.rounded(ends[1])}
 
 
-def _print_face(curves: _Curves, panels: Panels, style: _Style) -> PrintFigure:
+def _print_face(curves: Curves, panels: Panels, style: _Style) -> PrintFigure:
     with print_style():
         figure, all_axes = panels.print_axes()
         for index, axes in enumerate(all_axes):
@@ -200,33 +196,35 @@ def _print_face(curves: _Curves, panels: Panels, style: _Style) -> PrintFigure:
             axes.tick_params(labelbottom=panels.is_bottom(index), labelleft=panels.is_left(index))
             if style.x_labels is not None:
                 axes.set_xticks(range(len(style.x_labels)), [labels.print_(text) for text in style.x_labels])
-        _print_legend(figure, all_axes)
+            else:
+                axes.xaxis.set_major_locator(MaxNLocator(_TICKS, steps=[1, 2, 2.5, 5, 10]))
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
+        print_legend(figure, panels.total_width)
     return figure
 
 
-def _print_panel(axes: Axes, curves: _Curves, index: int, style: _Style) -> None:
+def _print_panel(axes: Axes, curves: Curves, index: int, style: _Style) -> None:
     limits = curves.y_limits(style.y_range)
     if curves.log_y:
         axes.set_yscale("log")
         limits = (10 ** limits[0], 10 ** limits[1])
     axes.set_ylim(*limits)
     axes.grid(axis="y", color=FAINT)
-    dashes = dict(zip(_DASHES, ("-", "--", ":", "-."), strict=True))
-    for name, (x, y) in curves.panels[index].items():
+    dashes = dict(zip(DASHES, ("-", "--", ":", "-."), strict=True))
+    if curves.band and (found := curves.bounds(index)):
+        ends = [checks.rounded(each) for each in found]
+        axes.fill_between(*ends, color=BEHIND, alpha=0.35, lw=0, label=labels.print_(curves.band[0]))
+    for name, (x, y) in curves.drawn(index).items():
         behind = name in curves.background
         look: dict[str, Any] = {
             "color": curves.colours[name],
-            "linestyle": dashes[curves.dashes[name]],
+            "linestyle": "" if name in curves.points else dashes[curves.dashes[name]],
             "lw": 0.6 if behind else 1.3,
         }
         label = "_nolegend_" if behind else labels.print_(name)
         drawn = (checks.rounded(x), checks.rounded(y))
-        axes.plot(*drawn, label=label, marker="o" if style.markers else "", ms=3, zorder=1 if behind else 2, **look)
+        marker, size = ("o", 4.5) if name in curves.points else ("o" if style.markers else "", 3)
+        look |= {"label": label, "marker": marker, "ms": size, "zorder": 1 if behind else 2}
+        axes.plot(*drawn, clip_on=name not in curves.points, **look)
     if style.reference:
         axes.axhline(style.reference[1], label=labels.print_(style.reference[0]), color=GREY, linestyle="--", lw=0.8)
-
-
-def _print_legend(figure: PrintFigure, all_axes: list[Axes]) -> None:
-    entries = {text: line for axes in all_axes for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-    if len(entries) > 1:
-        figure.legend(entries.values(), entries.keys(), loc="outside upper left", ncols=min(5, len(entries)))

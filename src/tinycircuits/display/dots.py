@@ -10,8 +10,8 @@ from matplotlib.figure import Figure as PrintFigure
 from tinycircuits.display import checks, labels
 from tinycircuits.display.categories import Look, columns_of, finish, in_order, page_figure, print_figure
 from tinycircuits.display.checks import Number, Rows
-from tinycircuits.display.figure import Figure
-from tinycircuits.display.theme import WIDE, print_style, series_colours
+from tinycircuits.display.figure import Figure, Phone
+from tinycircuits.display.theme import PAGE_WIDTH, PHONE, print_style, series_colours
 
 SPREAD = 0.72
 """Part of a category that its dots take, so that categories stand apart."""
@@ -60,12 +60,13 @@ def dots(
     table = _Dots(frame, category, value, group)
     low, high = y_range or (float(table.y.min()), float(table.y.max()))
     air = 0.03 * ((high - low) or 1.0)
-    ticks, limits = [[each] for each in table.categories], (low - air, high + air)
-    look = Look(ticks, series_colours(table.groups), x_title or category, y_title or value, reference, limits)
-    return Figure(name, _page_face(table, look), _print_face(table, look), frame, min_width=WIDE)
+    limits, colours = (low - air, high + air), series_colours(table.groups)
+    look = Look(table.categories, colours, x_title or category, y_title or value, reference, limits)
+    wide, narrow = ((_page_face(table, look, width), _print_face(table, look, width)) for width in (PAGE_WIDTH, PHONE))
+    return Figure(name, *wide, frame, phone=Phone(*narrow))
 
 
-def _page_face(table: _Dots, look: Look) -> go.Figure:
+def _page_face(table: _Dots, look: Look, width: Number) -> go.Figure:
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",
@@ -78,15 +79,15 @@ def _page_face(table: _Dots, look: Look) -> go.Figure:
         }
         for name, (x, y) in table.clouds.items()
     ]
-    return page_figure(traces, look, {"range": look.y_range}).update_layout(legend_itemsizing="constant")
+    return page_figure(traces, look, {"range": look.y_range}, width).update_layout(legend_itemsizing="constant")
 
 
-def _print_face(table: _Dots, look: Look) -> PrintFigure:
+def _print_face(table: _Dots, look: Look, width: Number) -> PrintFigure:
     with print_style():
-        figure, axes = print_figure()
+        figure, axes = print_figure(look, width)
         for name, (x, y) in table.clouds.items():
             size = 2.4 if len(table.y) < 1_000 else 1.4
             marks: dict[str, Any] = {"ms": size, "mew": 0, "alpha": 0.6, "color": look.colours[name]}
             axes.plot(checks.rounded(x), checks.rounded(y), "o", label=labels.print_(name), **marks)
         axes.set_xlim(-0.5, len(table.categories) - 0.5)
-        return finish(figure, look, markerscale=2)
+        return finish(figure, look, width, markerscale=2)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinycircuits.display import checks
-from tinycircuits.display.figure import Explorer, Figure
+from tinycircuits.display.figure import Explorer, Figure, Phone
 from tinycircuits.display.grids import heatmap
 
 _LEVELS = 100
@@ -65,7 +65,9 @@ def pair_explorer(
     explorer = Explorer(
         names, pairs[0], size, _packed(levels.reshape(size * size, -1).T), _packed(given.astype(np.uint8))
     )
-    return Figure(name, page, printed.mpl_fig, printed.data, explorer=explorer, max_width=110 * len(x_labels) + 180)
+    width = 110 * len(x_labels) + 180
+    phone = None if printed.phone is None else Phone(None, printed.phone.mpl_fig)
+    return Figure(name, page, printed.mpl_fig, printed.data, explorer=explorer, max_width=width, phone=phone)
 
 
 def _packed(values: NDArray[np.uint8]) -> str:

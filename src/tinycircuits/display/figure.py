@@ -1,4 +1,8 @@
-"""One figure, two faces: interactive on the page, vector in print, drawn from one result."""
+"""One figure, drawn from one result: a drawing for print and page, one for a phone, and what a reader may explore.
+
+The page shows the drawing. Only a reader who presses "explore" makes it load the script that draws the figure anew,
+in the same place, to be pointed at and chosen from.
+"""
 
 import base64
 import io
@@ -12,13 +16,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure as PrintFigure
 
-from tinycircuits.display.theme import FULL, INK, PAGE_WIDTH, print_style
+from tinycircuits.display.svg import inline
+from tinycircuits.display.theme import FULL, PAGE_WIDTH, print_style
 
 FIGURE_MIME = "application/vnd.tinycircuits.figure+json"
 NO_ALT = 'aria-label=""'
 """Where a page face takes the alternative text that its chapter gives."""
+NO_SCRIPT = 'data-live=""'
+"""Where a page face takes the address of the script that draws it anew."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PLOTLY_CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": False, "showSendToCloud": False}
+_PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False, "showSendToCloud": False}
 
 
 def checked_name(name: str) -> str:
@@ -49,17 +56,31 @@ class Explorer:
             f'value="{value}" required></label> '
             for name, value in zip(self.names, self.start, strict=True)
         )
-        return f'<div class="tc-choice">{fields}<output aria-live="polite"></output></div>'
+        return f'{fields}<output aria-live="polite"></output>'
+
+
+@dataclass(frozen=True, eq=False)
+class Phone:
+    """The faces of a figure on a narrow screen: panels under each other.
+
+    ``plotly_fig`` brings its layout alone, the traces are those of the wide face; ``plain`` leaves out the numbers in
+    cells, which are too small for them.
+    """
+
+    plotly_fig: go.Figure | None
+    mpl_fig: PrintFigure
+    plain: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A result drawn twice, with the numbers that it shows; its words stand in the chapter (directive ``caption``).
+    """A result drawn, with the numbers that it shows; its words stand in the chapter (directive ``caption``).
 
-    ``name`` is the figure's label (``fig-<name>``) and file name. ``plotly_fig`` is ``None`` for a drawing that is the
-    same on the page as in print. ``choices`` are (label, restyle) pairs, switched by a menu titled ``choice_title`` on
-    the page, the first at first. Where the page is narrower than ``min_width`` pixels, the figure scrolls inside
-    itself; ``max_width`` is by default the width in print. An ``explorer`` shows one matrix of a table of many.
+    ``name`` is the figure's label (``fig-<name>``) and file name. ``plotly_fig`` is what one explores, or ``None``.
+    ``choices`` are (label, restyle) pairs, switched by a menu titled ``choice_title`` while one explores, the first at
+    first. An ``explorer`` shows one matrix of a table of many. ``phone`` replaces the drawing on a narrow screen;
+    without it a drawing that needs ``min_width`` pixels scrolls there inside itself. ``max_width`` bounds what one
+    explores, by default the width in print.
     """
 
     name: str
@@ -71,61 +92,70 @@ class Figure:
     min_width: int = 300
     max_width: int | None = None
     explorer: Explorer | None = None
+    phone: Phone | None = None
 
     def __post_init__(self) -> None:
         checked_name(self.name)
         if self.data.empty:
             raise ValueError("data: the plotted numbers are missing")
-        with print_style():  # arranged once here instead of once for every file format
-            self.mpl_fig.draw_without_rendering()
-        self.mpl_fig.set_layout_engine("none")
+        for drawing in (self.mpl_fig, *([self.phone.mpl_fig] if self.phone else [])):
+            with print_style():  # arranged once here instead of once for every file format
+                drawing.draw_without_rendering()
+            drawing.set_layout_engine("none")
 
     def pdf(self) -> bytes:
         """The print face; the same bytes for the same figure."""
-        return self._saved("pdf", "none", {"Creator": None, "Producer": None, "CreationDate": None})
+        return _saved(self.mpl_fig, "pdf", self.name, {"Creator": None, "Producer": None, "CreationDate": None})
 
-    def svg(self, background: str = "white") -> str:
-        """The print face as SVG; the same text for the same figure."""
-        return self._saved("svg", background, {"Date": None, "Creator": None}).decode()
+    def svg(self) -> str:
+        """The print face as SVG that looks the same everywhere; the same text for the same figure."""
+        return _svg(self.mpl_fig, self.name, background="white")
 
     def csv(self) -> str:
         """The plotted numbers, 6 significant digits."""
         return str(self.data.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
     def html(self) -> str:
-        """The page face: what a script of the page draws, or the drawing itself."""
-        width = self.max_width or round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
+        """The page face: the drawing, and a button where there is something to explore."""
+        width = round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
+        wide = _page_svg(self.mpl_fig, self.name)
+        narrow = f'<div class="tc-narrow">{_page_svg(self.phone.mpl_fig, f"{self.name}-n")}</div>' if self.phone else ""
+        needs = "" if self.phone else f";min-width:{self.min_width}px"
+        drawing = (
+            f'<div class="tc-still{" tc-two" if self.phone else ""}" role="img" {NO_ALT}>'
+            f'<div class="tc-wide" style="max-width:{width}px{needs}">{wide}</div>{narrow}</div>'
+        )
         if self.plotly_fig is None:
-            size = f"max-width:{width}px"
-            return f'<div class="tc-drawing" role="img" {NO_ALT} style="{size}">{self._inline_svg()}</div>'
-        described = json.loads(self.plotly_fig.to_json())
-        described.get("layout", {}).pop("template", None)
-        described |= {"config": _PLOTLY_CONFIG, "choices": self.choices}
-        described |= {"explorer": asdict(self.explorer)} if self.explorer else {}
-        size = f"max-width:{width}px;min-width:{self.min_width}px;height:{self.plotly_fig.layout.height:.0f}px"
+            return f'<div class="tc-drawing">{drawing}</div>'
         return (
-            f'<div class="tc-figure" role="group" {NO_ALT}>{self._menu()}'
-            f'<div class="tc-plot" id="plot-{self.name}" style="{size}"></div>'
-            f'<script type="application/json">{_script_safe(described)}</script></div>'
+            f'<div class="tc-figure" id="plot-{self.name}" {NO_SCRIPT}>{self._controls()}'
+            f'<div class="tc-box">{drawing}<div class="tc-plot"></div></div>'
+            '<button type="button" class="tc-explore pst-js-only">explore</button></div>'
         )
 
-    def _menu(self) -> str:
-        if self.explorer:
-            return self.explorer.controls()
-        if not self.choices:
+    def live(self) -> str:
+        """The script that gives the page what plotly draws; empty for a drawing that is never drawn anew."""
+        if self.plotly_fig is None:
             return ""
-        options = "".join(f"<option>{escape(label)}</option>" for label, _ in self.choices)
-        return f'<label class="tc-choice">{escape(self.choice_title)} <select>{options}</select></label>'
+        described = _described(self.plotly_fig)
+        described |= {"config": _PLOTLY_CONFIG, "choices": self.choices}
+        described |= {"width": self.max_width or round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)}
+        described |= {"explorer": asdict(self.explorer)} if self.explorer else {}
+        if self.phone and self.phone.plotly_fig:
+            described["phone"] = {"layout": _described(self.phone.plotly_fig)["layout"], "plain": self.phone.plain}
+        said = json.dumps(described, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return f"tinyFigure({json.dumps(self.name)},{said})\n"
 
-    def _inline_svg(self) -> str:
-        drawing = self.svg("none")
-        return drawing[drawing.index("<svg") :].replace(INK, "currentColor")
-
-    def _saved(self, fmt: str, background: str, metadata: dict[str, None]) -> bytes:
-        buffer = io.BytesIO()
-        with print_style(salt=self.name):
-            self.mpl_fig.savefig(buffer, format=fmt, facecolor=background, metadata=metadata, dpi=300)
-        return buffer.getvalue()
+    def _controls(self) -> str:
+        """What one chooses with while one explores; its line is there from the beginning, so that nothing moves."""
+        if self.explorer:
+            inside = self.explorer.controls()
+        elif self.choices:
+            options = "".join(f"<option>{escape(label)}</option>" for label, _ in self.choices)
+            inside = f"<label>{escape(self.choice_title)} <select>{options}</select></label>"
+        else:
+            return ""
+        return f'<div class="tc-choice pst-js-only" inert>{inside}</div>'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         faces = {
@@ -133,13 +163,37 @@ class Figure:
             "html": self.html(),
             "pdf": base64.b64encode(self.pdf()).decode(),
             "csv": self.csv(),
-            "interactive": self.plotly_fig is not None,
+            "live": self.live(),
         }
         # A plain notebook shows the SVG; the book takes it from there as well, so it is not stored twice.
         bundle = {FIGURE_MIME: faces, "image/svg+xml": self.svg(), "text/plain": f"figure {self.name}"}
         return bundle, {"image/svg+xml": {"fallback_of": self.name}}
 
 
-def _script_safe(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+def _described(figure: go.Figure) -> dict[str, Any]:
+    described: dict[str, Any] = json.loads(figure.to_json())
+    described.get("layout", {}).pop("template", None)
+    return described
+
+
+def _svg(drawing: PrintFigure, salt: str, background: str = "none", text: str = "path") -> str:
+    return _saved(drawing, "svg", salt, {"Date": None, "Creator": None}, background, text).decode()
+
+
+def _page_svg(drawing: PrintFigure, salt: str) -> str:
+    """The drawing for a page, which has the typeface and so needs no outlines of letters."""
+    return inline(_svg(drawing, salt, text="none"))
+
+
+def _saved(
+    drawing: PrintFigure,
+    fmt: str,
+    salt: str,
+    metadata: dict[str, None],
+    background: str = "none",
+    text: str = "path",
+) -> bytes:
+    buffer = io.BytesIO()
+    with print_style(salt=salt, text=text):
+        drawing.savefig(buffer, format=fmt, facecolor=background, metadata=metadata, dpi=300)
+    return buffer.getvalue()

@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike
 
 from tinycircuits.display import checks, labels
 from tinycircuits.display.checks import Array
-from tinycircuits.display.figure import Figure
+from tinycircuits.display.figure import Figure, Phone
 from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, titles
 from tinycircuits.display.theme import (
     LETTER,
     PAGE_WIDTH,
-    WIDE,
+    PAPER,
+    PHONE,
+    RIGHT,
     colour_map,
     on_colour,
     plotly_layout,
@@ -27,11 +29,11 @@ from tinycircuits.display.theme import (
     print_style,
 )
 
-Scale = Literal["share", "signed"]
+Scale = Literal["share", "amount", "signed"]
 Matrix: TypeAlias = ArrayLike | pd.DataFrame
 """Numbers ``[rows, columns]``; as a frame with names of its columns, its index and both axes."""
 _DRAWN = 2_000
-"""Cells that print draws as shapes; a matrix of more is a picture, a hundredth of the size."""
+"""Cells that are drawn as shapes; a matrix of more is a picture with a point for each, a hundredth of the size."""
 _LARGEST_LABELLED = 64
 """A matrix of more cells has no room for numbers in them."""
 _MOST_TICKS = 32
@@ -43,7 +45,13 @@ _TITLE = 7.0
 _BAR = 100
 """Room for the colour bar with its labels and title, CSS pixels."""
 _CHOICES_PRINTED = 4
-"""Print shows so many of the matrices that the page lets a reader choose from."""
+"""The drawing shows so many of the matrices that the page lets a reader choose from."""
+_SLIGHT = 0.05
+"""Values below 0 are slight, and do not call for a colour of their own, up to this part of the largest value."""
+_NUMBER = 22.0
+"""A cell that is less wide, in CSS pixels, has no room for its number."""
+_BESIDE = 130.0
+"""From this width on, in CSS pixels, a phone shows one of many panels beside another."""
 
 
 class _Grid:
@@ -65,14 +73,19 @@ class _Grid:
             raise ValueError(f"values: matrices of one shape expected, got {[v.shape for v in self.values]}")
         if scale == "share":
             self.values = [checks.shares("values", values) for values in self.values]
+        lowest, highest = (float(f(each(v) for v in self.values)) for f, each in ((min, np.min), (max, np.max)))
+        if scale == "signed" and lowest >= -_SLIGHT * highest:
+            scale = "amount"
+        if scale == "amount" and not (highest > 0 and lowest >= -_SLIGHT * highest):
+            raise ValueError(f"values: amounts are not negative, got {lowest:.4g} .. {highest:.4g}; use scale='signed'")
         self.scale = scale
         self.x_labels = checks.labelled("x_labels", x_labels, self.shape[1])
         self.y_labels = checks.labelled("y_labels", y_labels, self.shape[0])
         for name, texts in (("x_labels", self.x_labels), ("y_labels", self.y_labels)):
             if _apart(texts) > 1 and len(set(texts)) < len(texts):
                 raise ValueError(f"{name}: more than {_MOST_TICKS} labels must differ from one another")
-        largest = max(float(np.abs(values).max()) for values in self.values) or 1.0
-        self.limits = (0.0, 1.0) if scale == "share" else (-largest, largest)
+        largest = float(f"{max(abs(lowest), abs(highest)):.6g}") or 1.0
+        self.limits = {"share": (0.0, 1.0), "amount": (0.0, largest), "signed": (-largest, largest)}[scale]
 
     def frame(self, x_title: str, y_title: str, unit: str) -> pd.DataFrame:
         """The drawn numbers, one row per cell."""
@@ -105,7 +118,26 @@ def _layout(grid: _Grid, columns: int | None = None, *, menu: bool = False) -> P
     width = max(cell * grid.shape[1], min(share, _TITLE * max(map(len, grid.names)) if title_rows else 0))
     # Long thin matrices would be slivers with square cells.
     height = max(cell * grid.shape[0], min(90.0, 22.0 * grid.shape[0]))
-    return Panels(count, columns, width, height, left, _BAR, 26 if title_rows else 10, 50)
+    return Panels(count, columns, width, height, left, _BAR, 26 if title_rows else 10, 50 + _turned(grid, cell))
+
+
+def _phone_layout(grid: _Grid, *, menu: bool = False) -> Panels:
+    """Panels under each other, two beside each other where there are many small ones, over a colour bar that lies."""
+    count, titled = (1, False) if menu else (len(grid.names), grid.names != [""])
+    left = 46 + LETTER * max(len(label) for label in grid.y_labels)
+    room = PHONE - left - RIGHT
+    columns = 2 if count > 3 and (room - 18) / 2 >= max(_BESIDE, _NUMBER * grid.shape[1]) else 1
+    width = (room - 18 * (columns - 1)) / columns
+    cell = min(_CELL, width / grid.shape[1])
+    height = max(cell * grid.shape[0], min(90.0, 22.0 * grid.shape[0]))
+    below = 50 + _turned(grid, width / grid.shape[1]) + 58
+    return Panels(count, columns, width, height, left, RIGHT, 26 if titled else 10, below)
+
+
+def _turned(grid: _Grid, cell: float) -> float:
+    """The pixels that labels of x take when they stand upright, because cells are too narrow for them; else 0."""
+    longest = LETTER * max(map(len, grid.x_labels))
+    return longest - 8 if _apart(grid.x_labels) == 1 and longest > cell else 0.0
 
 
 def heatmap(
@@ -124,8 +156,11 @@ def heatmap(
     """One matrix ``[rows, columns]``, its first row on top, or several of one shape by name, side by side.
 
     A frame brings its labels and titles: those of its columns are x's, those of its index y's. An array needs them.
-    ``scale`` is 0..1 or symmetric about 0, one for all. With a ``choice_title`` the page shows one of them, chosen from
-    a menu of that title, and print the first four.
+    ``scale``, one for all, runs from light to dark over 0..1 (``"share"``) or from 0 to the largest value
+    (``"amount"``), or in two hues as far below 0 as above (``"signed"``). Two hues are for values of two signs: where
+    nothing is below 0, or nothing by more than a twentieth of the largest value, ``"signed"`` is drawn as
+    ``"amount"``; a slight value below 0 then has the lightest colour and its own number. With a ``choice_title`` the
+    figure shows the first four, and a reader who explores it one, chosen from a menu of that title.
 
     Raises ``ValueError`` naming the argument for empty, non-finite, out-of-range or mismatched input.
     """
@@ -141,18 +176,26 @@ def heatmap(
     grid = _Grid(panels, x_labels, y_labels, scale)
     words, data = (x_title, y_title, unit), grid.frame(x_title, y_title, unit)
     if choice_title is None:
-        layout = _layout(grid, columns)
-        faces = _page_face(grid, layout, words), _print_face(grid, layout, words)
-        return Figure(name, *faces, data, min_width=300 if layout.columns == 1 else WIDE)
+        layout, small = _layout(grid, columns), _phone_layout(grid)
+        wide, narrow = ((_page_face(grid, each, words), _print_face(grid, each, words)) for each in (layout, small))
+        return Figure(name, *wide, data, phone=Phone(*narrow, plain=not _numbered(grid, small)))
     shown = _Grid(dict(list(panels.items())[:_CHOICES_PRINTED]), x_labels, y_labels, scale)
-    shown.limits = grid.limits
-    page = _page_face(grid, _layout(grid, menu=True), words, titled=False)
+    shown.scale, shown.limits = grid.scale, grid.limits
+    one, small = _layout(grid, menu=True), _phone_layout(grid, menu=True)
+    page, narrow = (_page_face(grid, each, words, titled=False) for each in (one, small))
     choices = tuple(
         (choice, {key: [trace[key]] for key in trace if key in ("z", "text")})
         for index, choice in enumerate(grid.names)
         for trace in [_trace(grid, index, words)]
     )
-    return Figure(name, page, _print_face(shown, _layout(shown), words), data, choices, choice_title)
+    phone = Phone(narrow, _print_face(shown, _phone_layout(shown), words), plain=not _numbered(grid, small))
+    drawn, width = _print_face(shown, _layout(shown), words), round(one.total_width)
+    return Figure(name, page, drawn, data, choices, choice_title, max_width=width, phone=phone)
+
+
+def _numbered(grid: _Grid, panels: Panels) -> bool:
+    """Whether each cell has room for its number."""
+    return grid.values[0].size <= _LARGEST_LABELLED and panels.width / grid.shape[1] >= _NUMBER
 
 
 def _trace(grid: _Grid, index: int, words: tuple[str, str, str]) -> dict[str, Any]:
@@ -183,7 +226,8 @@ def _pages(texts: Sequence[str]) -> list[str]:
 
 def _page_face(grid: _Grid, panels: Panels, words: tuple[str, str, str], titled: bool = True) -> go.Figure:
     x_title, y_title, unit = words
-    x = _ticks(grid.x_labels) | {"title": axis_title(x_title)}
+    turned = {"tickangle": -90} if _turned(grid, panels.width / grid.shape[1]) else {}
+    x = _ticks(grid.x_labels) | {"title": axis_title(x_title)} | turned
     y = _ticks(grid.y_labels) | {"title": axis_title(y_title), "autorange": "reversed"}
     layout = plotly_layout(
         round(panels.total_height),
@@ -208,18 +252,22 @@ def _ticks(texts: Sequence[str]) -> dict[str, Any]:
 
 def _colour_bar(grid: _Grid, unit: str, panels: Panels) -> dict[str, Any]:
     low, high = grid.limits
-    bar = {
-        "title": {"text": labels.page(unit), "side": "right"},
+    lies = panels.right == RIGHT
+    place: dict[str, Any] = {"x": 1.0, "xpad": 12, "ypad": 0}
+    if lies:
+        under = (panels.bottom - 58) / (panels.total_height - panels.top - panels.bottom)
+        place = {"orientation": "h", "y": -under, "yanchor": "top", "ypad": 0, "xpad": 0}
+    bar: dict[str, Any] = {
+        "title": {"text": labels.page(unit), "side": "bottom" if lies else "right"},
         "thickness": 12,
         "outlinewidth": 0,
         "len": 1,
-        "x": 1.0,
-        "xpad": 12,
-        "ypad": 0,
         "nticks": 5 if panels.total_height > 200 else 3,
+        **place,
     }
     if grid.scale == "share":
-        bar |= {"tickmode": "array", "tickvals": [0, 0.5, 1] if panels.total_height < 200 else [0, 0.25, 0.5, 0.75, 1]}
+        few = panels.total_height < 200 or lies
+        bar |= {"tickmode": "array", "tickvals": [0, 0.5, 1] if few else [0, 0.25, 0.5, 0.75, 1]}
     return {"colorscale": plotly_scale(grid.scale), "cmin": low, "cmax": high, "colorbar": bar}
 
 
@@ -228,13 +276,19 @@ def _print_face(grid: _Grid, panels: Panels, words: tuple[str, str, str]) -> Pri
     with print_style():
         figure, all_axes = panels.print_axes()
         for index, axes in enumerate(all_axes):
-            mesh = _cells(axes, grid, np.array(checks.rounded(grid.values[index])))
+            mesh = _cells(axes, grid, np.array(checks.rounded(grid.values[index])), _numbered(grid, panels))
             axes.set_title(labels.print_(grid.names[index]))
             _set_ticks(axes.xaxis, grid.x_labels, labelled=panels.is_bottom(index))
             _set_ticks(axes.yaxis, grid.y_labels, labelled=panels.is_left(index))
+            if _turned(grid, panels.width / grid.shape[1]):
+                axes.tick_params(axis="x", rotation=90)
             axes.set_xlabel(labels.print_(x_title) if panels.is_bottom(index) else "")
             axes.set_ylabel(labels.print_(y_title) if panels.is_left(index) else "")
-        bar = figure.colorbar(mesh, ax=all_axes, label=labels.print_(unit), fraction=0.04, pad=0.015, aspect=25)
+        if panels.right == RIGHT:
+            place: dict[str, Any] = {"location": "bottom", "fraction": 0.03, "pad": 0.02, "aspect": 25}
+        else:
+            place = {"fraction": 0.04, "pad": 0.015, "aspect": 25}
+        bar = figure.colorbar(mesh, ax=all_axes, label=labels.print_(unit), **place)
         bar.outline.set_visible(False)
     return figure
 
@@ -244,23 +298,20 @@ def _set_ticks(axis: Axis, texts: Sequence[str], *, labelled: bool) -> None:
     axis.set_ticks(range(0, len(texts), apart), [labels.print_(text) for text in texts[::apart]] if labelled else [])
 
 
-def _cells(axes: Axes, grid: _Grid, values: Array) -> Any:
+def _cells(axes: Axes, grid: _Grid, values: Array, numbered: bool) -> Any:
     """Draw the cells of one matrix as vectors, with their texts, and return the mappable."""
     low, high = grid.limits
-    style: dict[str, Any] = {
-        "cmap": colour_map(grid.scale),
-        "vmin": low,
-        "vmax": high,
-        "edgecolors": "white",
-        "linewidth": 0.4,
-    }
-    edges = np.arange(-0.5, values.shape[1]), np.arange(-0.5, values.shape[0])
-    mesh = axes.pcolormesh(*edges, values, rasterized=values.size > _DRAWN, **style)
-    axes.invert_yaxis()
+    style: dict[str, Any] = {"cmap": colour_map(grid.scale), "vmin": low, "vmax": high}
+    if values.size > _DRAWN:
+        mesh: Any = axes.imshow(values, aspect="auto", interpolation="none", **style)
+    else:
+        edges = np.arange(-0.5, values.shape[1]), np.arange(-0.5, values.shape[0])
+        mesh = axes.pcolormesh(*edges, values, edgecolors=PAPER, linewidth=0.4, **style)
+        axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
-        if values.size <= _LARGEST_LABELLED:
+        if numbered:
             background = to_hex(colour_map(grid.scale)((value - low) / (high - low)))
             axes.text(column, row, _short(value), ha="center", va="center", size=7.5, color=on_colour(background))
     return mesh

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import labels
 from tinycircuits.display.checks import Number
-from tinycircuits.display.theme import FULL, PAGE_WIDTH, plotly_axis
+from tinycircuits.display.theme import FULL, PAGE_WIDTH, PHONE, legend_columns, plotly_axis
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,17 @@ def titles(panels: Panels, names: Sequence[str]) -> list[dict[str, Any]]:
         if name:
             out.append({**place, "text": labels.page(name), "showarrow": False, "font": {"size": 14}})
     return out
+
+
+def print_legend(figure: PrintFigure, width: Number, markerscale: float | None = None) -> None:
+    """One legend of all panels above a drawing of this width, in CSS pixels, unless there is one entry."""
+    entries = {text: mark for axes in figure.axes for mark, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+    if len(entries) > 1:
+        columns = min(5, legend_columns(list(entries), width))
+        more = {"ncols": columns, "markerscale": markerscale, "handlelength": 2.6, "columnspacing": 1.4}
+        if width <= PHONE:  # where the rows of a legend would leave little for the drawing
+            figure.set_figheight(figure.get_figheight() + 0.19 * (-(-len(entries) // columns) - 1))
+        figure.legend(entries.values(), entries.keys(), loc="outside upper left", **more)
 
 
 def axis_title(text: str, standoff: int = 6) -> dict[str, Any]:

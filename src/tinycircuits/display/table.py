@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from tinycircuits.display import labels
 from tinycircuits.display.checks import Rows
 from tinycircuits.display.figure import checked_name
-from tinycircuits.display.numbers import count, number
+from tinycircuits.display.numbers import count, number, span
 
 TABLE_MIME = "application/vnd.tinycircuits.table+json"
 
@@ -20,15 +21,18 @@ TABLE_MIME = "application/vnd.tinycircuits.table+json"
 class Table:
     """Rows shown as a table with the label ``tbl-<name>``; its caption stands in the chapter (directive ``caption``).
 
-    Text in cells and headings are MyST. Columns whose cells are all numbers are set flush right. Whole
-    numbers are shown with ``count``, others with ``number``; ``formats`` gives another function for a column. On a page
-    the reader chooses among the values of each column in ``filters``; print shows all rows.
+    Text in cells and headings are MyST, with ``x_0`` as a letter with a subscript. Columns whose cells are all numbers
+    are set flush right. Whole numbers are shown with ``count``, others with ``number``; ``formats`` gives another
+    function for a column. A cell that is a pair of numbers is shown as one span, ``0.2 to 0.4``. On a page the reader
+    chooses among the values of each column in ``filters``; print shows all rows. A ``folded`` table, which repeats
+    what a figure shows, is closed on the page behind its caption and set small in print.
     """
 
     rows: InitVar[Rows]
     name: str
     formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
     filters: Sequence[str] = ()
+    folded: bool = False
 
     frame: pd.DataFrame = field(init=False)
 
@@ -50,7 +54,7 @@ class Table:
 
     def numeric(self) -> list[bool]:
         """For each column whether it is set flush right."""
-        return [all(_is_number(value) for value in self.frame[name]) for name in self.frame.columns]
+        return [all(_is_number(value) or _is_pair(value) for value in self.frame[name]) for name in self.frame.columns]
 
     def csv(self) -> str:
         """The numbers behind the table, 6 significant digits."""
@@ -64,19 +68,30 @@ class Table:
 
     def _column(self, name: str) -> list[str]:
         shown = self.formats.get(name, _shown)
-        return ["–" if _is_missing(value) else shown(value) for value in self.frame[name]]  # noqa: RUF001
+        return [_cell(value, shown) for value in self.frame[name]]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         described = {
             "name": self.name,
-            "columns": [str(name) for name in self.frame.columns],
+            "columns": [labels.subscripts(str(name)) for name in self.frame.columns],
             "rows": self.cells(),
             "numeric": self.numeric(),
-            "filters": list(self.filters),
+            "filters": [labels.subscripts(name) for name in self.filters],
+            "folded": self.folded,
             "csv": self.csv(),
         }
         bundle = {TABLE_MIME: described, "text/html": self.html(), "text/plain": f"table {self.name}"}
         return bundle, {"text/html": {"fallback_of": self.name}}
+
+
+def _cell(value: Any, shown: Callable[[Any], str]) -> str:
+    if _is_pair(value):
+        return span(value, shown)
+    return "–" if _is_missing(value) else labels.subscripts(shown(value))  # noqa: RUF001
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
 
 
 def _is_number(value: Any) -> bool:
@@ -84,7 +99,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _rounded(value: Any) -> Any:
-    """A number with 6 significant digits, also where a column holds other things beside it."""
+    """A number, or each of a pair, with 6 significant digits, also where a column holds other things beside it."""
+    if _is_pair(value):
+        return " to ".join(str(_rounded(end)) for end in value)
     return f"{value:.6g}" if isinstance(value, float) and not _is_missing(value) else value
 
 

@@ -1,6 +1,7 @@
 """The one look of all figures: colours, maps, sizes and type, for the page (plotly) and for print (matplotlib)."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import cycle
@@ -21,7 +22,9 @@ FULL = 6.3
 PAGE_WIDTH = 720
 """Width of the text column on the page, CSS pixels, at which a figure of width FULL is laid out."""
 WIDE = 560
-"""On fewer CSS pixels the labels of a figure as wide as the text would run into each other: it scrolls instead."""
+"""On fewer CSS pixels a drawing as wide as the text cannot be read: without a face for a phone it scrolls instead."""
+PHONE = 360
+"""Width of the text column on a phone, CSS pixels, at which the narrow face of a figure is laid out."""
 LEFT, RIGHT, BELOW = 70, 12, 54
 """Room around axes, CSS pixels: labels and title of y; half of the last label of x; labels and title of x."""
 LETTER = 7.5
@@ -30,9 +33,34 @@ _KEY = 48
 """Width of a legend entry without its words, CSS pixels."""
 
 INK, GREY, FAINT = "#24292f", "#6e7781", "#d0d7de"
-ATTENTION, MLP = "#7A5CC7", "#D55E00"
-SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5CC7", "#6e7781")
-"""Colours of series, in order."""
+PAPER, ON_PALE = "#fefefe", "#1f2328"
+"""What is as white as the page around it, also where that is dark; the ink on a pale cell, which stays pale there."""
+ON_PAGE = {INK: "currentColor", GREY: "var(--tc-line)", FAINT: "var(--tc-grid)", PAPER: "var(--pst-color-background)"}
+"""What stands for a colour in a drawing inside a page, which is light or dark."""
+
+ATTENTION, MLP = "#7A5CC7", "#E69F00"
+MEANINGS: Mapping[str, tuple[str, Sequence[str]]] = {
+    "right on every input": ("#0072B2", ("faultless",)),
+    "wrong on some input": ("#D55E00", ("with mistakes", "mistakes")),
+    "trained": ("#009E73", ("trained",)),
+    "a control without training": ("#8C959F", ("untrained", "never trained", "shuffled labels")),
+    "an article's own number": ("#CC79A7", ("article", "printed by the article")),
+    "attention": (ATTENTION, ("attention", "attn")),
+    "the MLP": (MLP, ("MLP",)),
+    "weights set to zero": ("#88CCEE", ("=zero weights",)),
+    "ablated to zero": ("#4B5D8F", ("=zero",)),
+    "ablated to the mean": ("#999933", ("=mean",)),
+    "ablated by resampling": ("#9C3587", ("=resample",)),
+    "what training sees": ("#44AA99", ("training set", "training pairs", "=train")),
+    "what training never sees": ("#8B5A2B", ("holdout", "held-out", "held out")),
+    "a named level": (GREY, ("=chance", "=no effect")),
+}
+"""Meaning -> its colour and the words by which a label has it: in every figure of the book, and of nothing else.
+
+``=`` stands before what must be the whole label. A control of a bar is no series: it is a white diamond.
+"""
+SERIES = ("#2A9DB5", "#B3446C", "#6A8532", "#C9A227", "#56B4E9", "#B08968", "#E4835C")
+"""Colours of series whose labels have no declared meaning, in order."""
 
 _SHARE_ENDS = ("#faf8fe", "#8d6fd6", "#22104f")
 _SIGNED_ENDS = ("#004b7a", "#5aa5d6", "#f7f6f4", "#e58a4e", "#8a3200")
@@ -69,14 +97,14 @@ _FROM_LMS = np.array(
 
 @cache
 def colour_stops(scale: str) -> tuple[str, ...]:
-    """The 17 colours of a map, evenly spaced in lightness: ``"share"`` (light to dark) or ``"signed"``."""
-    ends = {"share": _SHARE_ENDS, "signed": _SIGNED_ENDS}[scale]
+    """The 17 colours of a map, evenly spaced in lightness: ``"signed"``, or from light to dark for any other scale."""
+    ends = _SIGNED_ENDS if scale == "signed" else _SHARE_ENDS
     labs = np.array([_oklab(c) for c in ends])
     # Lightness falls evenly along a branch, so a grey print keeps the order; hue and chroma follow the anchors.
-    branches = [labs] if scale == "share" else [labs[:3], labs[2:]]
+    branches = [labs[:3], labs[2:]] if scale == "signed" else [labs]
     stops: list[NDArray[np.float64]] = []
     for branch in branches:
-        at = np.linspace(branch[0, 0], branch[-1, 0], 17 if scale == "share" else 9)
+        at = np.linspace(branch[0, 0], branch[-1, 0], 9 if scale == "signed" else 17)
         order = np.argsort(branch[:, 0])
         chroma = [np.interp(at, branch[order, 0], branch[order, i]) for i in (1, 2)]
         stops += list(np.column_stack([at, *chroma]))[1 if stops else 0 :]
@@ -97,12 +125,32 @@ def plotly_scale(scale: str) -> list[list[float | str]]:
 
 def on_colour(background: str) -> str:
     """The text colour, dark or white, that reads better on ``background``."""
-    return INK if _oklab(background)[0] > 0.62 else "#ffffff"
+    return ON_PALE if _oklab(background)[0] > 0.62 else "#ffffff"
+
+
+def meaning(label: str) -> str | None:
+    """The declared meaning of a series with this label: that of the longest word of ``MEANINGS`` in it, if any."""
+    spoken = [
+        (len(word), name)
+        for name, (_, words) in MEANINGS.items()
+        for word in words
+        if (label.lower() == word[1:].lower() if word[0] == "=" else _says(label, word))
+    ]
+    return max(spoken)[1] if spoken else None
+
+
+def _says(label: str, word: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w])", label, re.IGNORECASE) is not None
 
 
 def series_colours(names: Sequence[str]) -> dict[str, str]:
-    """The colour of each series, by its place among ``names``."""
-    return dict(zip(names, cycle(SERIES)))
+    """The colour of each series: that of its meaning, where no other of ``names`` has it as well, else the next one."""
+    means = [meaning(name) for name in names]
+    others = cycle(SERIES)
+    return {
+        name: MEANINGS[meant][0] if meant and means.count(meant) == 1 else next(others)
+        for name, meant in zip(names, means, strict=True)
+    }
 
 
 def plotly_axis(**more: Any) -> dict[str, Any]:
@@ -126,13 +174,19 @@ def plotly_layout(height: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def plotly_legend(names: Sequence[str]) -> tuple[dict[str, Any], int]:
+def legend_columns(names: Sequence[str], width: float = PAGE_WIDTH) -> int:
+    """How many entries with these names stand beside each other above a figure that is ``width`` CSS pixels wide."""
+    room = width - 90 if width > PHONE else width - 10
+    if sum(_KEY + LETTER * len(name) for name in names) < room:
+        return max(1, len(names))
+    widest = _KEY + LETTER * max(map(len, names))
+    return max(1, int(room // widest))
+
+
+def plotly_legend(names: Sequence[str], width: float = PAGE_WIDTH) -> tuple[dict[str, Any], int]:
     """A legend above the drawing for entries with these names, and the pixels that it takes there."""
-    widest = _KEY + LETTER * max(map(len, names), default=0)
-    one_row = sum(_KEY + LETTER * len(name) for name in names) < PAGE_WIDTH - 90
-    rows = 1 if one_row else -(-len(names) // max(1, int((PAGE_WIDTH - 90) // widest)))
     place = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top", "traceorder": "normal"}
-    return place, 6 + 22 * rows
+    return place, 6 + 22 * -(-len(names) // legend_columns(names, width))
 
 
 @cache
@@ -142,10 +196,11 @@ def _register_fonts() -> None:
 
 
 @contextmanager
-def print_style(salt: str = "") -> Iterator[None]:
-    """Draw with the book's type, sizes and line widths in this block; ``salt`` fixes the ids inside an SVG."""
+def print_style(salt: str = "", text: str = "path") -> Iterator[None]:
+    """Draw with the book's type, sizes and line widths in this block; ``salt`` fixes the ids inside an SVG, ``text``
+    is how its letters are kept: as outlines (``"path"``) or as text for who has the typeface (``"none"``)."""
     _register_fonts()
-    settings: Any = {**_PRINT, "svg.hashsalt": salt}
+    settings: Any = {**_PRINT, "svg.hashsalt": salt, "svg.fonttype": text}
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever a settings file or a cell has chosen
         mpl.rcParams.update(settings)
@@ -190,6 +245,5 @@ _PRINT: dict[str, Any] = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "pdf.fonttype": 42,
-    "svg.fonttype": "path",
     "figure.constrained_layout.use": True,
 }

@@ -1,4 +1,4 @@
-"""Scripts, styles and fonts from this machine only; plotly on pages that draw with it and on no other."""
+"""Scripts, styles and fonts from this machine only; plotly is there for a reader who explores a figure."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +25,8 @@ def copy(app: Sphinx) -> None:
     target = Path(app.outdir, "_static")
     write(target / "plotly.min.js", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
     for path in sorted(STATIC.iterdir()):
-        write(target / path.name, path.read_bytes())
+        if path.suffix != ".otf":  # of print
+            write(target / path.name, path.read_bytes())
     for path in sorted(FONTS.glob("*.ttf")):
         write(target / path.name, path.read_bytes())
     # MyST-NB copies its style when the pages are written, so that those of a first build would not know its checksum.
@@ -42,10 +43,8 @@ def prune(app: Sphinx, exception: Exception | None) -> None:
 
 
 def per_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Load plotly where there is something to draw, and drop what no page of this book uses."""
+    """Drop what no page of this book uses."""
     context["script_files"][:] = [file for file in context["script_files"] if "thebe" not in str(file)]
-    if 'class="tc-plot"' in context.get("body", ""):
-        app.add_js_file("plotly.min.js", loading_method="defer", priority=400)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

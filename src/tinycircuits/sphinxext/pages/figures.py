@@ -1,4 +1,4 @@
-"""Writes every figure of the book as files: beside the pages, and in the repository's ``figures/``.
+"""Writes every figure of the book as files: beside the pages, and, without scripts, in the repository's ``figures/``.
 
 While a chapter is read, its figures are kept in the build folder, so that they are there as well when the chapter
 itself is not read again. At the end of the build they are copied from there.
@@ -17,9 +17,13 @@ def kept(env: Any, docname: str) -> Path:
     return Path(env.mystnb_config.output_folder, "figures", docname)
 
 
-def mirror(source: Path, target: Path) -> None:
-    """Make ``target`` hold exactly the files of ``source``; a file whose bytes would not change is left alone."""
-    files = {path.name: path.read_bytes() for path in sorted(source.glob("*")) if path.is_file()}
+def mirror(source: Path, target: Path, without: str = "") -> None:
+    """Make ``target`` hold exactly the files of ``source``, but those that end in ``without``.
+
+    A file whose bytes would not change is left alone.
+    """
+    found = [path for path in sorted(source.glob("*")) if path.is_file()]
+    files = {path.name: path.read_bytes() for path in found if not (without and path.name.endswith(without))}
     for path in target.glob("*"):
         if path.is_file() and path.name not in files:
             path.unlink()
@@ -49,7 +53,7 @@ def copy_figures(app: Sphinx, error: Exception | None) -> None:
     for docname in sorted(app.env.found_docs):
         source = kept(app.env, docname)
         if app.config.tinycircuits_figures:
-            mirror(source, Path(app.srcdir, app.config.tinycircuits_figures, docname))
+            mirror(source, Path(app.srcdir, app.config.tinycircuits_figures, docname), without=".js")
         if app.builder.format == "html":
             mirror(source, Path(app.outdir, "figures", docname))
 

@@ -10,7 +10,7 @@ from myst_nb.core.render import MimeData, NbElementRenderer
 from sphinx import addnodes
 
 from tinycircuits.display.entries import ENTRIES_MIME, FILES_MIME, MARKS
-from tinycircuits.display.figure import FIGURE_MIME
+from tinycircuits.display.figure import FIGURE_MIME, NO_SCRIPT
 from tinycircuits.display.table import TABLE_MIME
 from tinycircuits.sphinxext.pages import entries
 from tinycircuits.sphinxext.pages.figures import kept, write
@@ -63,6 +63,7 @@ class TablePlugin:
         group += nodes.thead("", _row(renderer, shown["columns"], numeric, data.line))
         group += nodes.tbody("", *[_row(renderer, cells, numeric, data.line) for cells in shown["rows"]])
         classes = ["tc-table", *(f"tc-filter-{shown['columns'].index(name)}" for name in shown["filters"])]
+        classes += ["tc-folded"] if shown["folded"] else []
         if printed_lines(shown["rows"]) > _PAGE:
             classes.append("longtable")
         table = _named(renderer, nodes.table("", group, classes=classes), f"tbl-{shown['name']}", data.line)
@@ -165,8 +166,12 @@ def _page_face(renderer: NbElementRenderer, shown: dict[str, Any]) -> nodes.raw:
     docname = renderer.renderer.sphinx_env.docname
     file = f"{'../' * docname.count('/')}figures/{docname}/{shown['name']}"
     link = f'<p class="tc-data"><a href="{file}.csv" download>data</a></p>'
-    still = f'<noscript><img src="{file}.svg" alt=""></noscript>' if shown["interactive"] else ""
-    return nodes.raw("", shown["html"] + still + link, format="html")
+    page = shown["html"]
+    if shown["live"]:
+        version = hashlib.sha256(shown["live"].encode()).hexdigest()[:8]
+        _keep(renderer, f"{shown['name']}.js", shown["live"])
+        page = page.replace(NO_SCRIPT, f'data-live="{file}.js?v={version}"', 1)
+    return nodes.raw("", page + link, format="html")
 
 
 def _print_face(renderer: NbElementRenderer, shown: dict[str, Any]) -> nodes.Node:

@@ -1,4 +1,5 @@
-/* Draws the figures of a page with plotly and keeps their colours in step with the page's light or dark theme; prints in light. */
+/* A figure is a drawing until a reader explores it: then plotly is loaded and draws it anew in its place, in the colours of the
+   page's light or dark theme. Filters tables, folds code, prints in light. */
 (function () {
   "use strict";
 
@@ -26,14 +27,45 @@
     keys.reduce((node, key) => (node[key] ??= {}), target)[last] = value;
   }
 
-  /* A matrix keeps the shape of its cells, within reason, where the page is narrower than the drawing was laid out for. */
-  function fitted(layout, plot) {
-    const designed = parseFloat(plot.style.maxWidth);
-    if (!layout.coloraxis || plot.clientWidth >= designed) return;
-    const { l, r, t, b } = layout.margin;
-    const shrink = Math.max(0.6, (plot.clientWidth - l - r) / (designed - l - r));
-    layout.height = t + b + (layout.height - t - b) * shrink;
-    plot.style.height = layout.height + "px";
+  const narrow = window.matchMedia("(max-width: 600px)");
+  const home = document.currentScript.src;
+  const described = {};
+
+  /* The script beside a figure calls it with what plotly draws; a page opened as a file may load no other kind of file. */
+  window.tinyFigure = (name, what) => (described[name] = what);
+
+  const loading = new Map();
+
+  /* Load a script once; one that failed is tried again the next time. */
+  function load(address) {
+    if (!loading.has(address)) {
+      const script = document.createElement("script");
+      const loaded = new Promise((done, failed) => Object.assign(script, { src: address, onload: done, onerror: failed }));
+      loading.set(address, loaded.catch((error) => (loading.delete(address), Promise.reject(error))));
+      document.head.append(script);
+    }
+    return loading.get(address);
+  }
+
+  /* The layout for the width of the screen, as large as the drawing that it takes the place of, in the theme in force. */
+  function arranged(holder, { layout, phone, width, choices, explorer }) {
+    const chosen = structuredClone(narrow.matches && phone ? phone.layout : layout);
+    const box = holder.querySelector(".tc-box");
+    const drawing = [...holder.querySelector(".tc-still").children].find((face) => face.clientWidth);
+    const one = choices.length || explorer;
+    const size = {
+      width: one ? Math.min(width, box.clientWidth) : drawing.clientWidth,
+      height: one ? Math.min(chosen.height, box.clientHeight) : box.clientHeight,
+    };
+    for (const side of ["width", "height"]) holder.querySelector(".tc-plot").style[side] = size[side] + "px";
+    for (const [path, value] of Object.entries(themed(chosen))) set(chosen, path, value);
+    return Object.assign(chosen, size);
+  }
+
+  /* The traces, on a phone without the numbers in cells that are too small for them. */
+  function traces({ data, phone }) {
+    const plain = narrow.matches && phone?.plain ? { texttemplate: "" } : {};
+    return structuredClone(data).map((trace) => ({ ...trace, ...plain }));
   }
 
   /* What a cell says: at most two digits, as in the drawings made by Python. */
@@ -68,22 +100,60 @@
       said.textContent = `the model answers ${results[pair]}`;
     }
     fields.forEach((field) => field.addEventListener("input", show));
-    show();
+    return show;
   }
 
-  function draw(holder) {
-    const plot = holder.querySelector(".tc-plot");
-    const { data, layout, config, choices, explorer } = JSON.parse(holder.querySelector("script").textContent);
-    for (const [path, value] of Object.entries(themed(layout))) set(layout, path, value);
-    fitted(layout, plot);
-    const menu = holder.querySelector("select");
-    if (menu) menu.addEventListener("change", () => Plotly.restyle(plot, choices[menu.selectedIndex][1], [0]));
-    const theme = document.documentElement.dataset.theme;
-    return Plotly.newPlot(plot, data, layout, config).then(async () => {
-      if (explorer) await explore(holder, plot, explorer);
-      if (document.documentElement.dataset.theme !== theme) await Plotly.relayout(plot, themed(plot.layout));
-      holder.classList.add("tc-drawn");
-    });
+  /* Draw a figure anew, where its drawing stands, and again whenever that changes its size. */
+  async function draw(holder) {
+    const [box, plot, menu] = [".tc-box", ".tc-plot", "select"].map((part) => holder.querySelector(part));
+    // Plotly measures texts when it draws, so the typeface has to be there.
+    const typeface = document.fonts.load('14px "Tiny Sans"').catch(() => {});
+    await Promise.all([load(new URL("plotly.min.js", home).href), load(holder.dataset.live), typeface]);
+    const what = described[holder.id.replace(/^plot-/, "")];
+    const render = () => Plotly.react(plot, traces(what), arranged(holder, what), what.config);
+    await render();
+    let choose = () => {};
+    if (menu) {
+      choose = () => Plotly.restyle(plot, what.choices[menu.selectedIndex][1], [0]);
+      menu.addEventListener("change", choose);
+    }
+    if (what.explorer) choose = await explore(holder, plot, what.explorer);
+    await choose();
+    let width = box.clientWidth;
+    new ResizeObserver(() => {
+      if (box.clientWidth && box.clientWidth !== width) render().then(choose);
+      width = box.clientWidth || width;
+    }).observe(box);
+    holder.classList.add("tc-drawn");
+    follow();
+  }
+
+  /* Show the figure that answers to the pointer, or the drawing again. */
+  async function toggle(holder) {
+    const [button, still, plot] = [".tc-explore", ".tc-still", ".tc-plot"].map((part) => holder.querySelector(part));
+    if (holder.classList.contains("tc-waiting")) return;
+    if (!holder.classList.contains("tc-drawn")) {
+      holder.classList.add("tc-waiting");
+      try {
+        await draw(holder);
+      } catch (error) {
+        button.textContent = "could not be loaded: try again";
+        throw error;
+      } finally {
+        holder.classList.remove("tc-waiting");
+      }
+    }
+    const open = holder.classList.toggle("tc-open");
+    button.textContent = open ? "back to the drawing" : "explore";
+    plot.setAttribute("role", "group");
+    plot.setAttribute("aria-label", still.getAttribute("aria-label"));
+    holder.querySelector(".tc-choice")?.toggleAttribute("inert", !open);
+  }
+
+  function offer(holder) {
+    for (const part of [".tc-explore", ".tc-still"]) {
+      holder.querySelector(part).addEventListener("click", () => toggle(holder));
+    }
   }
 
   /* A menu above the table for each column that it names; only the rows that fit every choice stay. */
@@ -135,11 +205,18 @@
   }
   window.tinyCode = () => foldCode(wanted(!wanted()));
 
+  /* What a link leads to is seen, also where it is folded. */
+  function reveal() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  }
+
   function start() {
+    reveal();
+    window.addEventListener("hashchange", reveal);
     foldCode(wanted());
     document.querySelectorAll("table.tc-table").forEach(filter);
-    // Plotly measures texts when it draws, so the typeface has to be there.
-    document.fonts.load('14px "Tiny Sans"').finally(() => document.querySelectorAll(".tc-figure").forEach(draw));
+    document.querySelectorAll(".tc-figure").forEach(offer);
     new MutationObserver(follow).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     printLight();
   }
