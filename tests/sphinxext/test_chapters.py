@@ -12,8 +12,11 @@ from tests.sphinxext.test_prose import ALLOWED, BOOK, CHAPTERS
 LISTING = "listing"
 """The chapter that is code: the whole experiment in one cell."""
 PARTS = {part["caption"]: part["chapters"] for part in yaml.safe_load((BOOK / "_toc.yml").read_text())["parts"]}
-QUESTIONS = [BOOK / f"{chapter['file']}.md" for part in list(PARTS.values())[:-1] for chapter in part]
-"""All chapters but the introduction and those behind the book."""
+_READ = [BOOK / f"{chapter['file']}.md" for part in list(PARTS.values())[:-1] for chapter in part]
+QUESTIONS = [path for path in _READ if re.search(r"^# .*\?$", path.read_text(), re.M)]
+"""The chapters that ask something: all but the introduction, the ending, and those behind the book."""
+LISTS = ("## What we found",)
+"""Sections of sentences in a list."""
 
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<source>.*?)^```$", re.S | re.M)
 CAPTION = re.compile(
@@ -73,7 +76,11 @@ def wrong_in_captions(text: str) -> list[str]:
 def without_a_sentence(text: str) -> list[str]:
     """The headings of sections that begin with something else than a sentence."""
     starts = re.findall(r"^(#{2,4} [^\n]+)\n+([^\n]*)", text, re.M)
-    return [heading for heading, line in starts if not re.match(r"[\w*`\"'({\[$]", line) or line.startswith("```")]
+    return [
+        heading
+        for heading, line in starts
+        if heading not in LISTS and (line.startswith("```") or not re.match(r"[\w*`\"'({\[$]", line))
+    ]
 
 
 @pytest.mark.parametrize("chapter", [path for path in CHAPTERS if path.stem != LISTING], ids=lambda path: path.stem)
@@ -109,7 +116,7 @@ def test_the_book_shows_little_code() -> None:
     ours = [path for path in CHAPTERS if path.stem not in {LISTING, *readers_own}]
     everything = [cell for path in ours for cell in cells(path.read_text())]
     assert sum(len(cell.lines) for cell in everything if cell.shown) <= 900
-    assert sum(len(cell.lines) for cell in everything) <= 2_000
+    assert sum(len(cell.lines) for cell in everything) <= 2_300
 
 
 PLANTED_CELLS = {

@@ -31,6 +31,7 @@ ALLOWED = {
     r"TransformerLens 4(\.\d+)*": "the library's version",
     r"Jupyter Book [12]\b": "the version of the tool that builds the book",
     r"Python 3\.\d+": "the version of the language",
+    r"GPT-2\b": "the name of a model",
     r"^\d+\.\s": "the number of an item in a list",
     r"\b(19|20)\d\d\b": "a year of publication",
     r"\b[a-zA-Z_]\w*\d\w*\b": "a digit that is part of a name, such as L0H3 or float64",
