@@ -177,7 +177,7 @@ def test_figures_are_listed_by_what_they_find(part: Printed) -> None:
 
 def test_the_site_is_named_on_the_title_page_once_it_has_an_address(press: Press, whole: Printed) -> None:
     assert "http" not in whole.pdf.pages[0]
-    with press.book.changed("book/_config.yml", "url: ''", "url: https://github.com/example/book"):
+    with press.book.changed("book/_config.yml", "  url: ''", "  url: https://github.com/example/book"):
         done = press.run(CHAPTERS="intro")
     assert done.status == 0, done.said
     assert squeezed("https://github.com/example/book") in squeezed(done.pdf.pages[0])
@@ -185,7 +185,7 @@ def test_the_site_is_named_on_the_title_page_once_it_has_an_address(press: Press
 
 
 def test_with_an_address_references_to_what_is_left_out_lead_to_the_site(press: Press, whole: Printed) -> None:
-    with press.book.changed("book/_config.yml", "home_page_in_navbar: false", "baseurl: https://book.example/"):
+    with press.book.changed("book/_config.yml", "baseurl: ''", "baseurl: https://book.example/"):
         done = press.run(CHAPTERS="2")
     assert done.status == 0, done.said
     _, outside = done.pdf.links()

@@ -19,8 +19,8 @@ NAME = "from-zero-to-mechanistic-interpretability"
 BOOK = contents(BUILD.parent)
 A4 = (595, 842)
 MARGIN = 60
-"""Points that must stay empty at the left and right; the margins have 71."""
-TEXT = (77, 71)
+"""Points that must stay empty at the left and right; the margins have 65."""
+TEXT = (65, 57)
 """Points above and below the text, as the style sets them."""
 PAGES = (3 * len(BOOK.chapters), 130)
 """At least three for each chapter; and what one can read."""

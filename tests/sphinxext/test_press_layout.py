@@ -3,6 +3,7 @@
 import pytest
 from docutils import nodes
 from docutils.utils import new_document
+from sphinx import addnodes
 
 from tinycircuits.sphinxext.press import code, layout
 
@@ -64,6 +65,19 @@ def test_a_section_that_held_nothing_else_goes_and_its_number_stays_free():
     assert [type(child) for child in tree] == [nodes.raw, nodes.section]
 
 
+def test_what_closes_a_chapter_is_left_out_of_the_contents_from_its_first_section_on():
+    def titled(text):
+        return nodes.section("", nodes.title("", text))
+
+    tree = document(titled("A question"), titled("What we found"), titled("Limits"), titled("Check"))
+    layout.closing(tree)
+    assert raws(tree) == [r"\tinyclosing"]
+    assert tree.index(next(tree.findall(nodes.raw))) == 1
+    without = document(titled("A question"))
+    layout.closing(without)
+    assert raws(without) == []
+
+
 def test_the_list_of_figures_has_the_finding_and_the_page_has_all():
     words = [nodes.strong("", "Found."), nodes.Text(" How to read it.")]
     caption = nodes.caption("", "", *words)
@@ -102,3 +116,16 @@ def test_entries_that_follow_each_other_share_columns():
     begin, end = r"\begin{tinyentries}", r"\end{tinyentries}"
     assert raws(tree) == [begin, end, begin, end]
     assert [node.astext() for node in tree[0]] == [begin, "Entry.", "Entry.", end]
+
+
+def test_the_words_of_a_glossary_stand_in_columns_and_nothing_else_does():
+    words = addnodes.glossary("", nodes.definition_list())
+    tree = document(nodes.section("", nodes.paragraph("", "Before."), words, nodes.paragraph("", "After.")))
+    layout.words_in_columns(tree)
+    assert [node.astext() for node in tree[0]] == [
+        "Before.",
+        r"\begin{tinyentries}",
+        "",
+        r"\end{tinyentries}",
+        "After.",
+    ]

@@ -21,7 +21,7 @@ from tinycircuits.sphinxext.pages.assets import FONTS, STATIC
 from tinycircuits.sphinxext.pages.figures import kept, write
 from tinycircuits.sphinxext.press.code import asked, without_code
 from tinycircuits.sphinxext.press.edition import OTHER_HYPHENS, cover, edition, escaped, front_matter, title_page
-from tinycircuits.sphinxext.press.layout import afloat, in_columns, latex, listed
+from tinycircuits.sphinxext.press.layout import afloat, closing, in_columns, latex, listed, words_in_columns
 from tinycircuits.sphinxext.press.selection import contents
 
 ONLY = "BOOK_ONLY"
@@ -43,8 +43,8 @@ _ELEMENTS = {
     "fvset": "",
     "makeindex": "",
     "printindex": "",
-    "geometry": r"\usepackage[hmargin=25mm, top=27mm, bottom=25mm, headheight=14pt, headsep=7mm, "
-    r"footskip=11mm]{geometry}",
+    "geometry": r"\usepackage[hmargin=23mm, top=23mm, bottom=20mm, headheight=14pt, headsep=6mm, "
+    r"footskip=7mm]{geometry}",
     "preamble": r"\usepackage{tinybook}",
     "sphinxsetup": "verbatimwithframe=false, verbatimhintsturnover=false, VerbatimColor={HTML}{F6F6F9}, "
     r"verbatimsep=2mm, verbatimvisiblespace={}, verbatimcontinued={\tinycontinued}, "
@@ -124,7 +124,9 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
         if not self.all_code:
             without_code(tree)
         afloat(tree)
+        closing(tree)
         in_columns(tree)
+        words_in_columns(tree)
         tree = inline_all_toctrees(self, self.docnames, docname, tree, str, [docname])
         self.docnames.add(docname)
         file = addnodes.start_of_file(docname=docname)

@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 
 from docutils import nodes
+from sphinx import addnodes
+
+CLOSING = ("What we found", "Limits", "Check")
+"""Titles of the sections that close a chapter."""
 
 _LIST = r"\addtocontents{lof}{\protect\tinyheading{Figures}}"
 
@@ -37,6 +41,21 @@ def in_columns(tree: nodes.Element) -> None:
             place += 1
         if not (place + 1 < len(group) and _is_entry(group[place + 1])):
             group.insert(place + 1, latex(r"\end{tinyentries}"))
+
+
+def closing(tree: nodes.Element) -> None:
+    """Leave the sections that close every chapter alike out of the contents, from the first of them on."""
+    for section in tree.findall(nodes.section):
+        if section.children[0].astext() in CLOSING:
+            section.parent.insert(section.parent.index(section), latex(r"\tinyclosing"))
+            return
+
+
+def words_in_columns(tree: nodes.Element) -> None:
+    """Set what a glossary explains in two columns, as the entries of a ledger are."""
+    for glossary in list(tree.findall(addnodes.glossary)):
+        group, place = glossary.parent.children, glossary.parent.index(glossary)
+        group[place : place + 1] = [latex(r"\begin{tinyentries}"), glossary, latex(r"\end{tinyentries}")]
 
 
 def latex(text: str) -> nodes.raw:
