@@ -9,8 +9,8 @@ import pytest
 import yaml
 from docutils import nodes
 from matplotlib.image import imread
-from sphinx.testing.util import SphinxTestApp
 
+from tests.sphinxext import small
 from tests.tools import BUILD
 from tinycircuits.sphinxext.pages import colophon, entries, metadata, search
 
@@ -153,11 +153,9 @@ def site(folder: Path, *, address: str = "") -> Path:
     (source / "two.md").write_text("---\nnosearch: true\n---\n\n# Two\n\nUnseen.\n")
     (source / "cite.md").write_text("# Cite\n\n```{citation} line\n```\n\n## Licence\n\nFree.\n")
     (folder / "CITATION.cff").write_text("title: Book\nversion: 7.8.9\nauthors:\n  - name: Someone\n")
-    app = SphinxTestApp("html", srcdir=source, freshenv=True)
-    app.build()
-    app.cleanup()
-    assert app.warning.getvalue() == ""
-    return Path(app.outdir)
+    out, warnings = small.built(source, fresh=True)
+    assert warnings == ""
+    return out
 
 
 @ALL_OBJECTS

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from sphinx.testing.util import SphinxTestApp
 
+from tests.sphinxext import small
 from tinycircuits.sphinxext.pages.terms import Term, Words
 
 GLOSSARY = """# Words
@@ -55,10 +55,7 @@ class Book:
 
     def build(self, builder: str = "html") -> tuple[Path, str]:
         """The folder of what was built, and the warnings."""
-        app = SphinxTestApp(builder, srcdir=self.source)
-        app.build()
-        app.cleanup()
-        return Path(app.outdir), app.warning.getvalue()
+        return small.built(self.source, builder)
 
 
 def page_of(site: Path, name: str) -> BeautifulSoup:
