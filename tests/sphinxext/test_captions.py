@@ -4,7 +4,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from sphinx.testing.util import SphinxTestApp
+
+from tests.sphinxext import small
 
 FIGURE = "```{figure} drawing.svg\n:name: fig-a\n```\n\n"
 TABLE = "```{list-table}\n:name: tbl-a\n* - 1\n```\n\n"
@@ -22,10 +23,8 @@ def built(folder: Path, page: str) -> tuple[str, str]:
     )
     (source / "drawing.svg").write_text(DRAWING)
     (source / "index.md").write_text(f"# Page\n\n{page}")
-    app = SphinxTestApp("html", srcdir=source, freshenv=True)
-    app.build()
-    app.cleanup()
-    return Path(app.outdir, "index.html").read_text(), app.warning.getvalue()
+    site, warnings = small.built(source, fresh=True)
+    return (site / "index.html").read_text(), warnings
 
 
 def test_words_become_the_caption_and_the_alternative_text(tmp_path: Path) -> None:

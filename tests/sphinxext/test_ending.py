@@ -75,7 +75,7 @@ def test_each_failure_is_said_once_and_has_one_traceback_above(book: StagedBook)
         ("one.md", "file_format: mystnb", "file_format: [", "one.md, head and cells: cannot be read: "),
         ("one.md", "file_format", "kernelspec: 3\nfile_format", "one.md, head and cells: cannot be read: "),
         ("one.md", "publish(**", "print('x' * 10**7)\npublish(**", "one.md, code cell 1 of 3 (line 16): it prints "),
-        ("one.md", "\nheatmap(", "\nraise SystemExit\nheatmap(", "one.md, code cell 2 of 3 (line 23): SystemExit"),
+        ("one.md", "\nheatmap(", "\nraise SystemExit\nheatmap(", "one.md, code cell 2 of 3 (line 24): SystemExit"),
         ("one.md", "value-one`,", "value-one`, {numref}`fig-no`,", "warnings above: "),
         ("_toc.yml", "- file: two", "- file: tow", "_toc.yml names tow: no such file in "),
         ("_toc.yml", "root: intro", "root: inrto", "no chapters (inrto.md is not there); the folder that does:"),

@@ -3,16 +3,18 @@
 import json
 import re
 from pathlib import Path
+from unittest.mock import Mock
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 from docutils import nodes
 from matplotlib.image import imread
-from sphinx.testing.util import SphinxTestApp
+from sphinx.environment import BuildEnvironment
 
+from tests.sphinxext import small
 from tests.tools import BUILD
-from tinycircuits.sphinxext.pages import colophon, entries, metadata, search
+from tinycircuits.sphinxext.pages import colophon, entries, metadata, minutes, search
 
 ROOT = BUILD.parents[1]
 
@@ -72,9 +74,19 @@ def box(*paragraphs: str) -> nodes.admonition:
 def test_a_page_is_described_by_its_question_and_claim_or_else_by_its_first_words() -> None:
     asked = box("Question. Why? ", "Claim. Because.", "What would prove us wrong. Nothing.")
     assert metadata.description(page(section("a", "A", paragraph("Words."), asked))) == "Why? Because."
-    minutes = nodes.paragraph("", "5 minutes to read", classes=["tc-minutes"])
-    assert metadata.description(page(section("a", "A", minutes, paragraph("Words\nhere.")))) == "Words here."
+    time = nodes.paragraph("", "5 minutes to read", classes=["tc-minutes"])
+    assert metadata.description(page(section("a", "A", time, paragraph("Words\nhere.")))) == "Words here."
     assert metadata.description(page()) == ""
+
+
+@pytest.mark.parametrize(
+    ("chapters", "said"),
+    [("a", "1 minute"), ("a, b", "31 minutes"), ("b, c", "1.5 hours"), ("unmeasured", "0 minutes")],
+)
+def test_the_time_of_several_chapters_is_said_in_minutes_or_hours(chapters: str, said: str) -> None:
+    known = {"a": {"minutes": 1}, "b": {"minutes": 30}, "c": {"minutes": 60}, "unmeasured": {}}
+    env = Mock(spec=BuildEnvironment, metadata=known)
+    assert minutes.total(env, minutes.named(chapters)) == said
 
 
 @pytest.mark.parametrize(
@@ -153,11 +165,9 @@ def site(folder: Path, *, address: str = "") -> Path:
     (source / "two.md").write_text("---\nnosearch: true\n---\n\n# Two\n\nUnseen.\n")
     (source / "cite.md").write_text("# Cite\n\n```{citation} line\n```\n\n## Licence\n\nFree.\n")
     (folder / "CITATION.cff").write_text("title: Book\nversion: 7.8.9\nauthors:\n  - name: Someone\n")
-    app = SphinxTestApp("html", srcdir=source, freshenv=True)
-    app.build()
-    app.cleanup()
-    assert app.warning.getvalue() == ""
-    return Path(app.outdir)
+    out, warnings = small.built(source, fresh=True)
+    assert warnings == ""
+    return out
 
 
 @ALL_OBJECTS

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from sphinx.testing.util import SphinxTestApp
+from docutils import nodes
 
-from tinycircuits.sphinxext.pages.terms import Term, Words
+from tests.sphinxext import small
+from tinycircuits.sphinxext.pages.entries import entry_node
+from tinycircuits.sphinxext.pages.terms import Term, Words, is_prose
 
 GLOSSARY = """# Words
 
@@ -55,10 +57,7 @@ class Book:
 
     def build(self, builder: str = "html") -> tuple[Path, str]:
         """The folder of what was built, and the warnings."""
-        app = SphinxTestApp(builder, srcdir=self.source)
-        app.build()
-        app.cleanup()
-        return Path(app.outdir), app.warning.getvalue()
+        return small.built(self.source, builder)
 
 
 def page_of(site: Path, name: str) -> BeautifulSoup:
@@ -156,3 +155,12 @@ def test_of_two_forms_that_begin_alike_the_longer_is_found():
     short, long = (Term((name,), "", "words", name, frozenset()) for name in ("weight", "weight decay"))
     found = list(Words((short, long)).found("Weight decay and weight."))
     assert found == [(0, 12, long), (17, 23, short)]
+
+
+def test_what_opens_an_entry_holds_no_link():
+    shown = {
+        "title": "An ablation", "verdict": None, "paragraphs": ["Of an MLP."], "evidence": None, "closing": [],
+        "code": None, "cite": "",
+    }  # fmt: skip
+    entry = entry_node(shown, lambda text: [nodes.Text(text)], {})
+    assert [text for text in entry.findall(nodes.Text) if is_prose(text)] == ["Of an MLP."]

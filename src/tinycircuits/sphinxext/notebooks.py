@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
+from tinycircuits.sphinxext.pages import minutes
 from tinycircuits.sphinxext.pages.figures import mirror, write
 from tinycircuits.sphinxext.rebuild.chapters import cache_of, inputs_of, read
 from tinycircuits.sphinxext.rebuild.ending import end
@@ -180,6 +181,8 @@ def _resolver(env: Any, docname: str) -> Callable[[str, str], str | None]:
             return f"[{titled['title'] if titled else name}]({page}.ipynb)"
         if role in {"numref", "eq"}:
             return numbered(target) if role == "numref" else equation(target)
+        if role == "minutes":
+            return minutes.total(env, minutes.named(text))
         if role == "term":
             return text
         return f"[{text}]" if role.startswith("cite") else None

@@ -1,5 +1,6 @@
 """What holds for every drawing: readable on a phone and in print, in light and in dark; a wrong input has a name."""
 
+import re
 from collections.abc import Callable
 from itertools import combinations
 
@@ -24,6 +25,8 @@ from tinycircuits.display.drawings.swaps import interchange, patching_pipes
 from tinycircuits.display.theme import FULL, INK, PAGE_WIDTH, print_style
 from tinycircuits.interp.planes import ReadoutPlane, flat_probe
 
+PHONE = 312
+"""Pixels that the page leaves a figure on a narrow phone, of 360 pixels."""
 RANDOM = np.random.default_rng(0)
 QUERY, KEYS, VALUES = RANDOM.normal(size=2), RANDOM.normal(size=(3, 2)), RANDOM.normal(size=(3, 2))
 SCORES = KEYS @ QUERY / np.sqrt(2)
@@ -121,7 +124,11 @@ def test_what_cannot_be_drawn_is_refused_by_name(argument: str) -> None:
 def test_type_is_large_enough_in_print_and_on_a_phone(drawing: Figure) -> None:
     assert min(text.get_fontsize() for text in written(drawing)) >= 7
     assert drawing.mpl_fig.get_figwidth() * 72 == pytest.approx(WIDTH)
-    assert f'style="max-width:{round(PAGE_WIDTH * WIDTH / 72 / FULL)}px"' in drawing.html()
+    widths = re.search(r'class="tc-wide" style="max-width:(\d+)px;min-width:(\d+)px"', drawing.html())
+    assert widths
+    assert int(widths[1]) == round(PAGE_WIDTH * WIDTH / 72 / FULL)
+    assert int(widths[2]) <= PHONE, "the page does not scroll it"
+    assert min(text.get_fontsize() for text in written(drawing)) * int(widths[2]) / WIDTH >= 6, "pixels"
 
 
 def test_texts_stay_on_the_canvas_and_apart_from_each_other(drawing: Figure) -> None:

@@ -1,4 +1,6 @@
-"""Writes every figure of the book as files: beside the pages, and, without scripts, in the repository's ``figures/``.
+"""Writes every figure of the book as files: numbers and scripts beside the pages, numbers and drawings in ``figures/``.
+
+A page holds its drawings itself, and the repository runs no scripts.
 
 While a chapter is read, its figures are kept in the build folder, so that they are there as well when the chapter
 itself is not read again. At the end of the build they are copied from there.
@@ -55,7 +57,7 @@ def copy_figures(app: Sphinx, error: Exception | None) -> None:
         if app.config.tinycircuits_figures:
             mirror(source, Path(app.srcdir, app.config.tinycircuits_figures, docname), without=".js")
         if app.builder.format == "html":
-            mirror(source, Path(app.outdir, "figures", docname))
+            mirror(source, Path(app.outdir, "figures", docname), without=".svg")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -28,7 +28,7 @@ class Minutes(SphinxRole):  # type: ignore[misc]
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """A node to be replaced when all chapters are known."""
-        return [Total(chapters=[name.strip() for name in self.text.split(",")])], []
+        return [Total(chapters=named(self.text))], []
 
 
 def of(doctree: nodes.document) -> int:
@@ -69,11 +69,17 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         unknown = [name for name in node["chapters"] if name not in app.env.found_docs]
         if unknown:
             raise ValueError(f"{docname}: minutes of {', '.join(unknown)}: there is no such chapter")
-        node.replace_self(nodes.Text(_said(_sum(app.env, node["chapters"]))))
+        node.replace_self(nodes.Text(total(app.env, node["chapters"])))
 
 
-def _sum(env: BuildEnvironment, chapters: Iterable[str]) -> int:
-    return sum(env.metadata[name].get(_KEY, 0) for name in chapters)
+def total(env: BuildEnvironment, chapters: Iterable[str]) -> str:
+    """What is said of the time that these chapters take together."""
+    return _said(sum(env.metadata[name].get(_KEY, 0) for name in chapters))
+
+
+def named(text: str) -> list[str]:
+    """The chapters that the text of the role names."""
+    return [name.strip() for name in text.split(",")]
 
 
 def _said(minutes: int) -> str:

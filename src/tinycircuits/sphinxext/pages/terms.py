@@ -27,6 +27,8 @@ from sphinx.domains.std import Glossary, StandardDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from tinycircuits.sphinxext.pages.entries import folded_summary
+
 _BAR = " | "
 _TYPESET = "\N{RIGHT SINGLE QUOTATION MARK}"
 _NO_PROSE = (
@@ -44,6 +46,7 @@ _NO_PROSE = (
     nodes.rubric,
     addnodes.toctree,
     addnodes.index,
+    folded_summary,
 )
 _OTHER_SENSE = "no-term"
 _LINK = '<a class="tc-term reference internal"'
@@ -175,7 +178,10 @@ def join_texts(element: nodes.TextElement) -> None:
 
 
 def is_prose(text: nodes.Text) -> bool:
-    """Whether a text is read as part of a sentence; the title of a table is, that of a section is not."""
+    """Whether a text is read as part of a sentence that may hold a link.
+
+    The title of a table is, that of a section is not, nor is what opens an entry when it is pressed.
+    """
     node = text.parent
     while node is not None:
         heading = isinstance(node, nodes.title) and not isinstance(node.parent, nodes.table)
