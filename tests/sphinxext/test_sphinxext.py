@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -364,6 +365,8 @@ def test_the_downloaded_notebook_is_executed_and_speaks_plain_markdown(book: Sta
     assert "\\tag{1}\n$$" in "".join(title["source"])
     assert [cell["execution_count"] for cell in code] == [1, 2, 3]
     assert set(code[1]["outputs"][0]["data"]) == {"image/svg+xml", "text/plain"}
+    (drawing,) = code[1]["outputs"][0]["data"]["image/svg+xml"]
+    assert ElementTree.fromstring(drawing).tag.endswith("svg"), "one line"
     assert set(code[2]["outputs"][0]["data"]) == {"text/html", "text/plain"}
 
 

@@ -29,6 +29,7 @@ _GLOSSARY = re.compile(r"^(?P<fence>`{3,})\{glossary\}\n(?P<body>.*?)^(?P=fence)
 _OPTION = re.compile(r"\A(:[\w-]+:.*\n)+", re.M)
 _EQUATION_LABEL = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.M)
 _GLUED = "application/papermill.record/text/plain"
+_DRAWING = "image/svg+xml"
 
 INSTALL = """\
 # Fetches the book's package and its stored results, unless they are here already. Takes a few minutes.
@@ -152,6 +153,8 @@ def _plain_output(output: NotebookNode) -> NotebookNode | None:
         return None
     kept = nbformat.from_dict(output)
     if "data" in output:
+        if _DRAWING in data:
+            data[_DRAWING] = " ".join(data[_DRAWING].split())  # a file of a notebook spends much on each line
         kept.update(data=data, metadata={})
     return kept
 
