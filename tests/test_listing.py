@@ -9,7 +9,7 @@ CHAPTER = Path(__file__).parents[1] / "book" / "listing.md"
 
 
 def test_the_listing_runs_in_an_empty_folder_without_the_package(tmp_path):
-    code, _ = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```", CHAPTER.read_text(), re.S | re.M)
+    code, _ = re.findall(r"^```\{code-cell\}[^\n]*\n(?::[^\n]*\n)*(.*?)^```", CHAPTER.read_text(), re.S | re.M)
     assert "tinycircuits" not in code
     (tmp_path / "listing.py").write_text(code)
     done = subprocess.run(

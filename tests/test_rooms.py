@@ -11,7 +11,7 @@ from tinycircuits.sphinxext.rebuild.inputs import Project, imported, parsed
 
 ROOT = Path(__file__).parents[1]
 USED_BY = {
-    "attention": ["agree", "attention", "circuit", "intro", "needed"],  # some through other analyses as well
+    "attention": ["agree", "attention", "circuit", "intro", "known", "needed"],  # some through other analyses as well
     "fourier": ["clock", "features", "heads"],
     "ov": ["needed"],
 }
@@ -47,7 +47,7 @@ def project():
 
 def runs(project: Project, chapter: Path) -> set[str]:
     """Every module that a chapter's cells run."""
-    cells = re.findall(r"```\{code-cell\}[^\n]*\n(.*?)```", chapter.read_text(), re.S)
+    cells = re.findall(r"```\{code-cell\}[^\n]*\n(?::[^\n]*\n)*(.*?)```", chapter.read_text(), re.S)
     return project.closure(imported(parsed(cells)))
 
 

@@ -16,7 +16,7 @@ from tests.tools import built
 BOOK = Path(__file__).resolve().parents[2] / "book"
 GLOSSARY = "notation"
 NOT_READ = "h1, h2, h3, h4, h5, h6, code, pre, math, svg, script, style, th, select"
-NOT_READ += ", .admonition-title, .no-term, .tc-data, .tc-inputs, summary"
+NOT_READ += ", .admonition-title, .no-term, .tc-data, .tc-inputs, .tc-cite, summary"
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ MEANINGS: Mapping[str, tuple[str, Sequence[str]]] = {
     "ablated by resampling": ("#9C3587", ("=resample",)),
     "what training sees": ("#44AA99", ("training set", "training pairs", "=train")),
     "what training never sees": ("#8B5A2B", ("holdout", "held-out", "held out")),
+    "inputs alike at the source": ("#332288", ("=same source digit",)),
     "a named level": (GREY, ("=chance", "=no effect")),
 }
 """Meaning -> its colour and the words by which a label has it: in every figure of the book, and of nothing else.

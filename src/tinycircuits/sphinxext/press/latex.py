@@ -111,6 +111,8 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
             for name in chapters:
                 if number := self.env.toc_secnumbers.get(name, {}).get(""):
                     book += latex(rf"\setcounter{{chapter}}{{{number[0] - 1}}}")
+                if self._has_bibliography(name):  # its list breaks over pages only where it starts on one
+                    book += latex(r"\clearpage")
                 book += self._chapter(name)
         listed(book)
         self.env.resolve_references(book, indexfile, self)
