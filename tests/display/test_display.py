@@ -417,14 +417,14 @@ def test_a_table_formats_numbers_and_keeps_what_is_missing_visible() -> None:
 
 def test_a_table_writes_subscripts_and_pairs_as_spans() -> None:
     frame = pd.DataFrame({"answer y_0": ["y_1 reads x_12", "`x_0`, $x_0$, max_3"], "range": [(0.25, 0.5), (0.5, 0.5)]})
-    table = Table(frame, "a-table", formats={"range": share}, folded=True)
+    table = Table(frame, "a-table", formats={"range": share})
     zero, one, two = "\N{SUBSCRIPT ZERO}", "\N{SUBSCRIPT ONE}", "\N{SUBSCRIPT TWO}"
     assert [row[0] for row in table.cells()] == [f"y{one} reads x{one}{two}", "`x_0`, $x_0$, max_3"]
     assert [row[1] for row in table.cells()] == [f"{share(0.25)} to {share(0.5)}", share(0.5)]
     assert table.numeric() == [False, True]
     assert "0.25 to 0.5" in table.csv()
     described = table._repr_mimebundle_()[0][TABLE_MIME]
-    assert (described["columns"][0], described["folded"]) == (f"answer y{zero}", True)
+    assert described["columns"][0] == f"answer y{zero}"
 
 
 def test_numbers_read_as_the_book_writes_them() -> None:

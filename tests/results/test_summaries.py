@@ -16,7 +16,7 @@ from tinycircuits.results.numbers import digits
 from tinycircuits.results.pairs import pair_profile
 from tinycircuits.results.profiles import Profile
 from tinycircuits.results.runs import every_seed, run
-from tinycircuits.results.summaries.attention import FOLLOWED, attention_by_layer, attention_follows, roles
+from tinycircuits.results.summaries.attention import FOLLOWED, attention_follows, roles
 from tinycircuits.results.summaries.courses import courses, first_below, mirrored, mistakes
 from tinycircuits.results.summaries.dictionaries import fit_qualities
 from tinycircuits.results.summaries.fingerprints import fingerprints
@@ -76,15 +76,6 @@ def test_roles_stand_by_seed_layer_and_head():
     mean = torch.tensor([[[[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]]], [[[0.1, 0.8, 0.1], [0.0, 0.1, 0.9]]]])
     found = roles(made(attention_mean=mean), NAMES).set_index(["seed", "layer", "head"]).role
     assert found.to_dict() == {(3, 0, 0): "a", (3, 0, 1): "spread", (5, 0, 0): "b", (5, 0, 1): "="}
-
-
-def test_attention_by_layer_is_the_mean_over_heads():
-    mean = torch.rand(2, 3, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    bits = mean.sum(-1)
-    found = attention_by_layer(made(attention_mean=mean, attention_entropy=bits), NAMES).set_index(["layer", "seed"])
-    assert len(found) == 6
-    assert found.loc[(2, 5), "on b"] == pytest.approx(float(mean[1, 2, :, 1].mean()))
-    assert found.loc[(1, 3), "bits"] == pytest.approx(float(bits[0, 1].mean()))
 
 
 def test_what_attention_follows_is_named_in_the_order_of_the_analysis():

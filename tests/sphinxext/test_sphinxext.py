@@ -146,23 +146,6 @@ def test_the_page_has_figure_table_and_formula_with_number_and_reference(book: S
     assert "plotly" not in page, "it is loaded when a reader explores"
 
 
-def test_a_folded_table_is_closed_behind_its_caption_and_small_in_print(book: StagedBook, first_build: Build) -> None:
-    with book.changed("book/one.md", '"one-table")', '"one-table", folded=True)'):
-        assert book.build().status == 0
-        page = book.page("one")
-        assert book.build("--builder", "latex").status == 0
-        latex = book.read("book/_build/latex/from-zero-to-mechanistic-interpretability.tex")
-    found = re.search(r'<details class="tc-folded"><summary>(.*?)</summary>(.*?)</details>', page, re.S)
-    assert found
-    assert re.sub("<[^>]*>", "", found[1]).strip() == "Table 1 Counts of one: 111."
-    assert 'id="tbl-one-table"' in found[2]
-    assert "<caption" not in found[2]
-    small = re.search(r"\\begingroup\\footnotesize(.*?)\\endgroup", latex, re.S)
-    assert small
-    assert "one-table" in small[1]
-    assert book.build().status == 0
-
-
 def test_only_code_that_teaches_is_open(book: StagedBook, first_build: Build) -> None:
     page = book.page("one")
     before_drawing, after = page.split('class="tc-code"', 1)

@@ -24,15 +24,13 @@ class Table:
     Text in cells and headings are MyST, with ``x_0`` as a letter with a subscript. Columns whose cells are all numbers
     are set flush right. Whole numbers are shown with ``count``, others with ``number``; ``formats`` gives another
     function for a column. A cell that is a pair of numbers is shown as one span, ``0.2 to 0.4``. On a page the reader
-    chooses among the values of each column in ``filters``; print shows all rows. A ``folded`` table, which repeats
-    what a figure shows, is closed on the page behind its caption and set small in print.
+    chooses among the values of each column in ``filters``; print shows all rows.
     """
 
     rows: InitVar[Rows]
     name: str
     formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
     filters: Sequence[str] = ()
-    folded: bool = False
 
     frame: pd.DataFrame = field(init=False)
 
@@ -77,7 +75,6 @@ class Table:
             "rows": self.cells(),
             "numeric": self.numeric(),
             "filters": [labels.subscripts(name) for name in self.filters],
-            "folded": self.folded,
             "csv": self.csv(),
         }
         bundle = {TABLE_MIME: described, "text/html": self.html(), "text/plain": f"table {self.name}"}

@@ -24,23 +24,6 @@ def roles(over: Profile, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def attention_by_layer(over: Profile, names: Sequence[str]) -> pd.DataFrame:
-    """One row for each layer of each seed: mean share of each position, and entropy in ``bits``, over its heads."""
-    shares, bits = over["attention.mean"].mean(2), over["attention.entropy"].mean(2)
-    return pd.DataFrame(
-        [
-            {
-                "layer": layer,
-                "seed": seed,
-                **dict(zip((f"on {name}" for name in names), shares[i, layer].tolist(), strict=True)),
-                "bits": float(bits[i, layer]),
-            }
-            for layer in range(bits.shape[1])
-            for i, seed in enumerate(over.seeds.tolist())
-        ]
-    )
-
-
 def attention_follows(over: Profile) -> pd.DataFrame:
     """One row for each layer and each of ``FOLLOWED``: mean ``share`` over seeds, ``low`` and ``high`` seed."""
     return pd.DataFrame(

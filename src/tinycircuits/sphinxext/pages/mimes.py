@@ -63,7 +63,6 @@ class TablePlugin:
         group += nodes.thead("", _row(renderer, shown["columns"], numeric, data.line))
         group += nodes.tbody("", *[_row(renderer, cells, numeric, data.line) for cells in shown["rows"]])
         classes = ["tc-table", *(f"tc-filter-{shown['columns'].index(name)}" for name in shown["filters"])]
-        classes += ["tc-folded"] if shown["folded"] else []
         if printed_lines(shown["rows"]) > _PAGE:
             classes.append("longtable")
         table = _named(renderer, nodes.table("", group, classes=classes), f"tbl-{shown['name']}", data.line)
