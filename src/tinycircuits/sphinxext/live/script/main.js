@@ -1,0 +1,98 @@
+/** Finds the places for a live model in the page and builds them. */
+import { h } from "./dom.js";
+import { globe } from "./globe.js";
+import { changes, counts, course, input, map } from "./panels.js";
+import { Session } from "./session.js";
+import { view } from "./view.js";
+
+/** @typedef {import("./model.js").Data} Data */
+
+/** @type {Map<string, Promise<Data>>} */
+const loading = new Map();
+/** @type {Map<string, (data: Data) => void>} */
+const expected = new Map();
+const here = /** @type {HTMLScriptElement} */ (document.currentScript).src;
+
+/** A file of weights calls it: a page opened as a file may load scripts and nothing else. */
+/** @type {any} */ (window).tinyModel = (/** @type {Data} */ data) => expected.get(data.name)?.(data);
+
+/** @param {string} name @returns {Promise<Data>} */
+function loaded(name) {
+  let found = loading.get(name);
+  if (!found) {
+    found = new Promise((resolve, reject) => {
+      expected.set(name, resolve);
+      const script = h("script", { src: new URL(`live/${name}.js`, here).href });
+      script.onerror = () => reject(new Error(`live/${name}.js cannot be read`));
+      document.head.append(script);
+    });
+    loading.set(name, found);
+    found.catch(() => loading.delete(name));
+  }
+  return found;
+}
+
+/** @type {Worker | null} */
+let shared = null;
+
+/** One worker for all models of a page. */
+function worker() {
+  shared ??= new Worker(URL.createObjectURL(new Blob([`(${ENGINE})().serve(self)`], { type: "text/javascript" })));
+  return shared;
+}
+
+/** @param {HTMLElement} place @param {string} name @param {string} [text] a state to begin with */
+async function build(place, name, text) {
+  const data = await loaded(name);
+  const parts = new Set((place.dataset.show ?? "").split(" ").filter(Boolean));
+  const whole = !parts.size;
+  const session = new Session(data, worker(), { address: whole });
+  const has = (/** @type {string} */ part) => whole || parts.has(part);
+  const shown = /** @type {Set<import("./view.js").Part>} */ (new Set(["embed", "attn", "mlp", "logits"].filter(has)));
+  const panels = [
+    whole && heading(place, session),
+    input(session, { second: whole }),
+    changes(session),
+    counts(session),
+    has("map") && map(session),
+    has("course") && course(session),
+    shown.size && view(session, shown),
+    has("globe") && globe(session),
+  ].filter((panel) => !!panel);
+  session.listeners.add((what) => panels.forEach((panel) => panel.show(what)));
+  place.querySelector(".tcl-app")?.remove();
+  place.append(h("div.tcl-app", null, ...panels.map((panel) => panel.element)));
+  place.classList.add("tcl-ready");
+  if (text) session.read(text);
+  session.tell("input");
+  await session.recount();
+}
+
+const TITLES = { B: "B: one layer, eight digits", A: "A: two layers, eight digits", C: "C: two layers, four digits" };
+
+/** Which model, and how to pass the state on. @param {HTMLElement} place @param {Session} session @returns {import("./panels.js").Panel} */
+function heading(place, session) {
+  const models = (place.dataset.models ?? "").split(" ");
+  const select = h("select.tcl-select", { "aria-label": "model" }, ...models.map((name) => h("option", { value: name }, /** @type {Record<string, string>} */ (TITLES)[name] ?? name)));
+  select.value = session.data.name;
+  select.addEventListener("change", () => build(place, select.value));
+  const link = h("button.tcl-button", { type: "button", onclick: () => copied(link, location.href) }, "Copy link");
+  return { element: h("div.tcl-head", null, h("label", null, h("span.tcl-label", null, "Model"), select), link), show: () => {} };
+}
+
+/** @param {HTMLElement} button @param {string} text */
+async function copied(button, text) {
+  const was = button.textContent;
+  await navigator.clipboard.writeText(text).catch(() => window.prompt("Copy:", text));
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = was), 1500);
+}
+
+for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tc-live"))) {
+  const whole = !place.dataset.show;
+  const text = whole ? location.hash.slice(1) : place.dataset.state ?? "";
+  const wanted = /(?:^|&)m=(\w+)/.exec(text)?.[1];
+  const models = (place.dataset.models ?? "").split(" ");
+  const name = wanted && models.includes(wanted) ? wanted : models[0];
+  build(place, name, text).catch((error) => place.append(h("p.tcl-error", { role: "alert" }, `The live model cannot be shown: ${error.message}`)));
+}

@@ -1,0 +1,280 @@
+/**
+ * The parts of the workbench. Each is made once and shown anew when the session says so.
+ *
+ * @typedef {import("./session.js").Session} Session
+ * @typedef {{ element: HTMLElement, show: (what: "input" | "count" | "control") => void }} Panel
+ */
+import { cell, group, h, named, plain, whole } from "./dom.js";
+import { digitsOf, inputs, positionName, solve } from "./model.js";
+import { place, said } from "./touches.js";
+
+/** Undo, redo, reset, and what is changed at present. @param {Session} session @returns {Panel} */
+export function changes(session) {
+  const undo = h("button.tcl-button", { type: "button", onclick: () => session.undo() }, "Undo");
+  const redo = h("button.tcl-button", { type: "button", onclick: () => session.redo() }, "Redo");
+  const reset = h("button.tcl-button", { type: "button", onclick: () => session.reset() }, "Reset");
+  const list = h("div.tcl-chips", { role: "list", "aria-label": "what you changed" });
+  const show = () => {
+    undo.disabled = !session.past.length;
+    redo.disabled = !session.future.length;
+    reset.disabled = !session.state.touches.length && session.state.round === null;
+    list.replaceChildren(
+      ...session.state.touches.map((touch) =>
+        h("span.tcl-chip", { role: "listitem" }, said(session.trained, touch), h("button", { type: "button", "aria-label": `take back: ${said(session.trained, touch)}`, onclick: () => session.untouch(touch) }, "×")),
+      ),
+    );
+    if (!session.state.touches.length) list.append(h("span.tcl-quiet", { role: "listitem" }, "Nothing is changed yet: remove a part below, or click on a number."));
+  };
+  return { element: h("div.tcl-changes", null, h("div.tcl-buttons", null, undo, redo, reset), list), show };
+}
+
+/** The input, the second input, and the answers. @param {Session} session @param {{ second: boolean }} how @returns {Panel} */
+export function input(session, { second }) {
+  const { n_digits: n, modulus } = session.data;
+  const first = digits(session, "input");
+  const other = digits(session, "other");
+  const answers = Array.from({ length: n }, (_, i) => h("button.tcl-answer", { type: "button", onclick: () => session.set({ row: i }, { remember: false }) }));
+  const any = h("button.tcl-button", { type: "button", onclick: () => session.set({ input: Array.from({ length: n }, () => Math.floor(Math.random() * modulus)) }) }, "Another");
+  const show = () => {
+    first.show();
+    other.show();
+    const right = solve(session.data, session.state.input);
+    answers.forEach((button, i) => {
+      const logits = session.run.logits[n + i];
+      const token = logits.indexOf(Math.max(...logits));
+      const text = token === modulus ? "BOS" : String(token);
+      const good = token === right[i];
+      button.replaceChildren(named(`y_${i}`), h("b", null, text), h("small", null, good ? "✓" : `✗ ${right[i]}`));
+      button.classList.toggle("tcl-bad", !good);
+      button.setAttribute("aria-pressed", String(session.state.row === i));
+      button.setAttribute("aria-label", `answer ${i}: ${text}, ${good ? "right" : `wrong, ${right[i]} is right`}; show how it comes about`);
+    });
+  };
+  const element = h(
+    "div.tcl-input",
+    null,
+    h("div.tcl-line", null, h("span.tcl-label", null, "Input"), first.element, any),
+    h("div.tcl-line", null, h("span.tcl-label", null, "Answers"), group("the model's answers", answers, "tcl-answers")),
+    second && h("div.tcl-line.tcl-second", null, h("span.tcl-label", null, "Second input"), other.element, h("span.tcl-quiet", null, "its values can be put in the place of the first one's")),
+  );
+  return { element, show };
+}
+
+/** Digits to type or to click. @param {Session} session @param {"input" | "other"} which */
+function digits(session, which) {
+  const { n_digits: n, modulus } = session.data;
+  /** @param {number} j @param {number} value */
+  const put = (j, value) => session.set({ [which]: session.state[which].map((digit, at) => (at === j ? value : digit)) });
+  const boxes = Array.from({ length: n }, (_, j) => {
+    const box = h("button.tcl-digit", { type: "button", onclick: () => put(j, (session.state[which][j] + 1) % modulus) });
+    box.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (!/^\d$/.test(event.key) || Number(event.key) >= modulus || event.ctrlKey || event.metaKey) return;
+      put(j, Number(event.key));
+      const next = boxes[Math.min(j + 1, n - 1)];
+      for (const one of boxes) one.tabIndex = one === next ? 0 : -1;
+      next.focus();
+    });
+    return box;
+  });
+  const show = () =>
+    boxes.forEach((box, j) => {
+      const digit = session.state[which][j];
+      if (box.textContent !== String(digit)) box.textContent = String(digit);
+      box.setAttribute("aria-label", `digit ${j}${which === "other" ? " of the second input" : ""}: ${digit}; type or press for another`);
+    });
+  return { element: group(which === "other" ? "digits of the second input" : "digits of the input", boxes, "tcl-digits"), show };
+}
+
+/** Wrong answers over all inputs, before, now, and after a push. @param {Session} session @returns {Panel} */
+export function counts(session) {
+  const { n_digits: n } = session.data;
+  const N = inputs(session.data);
+  const big = h("strong.tcl-big", null, "…");
+  const words = h("span", null);
+  const note = h("p.tcl-quiet", null);
+  const rows = Array.from({ length: n }, (_, i) => ({ bar: h("span.tcl-bar", null, h("i.tcl-now", null), h("i.tcl-push", null)), now: h("td", null), was: h("td", null), push: h("td", null), head: h("th", { scope: "row" }, named(`y_${i}`)) }));
+  const table = h(
+    "table.tcl-table",
+    null,
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, "answer"), h("td", null), h("th", { scope: "col" }, "wrong now"), h("th", { scope: "col" }, "before"), h("th", { scope: "col" }, "random push"))),
+    h("tbody", null, ...rows.map((row) => h("tr", null, row.head, h("td.tcl-wide", null, row.bar), row.now, row.was, row.push))),
+  );
+  const live = h("p.tcl-count", { role: "status", "aria-live": "polite" }, big, words);
+  /** @param {number[]} wrong */
+  const sum = (wrong) => wrong.reduce((a, b) => a + b, 0);
+  const show = () => {
+    const { counted, before, control } = session;
+    if (!counted || !before) return;
+    const push = control && rows.map((_, i) => control.reduce((all, draw) => all + draw[i], 0) / control.length);
+    const [now, was] = [sum(counted.wrong), sum(before)];
+    big.textContent = whole(now);
+    words.textContent = ` of ${whole(N * n)} answers to all ${whole(N)} inputs are wrong${session.state.touches.length ? ` (before: ${whole(was)})` : ""}. ${whole(N - counted.any)} inputs are answered without a mistake.`;
+    note.textContent = !session.state.touches.length
+      ? "Every change is counted over all inputs at once."
+      : push
+        ? `A push of the same length in a random direction instead: ${whole(Math.round(sum(push)))} wrong (mean of ${/** @type {any} */ (control).length} draws).`
+        : "Counting what a random push of the same length does instead …";
+    rows.forEach((row, i) => {
+      row.now.textContent = whole(counted.wrong[i]);
+      row.was.textContent = whole(before[i]);
+      row.push.textContent = push ? whole(Math.round(push[i])) : session.state.touches.length ? "…" : "";
+      row.bar.firstChild.style.width = `${(100 * counted.wrong[i]) / N}%`;
+      row.bar.lastChild.style.left = `${push ? (100 * push[i]) / N : 0}%`;
+      row.bar.lastChild.hidden = !push;
+    });
+  };
+  return { element: h("div.tcl-counts", null, live, note, table), show };
+}
+
+/** A map of all inputs, and the first wrong ones. @param {Session} session @returns {Panel} */
+export function map(session) {
+  const { n_digits: n, modulus } = session.data;
+  const N = inputs(session.data);
+  const across = modulus ** Math.floor(n / 2);
+  const down = N / across;
+  const canvas = h("canvas.tcl-map", { width: across, height: down, role: "img" });
+  const list = h("div.tcl-first", null);
+  canvas.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+    const box = canvas.getBoundingClientRect();
+    const [x, y] = [Math.floor(((event.clientX - box.left) / box.width) * across), Math.floor(((event.clientY - box.top) / box.height) * down)];
+    session.set({ input: digitsOf(session.data, Math.min(N - 1, y * across + x)) });
+  });
+  const caption = h("p.tcl-quiet", null, `Each dot is an input: down the first ${n - Math.floor(n / 2)} digits, across the last ${Math.floor(n / 2)}. The darker, the more answers are wrong. Click on one to load it.`);
+  const show = (/** @type {string} */ what) => {
+    if (!session.counted || what === "control") return;
+    const { mistakes, any } = session.counted;
+    const context = canvas.getContext("2d");
+    const picture = context.createImageData(across, down);
+    const here = session.state.input.reduce((index, digit) => index * modulus + digit, 0);
+    for (let s = 0; s < N; s++) {
+      const part = mistakes[s] / n;
+      const [red, green, blue, alpha] = mistakes[s] ? [213 - 90 * part, 94 - 60 * part, 0, 90 + 165 * part] : [0, 114, 178, 26];
+      picture.data.set([red, green, blue, alpha], 4 * s);
+    }
+    picture.data.set([36, 41, 47, 255], 4 * here);
+    context.putImageData(picture, 0, 0);
+    canvas.setAttribute("aria-label", `map of all ${whole(N)} inputs; ${whole(any)} have a wrong answer`);
+    const first = [];
+    for (let s = 0; s < N && first.length < 6; s++) if (mistakes[s]) first.push(s);
+    list.replaceChildren(
+      h("span.tcl-label", null, any ? "First wrong inputs" : "No input is answered wrongly."),
+      ...first.map((s) => h("button.tcl-button.tcl-mono", { type: "button", onclick: () => session.set({ input: digitsOf(session.data, s) }) }, digitsOf(session.data, s).join(" "))),
+    );
+  };
+  return { element: h("div.tcl-mapped", null, h("div", null, canvas), h("div", null, list, caption)), show };
+}
+
+/** The course of training: its curve is the handle. @param {Session} session @returns {Panel} */
+export function course(session) {
+  const stored = session.data.course;
+  if (!stored) return { element: h("div", { hidden: true }), show: () => {} };
+  const last = stored.rounds.length - 1;
+  const totals = stored.wrong.map((row) => row.reduce((a, b) => a + b, 0));
+  const most = Math.max(...totals);
+  const height = (/** @type {number} */ total) => 56 - (52 * Math.log1p(total)) / Math.log1p(most);
+  const points = totals.map((total, i) => `${((100 * i) / last).toFixed(2)},${height(total).toFixed(2)}`);
+  const holder = h("div.tcl-curve", { "aria-hidden": "true" });
+  holder.innerHTML = `<svg viewBox="0 0 100 60" preserveAspectRatio="none"><polyline points="${points.join(" ")}" vector-effect="non-scaling-stroke"/></svg><i></i>`;
+  const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "round of training" });
+  const out = h("span.tcl-quiet", null);
+  const play = h("button.tcl-button", { type: "button" }, "Play");
+  let timer = 0;
+  const stop = () => {
+    clearInterval(timer);
+    timer = 0;
+    play.textContent = "Play";
+  };
+  play.addEventListener("click", () => {
+    if (timer) return stop();
+    play.textContent = "Pause";
+    if (session.state.round === null) session.set({ round: 0 });
+    timer = window.setInterval(() => {
+      const next = (session.state.round ?? last) + 1;
+      if (next > last || !play.isConnected) return stop();
+      if (!session.busy) session.set({ round: next === last ? null : next }, { remember: false });
+    }, 350);
+  });
+  slider.addEventListener("input", () => session.set({ round: Number(slider.value) === last ? null : Number(slider.value) }, { remember: false }));
+  const show = () => {
+    const at = session.state.round ?? last;
+    if (slider.value !== String(at)) slider.value = String(at);
+    const what = `after round ${stored.rounds[at]} of ${stored.rounds[last]}: ${whole(totals[at])} answers wrong`;
+    slider.setAttribute("aria-valuetext", what);
+    out.textContent = what;
+    const mark = /** @type {HTMLElement} */ (holder.lastChild);
+    mark.style.left = `${(100 * at) / last}%`;
+  };
+  return { element: h("div.tcl-course", null, h("div.tcl-line", null, play, out), holder, slider), show };
+}
+
+/**
+ * What is known of the chosen number, and what to do with it.
+ * @param {Session} session @param {(key: string) => import("./explain.js").Explained} explained @returns {Panel & { choose: (key: string) => void }}
+ */
+export function inspector(session, explained) {
+  let chosen = "";
+  const line = h("p", { "aria-live": "polite" }, "Click on a number: here stands where it comes from.");
+  const tools = h("div.tcl-tools", null);
+  let made = "";
+  const show = () => {
+    if (!chosen) return;
+    const { name, line: from, value, site, weight } = explained(chosen);
+    line.replaceChildren(h("b", null, `${name} = ${plain(value, 3)}`), ` = ${from}`.replace("= a weight", ": a weight").replace("= held", ": held").replace("= this model", ": this model"));
+    const want = site ? `site ${site}` : weight ? `weight ${weight.name} ${weight.index}` : "";
+    if (want !== made) {
+      made = want;
+      tools.replaceChildren(...(site ? [removal(session, site)] : weight ? weightTools(session, weight) : []));
+    }
+    for (const tool of tools.children) tool.dispatchEvent(new CustomEvent("renew"));
+  };
+  const choose = (/** @type {string} */ key) => {
+    chosen = key;
+    for (const one of document.querySelectorAll(".tcl-chosen")) one.classList.remove("tcl-chosen");
+    for (const one of document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)) one.classList.add("tcl-chosen");
+    show();
+  };
+  return { element: h("div.tcl-inspector", null, line, tools), show, choose };
+}
+
+/** What stands at a site instead. @param {Session} session @param {string} site @param {string} [label] */
+export function removal(session, site, label = "replace by") {
+  const select = h("select.tcl-select", { "aria-label": `replace ${site.startsWith("edge") ? "this weight of attention" : site} by` }, ...[["", "as it is"], ["zero", "zero"], ["mean", "its mean over all inputs"], ["other", "the second input's value"]].map(([value, text]) => h("option", { value }, text)));
+  select.addEventListener("change", () => {
+    const touch = /** @type {import("./touches.js").Hold} */ ({ kind: "hold", site, pos: null, by: select.value });
+    if (select.value) session.touch(touch);
+    else session.untouch(touch);
+  });
+  const element = h("label.tcl-removal", null, h("span.tcl-quiet", null, label), select);
+  const renew = () => {
+    const touch = session.touchOf(`${site}@all`);
+    select.value = touch?.kind === "hold" ? touch.by : "";
+    element.classList.toggle("tcl-touched", Boolean(touch));
+  };
+  element.addEventListener("renew", renew);
+  renew();
+  return element;
+}
+
+/** @param {Session} session @param {{ name: string, index: number }} weight */
+function weightTools(session, { name, index }) {
+  const slider = h("input", { type: "range", min: -4, max: 4, step: 0.01, "aria-label": "value of the weight" });
+  const number = h("input.tcl-number", { type: "number", step: "any", "aria-label": "value of the weight" });
+  const put = (/** @type {string} */ text) => text !== "" && Number.isFinite(Number(text)) && session.touch({ kind: "weight", name, index, value: Number(text) });
+  slider.addEventListener("input", () => put(slider.value));
+  number.addEventListener("change", () => put(number.value));
+  const zero = h("button.tcl-button", { type: "button", onclick: () => put("0") }, "Zero");
+  const back = h("button.tcl-button", { type: "button", onclick: () => session.untouch({ kind: "weight", name, index, value: 0 }) }, "As trained");
+  const renew = () => {
+    const value = session.parameter(name)[index];
+    if (document.activeElement !== slider) slider.value = String(value);
+    if (document.activeElement !== number) number.value = String(Number(value.toPrecision(6)));
+    back.disabled = !session.touchOf(place({ kind: "weight", name, index, value: 0 }));
+  };
+  slider.addEventListener("renew", renew);
+  renew();
+  return [slider, number, zero, back];
+}
+
+/** Where a position stands. @param {Session} session @param {number} p */
+export const at = (session, p) => named(positionName(session.data, p));
+export { cell };

@@ -1,0 +1,194 @@
+/**
+ * What the reader is doing: one object that panels read, change and listen to. Its whole state stands in the address.
+ *
+ * @typedef {import("./touches.js").Touch} Touch
+ * @typedef {{ round: number | null, input: number[], other: number[], row: number, touches: Touch[] }} State
+ * @typedef {{ wrong: number[], any: number, mistakes: Uint8Array, states: Float32Array | null, seconds: number }} Counted
+ */
+import { tokensOf, modelOf, parameter, roundOf } from "./model.js";
+import { trace } from "./forward.js";
+import { applied, readTouches, touchedWith, place, written } from "./touches.js";
+
+const DRAWS = 2;
+
+export class Session {
+  /** @param {import("./model.js").Data} data @param {Worker} worker @param {{ address: boolean }} how */
+  constructor(data, worker, { address }) {
+    this.data = data;
+    this.worker = worker;
+    this.address = address;
+    this.trained = modelOf(data);
+    /** @type {State} */
+    this.state = { round: null, input: EXAMPLE.slice(0, data.n_digits), other: OTHER.slice(0, data.n_digits), row: Math.min(4, data.n_digits - 1), touches: [] };
+    /** @type {State[]} */
+    this.past = [];
+    /** @type {State[]} */
+    this.future = [];
+    /** @type {Set<(what: "input" | "count" | "control") => void>} */
+    this.listeners = new Set();
+    /** @type {Counted | null} */
+    this.counted = null;
+    /** @type {number[] | null} */
+    this.before = null;
+    /** @type {number[][] | null} */
+    this.control = null;
+    this.wantStates = false;
+    this.busy = false;
+    this.asked = 0;
+    this.waiting = false;
+    /** @type {Map<number, (answer: import("./serve.js").Answer) => void>} */
+    this.replies = new Map();
+    worker.addEventListener("message", ({ data: answer }) => this.replies.get(answer.id)?.(answer));
+    worker.postMessage({ model: data });
+    this.renew();
+  }
+
+  /** Compute what the state means for the input that is shown. */
+  renew() {
+    const { round, touches, input, other } = this.state;
+    this.base = modelOf(this.data, round === null ? undefined : roundOf(this.data, round));
+    const { model, holds } = applied(this.base, touches, other);
+    this.model = model;
+    this.holds = holds;
+    this.run = trace(model, tokensOf(this.data, input), holds);
+  }
+
+  /** @param {Partial<State>} change @param {{ remember?: boolean }} [how] */
+  set(change, { remember = true } = {}) {
+    const next = { ...this.state, ...change };
+    if (JSON.stringify(next) === JSON.stringify(this.state)) return;
+    if (remember) {
+      this.past.push(this.state);
+      this.future = [];
+    }
+    this.show(next);
+  }
+
+  /** @param {State} next */
+  show(next) {
+    const recount = ["round", "other", "touches"].some((key) => JSON.stringify(next[/** @type {keyof State} */ (key)]) !== JSON.stringify(this.state[/** @type {keyof State} */ (key)]));
+    this.state = next;
+    this.renew();
+    this.tell("input");
+    if (this.address) this.note();
+    if (recount) this.recount();
+  }
+
+  /** @param {Touch} touch */
+  touch(touch) {
+    this.set({ touches: touchedWith(this.state.touches, touch) });
+  }
+
+  /** @param {Touch} touch a touch of the same place */
+  untouch(touch) {
+    this.set({ touches: this.state.touches.filter((one) => place(one) !== place(touch)) });
+  }
+
+  /** The touch of this place, if there is one. @param {string} at */
+  touchOf(at) {
+    return this.state.touches.find((touch) => place(touch) === at);
+  }
+
+  undo() {
+    const last = this.past.pop();
+    if (!last) return;
+    this.future.push(this.state);
+    this.show(last);
+  }
+
+  redo() {
+    const next = this.future.pop();
+    if (!next) return;
+    this.past.push(this.state);
+    this.show(next);
+  }
+
+  reset() {
+    this.set({ touches: [], round: null });
+  }
+
+  /** @param {string} name of a parameter */
+  parameter(name) {
+    return parameter(/** @type {import("./model.js").Model} */ (this.model), name);
+  }
+
+  /** @param {"input" | "count" | "control"} what */
+  tell(what) {
+    for (const listener of this.listeners) listener(what);
+  }
+
+  /** Count all inputs anew; while a count runs, only the last wish is kept. */
+  async recount() {
+    if (this.busy) {
+      this.waiting = true;
+      return;
+    }
+    this.busy = true;
+    do {
+      this.waiting = false;
+      this.control = null;
+      const { round, touches } = this.state;
+      const untouched = this.before && this.roundBefore === round ? null : await this.ask([], 0);
+      if (untouched) {
+        this.before = untouched.wrong[0];
+        this.roundBefore = round;
+      }
+      const answer = untouched && !touches.length ? untouched : await this.ask(touches, 0);
+      this.counted = { ...answer, wrong: answer.wrong[0], mistakes: /** @type {Uint8Array} */ (answer.mistakes) };
+      this.tell("count");
+      if (this.waiting || !touches.length) continue;
+      this.control = (await this.ask(touches, DRAWS)).wrong;
+      this.tell("control");
+    } while (this.waiting);
+    this.busy = false;
+    this.tell("control");
+  }
+
+  /** @param {Touch[]} touches @param {number} control @returns {Promise<import("./serve.js").Answer>} */
+  ask(touches, control) {
+    const id = ++this.asked;
+    const { round, other } = this.state;
+    return new Promise((resolve) => {
+      this.replies.set(id, (answer) => {
+        this.replies.delete(id);
+        resolve(answer);
+      });
+      this.worker.postMessage({ question: { id, name: this.data.name, round, touches, other, states: this.wantStates, control } });
+    });
+  }
+
+  /** The state as text. */
+  text() {
+    const { round, input, other, row, touches } = this.state;
+    const parts = [`m=${this.data.name}`, `x=${input.join("")}`, `y=${row}`];
+    if (touches.some((touch) => touch.kind === "hold" && touch.by === "other")) parts.push(`o=${other.join("")}`);
+    if (round !== null) parts.push(`r=${round}`);
+    if (touches.length) parts.push(`t=${written(touches)}`);
+    return parts.join("&");
+  }
+
+  /** Write the state into the address. */
+  note() {
+    history.replaceState(null, "", `#${this.text()}`);
+  }
+
+  /** Take over what a text says; what does not fit this model is left as it is. @param {string} text */
+  read(text) {
+    const given = new Map(text.split("&").map((part) => /** @type {[string, string]} */ ([part.slice(0, 1), part.slice(2)])));
+    /** @param {string | undefined} digits */
+    const list = (digits) => (digits && new RegExp(`^[0-${this.data.modulus - 1}]{${this.data.n_digits}}$`).test(digits) ? [...digits].map(Number) : null);
+    const round = Number(given.get("r") ?? NaN);
+    const row = Number(given.get("y") ?? NaN);
+    this.set({
+      input: list(given.get("x")) ?? this.state.input,
+      other: list(given.get("o")) ?? this.state.other,
+      row: row >= 0 && row < this.data.n_digits ? row : this.state.row,
+      round: this.data.course && round >= 0 && round < this.data.course.rounds.length ? round : null,
+      touches: readTouches(this.trained, decodeURIComponent(given.get("t") ?? "")),
+    });
+  }
+}
+
+/** The articles' worked example, and a second input that differs at every digit. */
+const EXAMPLE = [0, 1, 2, 3, 2, 0, 3, 1];
+const OTHER = [1, 3, 0, 2, 0, 1, 2, 3];
