@@ -5,7 +5,7 @@
  * @typedef {import("./panels.js").Panel} Panel
  * @typedef {"embed" | "attn" | "mlp" | "logits"} Part
  */
-import { cell, group, h, named, plain } from "./dom.js";
+import { cell, group, h, named } from "./dom.js";
 import { explain } from "./explain.js";
 import { positionName } from "./model.js";
 import { inspector, removal } from "./panels.js";
@@ -164,4 +164,3 @@ export function view(session, parts) {
   };
   return { element: h("div.tcl-view", null, title, h("div.tcl-flow", null, ...stages), look.element), show };
 }
-export { plain };

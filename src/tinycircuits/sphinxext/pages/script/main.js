@@ -11,19 +11,18 @@ import { view } from "./view.js";
 const loading = new Map();
 /** @type {Map<string, (data: Data) => void>} */
 const expected = new Map();
-const here = /** @type {HTMLScriptElement} */ (document.currentScript).src;
 
 /** A file of weights calls it: a page opened as a file may load scripts and nothing else. */
 /** @type {any} */ (window).tinyModel = (/** @type {Data} */ data) => expected.get(data.name)?.(data);
 
-/** @param {string} name @returns {Promise<Data>} */
-function loaded(name) {
+/** @param {HTMLElement} place @param {string} name @returns {Promise<Data>} */
+function loaded(place, name) {
   let found = loading.get(name);
   if (!found) {
     found = new Promise((resolve, reject) => {
       expected.set(name, resolve);
-      const script = h("script", { src: new URL(`live/${name}.js`, here).href });
-      script.onerror = () => reject(new Error(`live/${name}.js cannot be read`));
+      const script = h("script", { src: `${place.dataset.at}${name}.js` });
+      script.onerror = () => reject(new Error(`${place.dataset.at}${name}.js cannot be read`));
       document.head.append(script);
     });
     loading.set(name, found);
@@ -43,7 +42,7 @@ function worker() {
 
 /** @param {HTMLElement} place @param {string} name @param {string} [text] a state to begin with */
 async function build(place, name, text) {
-  const data = await loaded(name);
+  const data = await loaded(place, name);
   const parts = new Set((place.dataset.show ?? "").split(" ").filter(Boolean));
   const whole = !parts.size;
   const session = new Session(data, worker(), { address: whole });

@@ -33,6 +33,8 @@ export class Session {
     /** @type {number[][] | null} */
     this.control = null;
     this.wantStates = false;
+    this.lastPlace = "";
+    this.lastTime = 0;
     this.busy = false;
     this.asked = 0;
     this.waiting = false;
@@ -53,11 +55,14 @@ export class Session {
     this.run = trace(model, tokensOf(this.data, input), holds);
   }
 
-  /** @param {Partial<State>} change @param {{ remember?: boolean }} [how] */
-  set(change, { remember = true } = {}) {
+  /** @param {Partial<State>} change @param {{ remember?: boolean, place?: string }} [how] changes of one place
+   *   that follow each other closely, as of a handle that is pulled, are undone as one */
+  set(change, { remember = true, place: at = "" } = {}) {
     const next = { ...this.state, ...change };
     if (JSON.stringify(next) === JSON.stringify(this.state)) return;
-    if (remember) {
+    const going = at && at === this.lastPlace && Date.now() - this.lastTime < 1000;
+    [this.lastPlace, this.lastTime] = [at, Date.now()];
+    if (remember && !going) {
       this.past.push(this.state);
       this.future = [];
     }
@@ -76,7 +81,7 @@ export class Session {
 
   /** @param {Touch} touch */
   touch(touch) {
-    this.set({ touches: touchedWith(this.state.touches, touch) });
+    this.set({ touches: touchedWith(this.state.touches, touch) }, { place: place(touch) });
   }
 
   /** @param {Touch} touch a touch of the same place */

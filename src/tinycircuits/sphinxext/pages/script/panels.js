@@ -4,8 +4,8 @@
  * @typedef {import("./session.js").Session} Session
  * @typedef {{ element: HTMLElement, show: (what: "input" | "count" | "control") => void }} Panel
  */
-import { cell, group, h, named, plain, whole } from "./dom.js";
-import { digitsOf, inputs, positionName, solve } from "./model.js";
+import { group, h, named, plain, whole } from "./dom.js";
+import { digitsOf, inputs, solve } from "./model.js";
 import { place, said } from "./touches.js";
 
 /** Undo, redo, reset, and what is changed at present. @param {Session} session @returns {Panel} */
@@ -275,6 +275,3 @@ function weightTools(session, { name, index }) {
   return [slider, number, zero, back];
 }
 
-/** Where a position stands. @param {Session} session @param {number} p */
-export const at = (session, p) => named(positionName(session.data, p));
-export { cell };

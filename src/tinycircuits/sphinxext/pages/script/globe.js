@@ -6,7 +6,7 @@
  * @typedef {import("./session.js").Session} Session
  */
 import { h, whole } from "./dom.js";
-import { inputs, parameter, solve } from "./model.js";
+import { inputs, parameter } from "./model.js";
 
 /** Three directions at right angles, each of mean zero. */
 const AXES = [
@@ -185,4 +185,3 @@ function tokenColours(element) {
     return [0, 2, 4].map((i) => Number.parseInt(text.slice(i, i + 2), 16));
   });
 }
-export { solve };
