@@ -3,14 +3,17 @@
  *
  * Keys: `tok.i`, `pos.i`, `embed.i`, `ln1.l.i`, `q.l.h.i`, `k.l.h.key.i`, `v.l.h.key.i`, `score.l.h.key`, `weight.l.h.key`,
  * `z.l.h.i`, `attn.l.i`, `mid.l.i`, `ln2.l.i`, `pre.l.n`, `post.l.n`, `mlp.l.i`, `resid.l.i`, `final.i`, `logit.t`, and
- * `w.NAME.index` for a weight.
+ * `w.NAME.index` for a weight, `at.pos` for a whole position.
  *
  * @typedef {import("./session.js").Session} Session
- * @typedef {{ name: string, line: string, value: number, site?: string, weight?: { name: string, index: number } }} Explained
+ * @typedef {{ name: string, line?: string, note?: string, value?: number, site?: string, pos?: number, weight?: { name: string, index: number } }} Explained
+ *   `line` is a formula with its numbers, `note` is words; `pos` is where the site is looked at
  */
 import { plain } from "./dom.js";
 import { parameter, positionName } from "./model.js";
 import { siteName, weightName } from "./touches.js";
+
+const HELD = { note: "held by you" };
 
 /** @param {number} value */
 const put = (value) => (value < 0 ? `(${plain(value)})` : plain(value));
@@ -41,10 +44,14 @@ export function explain(session, key) {
     const [name, row] = kind === "tok" ? ["W_E", run.tokens[p]] : ["W_pos", p];
     return weight(session, `w.${name}.${row * d_model + numbers[0]}`);
   }
+  if (kind === "at") {
+    const name = positionName(data, numbers[0]);
+    return { name: `what stands at ${name}`, note: "the embedding of its token and of its place, which all later rows can read", site: "embed", pos: numbers[0] };
+  }
   if (kind === "embed") {
     const [i] = numbers;
     const [a, b] = [parameter(model, "W_E")[run.tokens[p] * d_model + i], parameter(model, "W_pos")[p * d_model + i]];
-    return { name: `state ${i} at ${here}`, value: run.embed[p][i], site: "embed", line: `of the token ${put(a)} + of the position ${put(b)}` };
+    return { name: `state ${i} at ${here}`, value: run.embed[p][i], site: "embed", pos: p, line: `of the token ${put(a)} + of the position ${put(b)}` };
   }
   if (kind === "final") {
     const x = run.layers[data.n_layers - 1].resid[p];
@@ -83,8 +90,8 @@ export function explain(session, key) {
     const site = `edge.${l}.${head}.${p}.${at_}`;
     const scores = layer.scores[head][p];
     const sum = scores.reduce((all, score) => all + Math.exp(score), 0);
-    const line = session.holds.has(site) ? "held by you" : `e^score / sum of all = e^${put(scores[at_])} / ${plain(sum)}`;
-    return { name: siteName(model, site), value: layer.pattern[head][p][at_], site, line };
+    const from = session.holds.has(site) ? HELD : { line: `e^score / sum of all = e^${put(scores[at_])} / ${plain(sum)}` };
+    return { name: siteName(model, site), value: layer.pattern[head][p][at_], site, ...from };
   }
   if (kind === "z") {
     const [, head, i] = numbers;
@@ -96,7 +103,7 @@ export function explain(session, key) {
     const W = name("attn.W_O");
     const z = layer.z.flatMap((head) => [...head[p]]);
     const held = session.holds.has(`attn.${l}@${p}`);
-    return { name: `${siteName(model, `attn.${l}`)} writes ${i}`, value: layer.attn[p][i], site: `attn.${l}`, line: held ? "held by you" : products(z.map((value, m) => [value, W[m * d_model + i]]), name("attn.b_O")[i]) };
+    return { name: `${siteName(model, `attn.${l}`)} writes ${i}`, value: layer.attn[p][i], site: `attn.${l}`, pos: p, ...(held ? HELD : { line: products(z.map((value, m) => [value, W[m * d_model + i]]), name("attn.b_O")[i]) }) };
   }
   if (kind === "mid") return { name: `state ${numbers[1]} after attention${of}`, value: layer.mid[p][numbers[1]], line: `before ${put(before[p][numbers[1]])} + attention ${put(layer.attn[p][numbers[1]])}` };
   if (kind === "pre" || kind === "post") {
@@ -106,21 +113,21 @@ export function explain(session, key) {
     const sum = products(pairs, name("mlp.b_in")[n]);
     const held = session.holds.has(`neuron.${l}.${n}@${p}`);
     const fires = data.act_fn === "relu" ? "the larger of 0 and" : "GELU of";
-    if (kind === "pre") return { name: `${siteName(model, `neuron.${l}.${n}`)} before its ReLU`, value: layer.pre[p][n], site: `neuron.${l}.${n}`, line: sum };
-    return { name: siteName(model, `neuron.${l}.${n}`), value: layer.post[p][n], site: `neuron.${l}.${n}`, line: held ? "held by you" : `${fires} ${put(layer.pre[p][n])} = ${sum}` };
+    if (kind === "pre") return { name: `${siteName(model, `neuron.${l}.${n}`)} before its ReLU`, value: layer.pre[p][n], site: `neuron.${l}.${n}`, pos: p, line: sum };
+    return { name: siteName(model, `neuron.${l}.${n}`), value: layer.post[p][n], site: `neuron.${l}.${n}`, pos: p, ...(held ? HELD : { line: `${fires} ${put(layer.pre[p][n])} = ${sum}` }) };
   }
   if (kind === "mlp") {
     const i = numbers[1];
     const W = name("mlp.W_out");
     const held = session.holds.has(`mlp.${l}@${p}`);
-    return { name: `${siteName(model, `mlp.${l}`)} writes ${i}`, value: layer.mlp[p][i], site: `mlp.${l}`, line: held ? "held by you" : products([...layer.post[p]].map((value, n) => [value, W[n * d_model + i]]), name("mlp.b_out")[i]) };
+    return { name: `${siteName(model, `mlp.${l}`)} writes ${i}`, value: layer.mlp[p][i], site: `mlp.${l}`, pos: p, ...(held ? HELD : { line: products([...layer.post[p]].map((value, n) => [value, W[n * d_model + i]]), name("mlp.b_out")[i]) }) };
   }
   const i = numbers[1];
   return { name: `state ${i} after the MLP${of}`, value: layer.resid[p][i], line: `before ${put(layer.mid[p][i])} + MLP ${put(layer.mlp[p]?.[i] ?? 0)}` };
 
   /** @param {import("./model.js").Model} of_ @param {string} module @param {Float64Array} x @param {number} i */
   function norm(of_, module, x, i) {
-    if (!data.layer_norm) return "this model has no LayerNorm: the state as it is";
+    if (!data.layer_norm) return "the state as it is";
     const mean = x.reduce((a, b) => a + b, 0) / x.length;
     const sd = Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length + eps);
     const [w, b] = [parameter(of_, `${module}.w`)[i], parameter(of_, `${module}.b`)[i]];
@@ -134,6 +141,6 @@ function weight(session, key) {
   const [name, index] = [key.slice(2, cut), Number(key.slice(cut + 1))];
   const value = session.parameter(name)[index];
   const was = parameter(session.trained, name)[index];
-  const line = value === was ? "a weight, as training left it" : `a weight; training left ${plain(was, 3)}`;
-  return { name: weightName(session.trained, name, index), value, line, weight: { name, index } };
+  const note = value === was ? "a weight, as training left it" : `a weight; training left ${plain(was, 3)}`;
+  return { name: weightName(session.trained, name, index), value, note, weight: { name, index } };
 }

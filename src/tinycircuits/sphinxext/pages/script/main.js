@@ -1,7 +1,7 @@
 /** Finds the places for a live model in the page and builds them. */
 import { h } from "./dom.js";
 import { globe } from "./globe.js";
-import { changes, counts, course, input, map } from "./panels.js";
+import { counts, course, input, map, summary } from "./panels.js";
 import { Session } from "./session.js";
 import { view } from "./view.js";
 
@@ -51,12 +51,12 @@ async function build(place, name, text) {
   const panels = [
     whole && heading(place, session),
     input(session, { second: whole }),
-    changes(session),
-    counts(session),
-    has("map") && map(session),
-    has("course") && course(session),
+    summary(session, tries(session)),
     shown.size && view(session, shown),
+    whole && counts(session),
+    has("map") && map(session),
     has("globe") && globe(session),
+    has("course") && course(session),
   ].filter((panel) => !!panel);
   session.listeners.add((what) => panels.forEach((panel) => panel.show(what)));
   place.querySelector(".tcl-app")?.remove();
@@ -65,6 +65,18 @@ async function build(place, name, text) {
   if (text) session.read(text);
   session.tell("input");
   await session.recount();
+}
+
+/** What a reader may begin with. @param {Session} session @returns {[string, import("./touches.js").Touch[]][]} */
+function tries({ data, trained }) {
+  const last = data.n_layers - 1;
+  /** @type {[string, import("./touches.js").Touch[]][]} */
+  const found = [
+    ["remove the MLP’s bias", [{ kind: "zero", name: `blocks.${last}.mlp.b_out` }]],
+    ["hold attention at its mean", [{ kind: "hold", site: "attn.0", pos: null, by: "mean" }]],
+    ["take out neuron 1", [{ kind: "hold", site: `neuron.${last}.1`, pos: null, by: "zero" }]],
+  ];
+  return found.filter(([, [touch]]) => touch.kind !== "zero" || trained.at.has(touch.name));
 }
 
 const TITLES = { B: "B: one layer, eight digits", A: "A: two layers, eight digits", C: "C: two layers, four digits" };

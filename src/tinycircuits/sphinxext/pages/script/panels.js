@@ -2,31 +2,56 @@
  * The parts of the workbench. Each is made once and shown anew when the session says so.
  *
  * @typedef {import("./session.js").Session} Session
+ * @typedef {import("./touches.js").Touch} Touch
  * @typedef {{ element: HTMLElement, show: (what: "input" | "count" | "control") => void }} Panel
  */
 import { group, h, named, plain, whole } from "./dom.js";
-import { digitsOf, inputs, solve } from "./model.js";
-import { place, said } from "./touches.js";
+import { digitsOf, inputs, positionName, solve } from "./model.js";
+import { place, said, siteName } from "./touches.js";
 
-/** Undo, redo, reset, and what is changed at present. @param {Session} session @returns {Panel} */
-export function changes(session) {
+/**
+ * Always in sight: how many answers are wrong, what is changed, and what one may try.
+ * @param {Session} session @param {[string, Touch[]][]} tries @returns {Panel}
+ */
+export function summary(session, tries) {
+  const { n_digits: n } = session.data;
+  const N = inputs(session.data);
+  const big = h("strong.tcl-big", null, "…");
+  const words = h("span", null, " answers are being counted");
   const undo = h("button.tcl-button", { type: "button", onclick: () => session.undo() }, "Undo");
   const redo = h("button.tcl-button", { type: "button", onclick: () => session.redo() }, "Redo");
   const reset = h("button.tcl-button", { type: "button", onclick: () => session.reset() }, "Reset");
-  const list = h("div.tcl-chips", { role: "list", "aria-label": "what you changed" });
+  const list = h("div.tcl-chips", null);
+  const meter = h("span.tcl-bar", { "aria-hidden": "true" }, h("i", null), h("i.tcl-push", null));
   const show = () => {
+    const { touches, round } = session.state;
     undo.disabled = !session.past.length;
     redo.disabled = !session.future.length;
-    reset.disabled = !session.state.touches.length && session.state.round === null;
-    list.replaceChildren(
-      ...session.state.touches.map((touch) =>
-        h("span.tcl-chip", { role: "listitem" }, said(session.trained, touch), h("button", { type: "button", "aria-label": `take back: ${said(session.trained, touch)}`, onclick: () => session.untouch(touch) }, "×")),
-      ),
-    );
-    if (!session.state.touches.length) list.append(h("span.tcl-quiet", { role: "listitem" }, "Nothing is changed yet: remove a part below, or click on a number."));
+    reset.disabled = !touches.length && round === null;
+    list.replaceChildren(...(touches.length ? touches.map(chip) : [h("span.tcl-quiet", null, "Try:"), ...tries.map(([label, given]) => h("button.tcl-button", { type: "button", onclick: () => session.set({ touches: given }) }, label))]));
+    const { counted, before, control } = session;
+    if (!counted || !before) return;
+    const [now, was] = [total(counted.wrong), total(before)];
+    big.textContent = whole(now);
+    words.textContent = ` of ${whole(N * n)} answers wrong${touches.length ? `, before ${whole(was)}` : `, over all ${whole(N)} inputs`}`;
+    meter.firstChild.style.width = `${(100 * now) / (N * n)}%`;
+    meter.lastChild.hidden = !control;
+    if (control) meter.lastChild.style.left = `${(100 * total(mean(control))) / (N * n)}%`;
   };
-  return { element: h("div.tcl-changes", null, h("div.tcl-buttons", null, undo, redo, reset), list), show };
+  /** @param {Touch} touch */
+  const chip = (touch) => {
+    const text = said(session.trained, touch);
+    return h("span.tcl-chip", null, text, h("button", { type: "button", "aria-label": `take back: ${text}`, onclick: () => session.untouch(touch) }, "×"));
+  };
+  const line = h("p.tcl-count", { role: "status", "aria-live": "polite" }, big, words);
+  return { element: h("div.tcl-summary", null, h("div.tcl-line", null, line, h("div.tcl-buttons", null, undo, redo, reset)), meter, list), show };
 }
+
+/** @param {number[]} wrong */
+const total = (wrong) => wrong.reduce((a, b) => a + b, 0);
+
+/** The mean of draws, for each answer. @param {number[][]} draws */
+const mean = (draws) => draws[0].map((_, i) => draws.reduce((all, draw) => all + draw[i], 0) / draws.length);
 
 /** The input, the second input, and the answers. @param {Session} session @param {{ second: boolean }} how @returns {Panel} */
 export function input(session, { second }) {
@@ -85,45 +110,40 @@ function digits(session, which) {
   return { element: group(which === "other" ? "digits of the second input" : "digits of the input", boxes, "tcl-digits"), show };
 }
 
-/** Wrong answers over all inputs, before, now, and after a push. @param {Session} session @returns {Panel} */
+/** Wrong inputs for each answer: now, before, and after a push. @param {Session} session @returns {Panel} */
 export function counts(session) {
   const { n_digits: n } = session.data;
   const N = inputs(session.data);
-  const big = h("strong.tcl-big", null, "…");
-  const words = h("span", null);
   const note = h("p.tcl-quiet", null);
-  const rows = Array.from({ length: n }, (_, i) => ({ bar: h("span.tcl-bar", null, h("i.tcl-now", null), h("i.tcl-push", null)), now: h("td", null), was: h("td", null), push: h("td", null), head: h("th", { scope: "row" }, named(`y_${i}`)) }));
+  const rows = Array.from({ length: n }, (_, i) => ({ bar: h("span.tcl-bar", null, h("i", null), h("i.tcl-push", null)), now: h("td", null), was: h("td", null), push: h("td", null), head: h("th", { scope: "row" }, named(`y_${i}`)) }));
   const table = h(
     "table.tcl-table",
     null,
-    h("thead", null, h("tr", null, h("th", { scope: "col" }, "answer"), h("td", null), h("th", { scope: "col" }, "wrong now"), h("th", { scope: "col" }, "before"), h("th", { scope: "col" }, "random push"))),
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, "answer"), h("td", null), h("th", { scope: "col" }, "wrong now"), h("th", { scope: "col" }, "before"), h("th", { scope: "col" }, "pushed"))),
     h("tbody", null, ...rows.map((row) => h("tr", null, row.head, h("td.tcl-wide", null, row.bar), row.now, row.was, row.push))),
   );
-  const live = h("p.tcl-count", { role: "status", "aria-live": "polite" }, big, words);
-  /** @param {number[]} wrong */
-  const sum = (wrong) => wrong.reduce((a, b) => a + b, 0);
   const show = () => {
     const { counted, before, control } = session;
     if (!counted || !before) return;
-    const push = control && rows.map((_, i) => control.reduce((all, draw) => all + draw[i], 0) / control.length);
-    const [now, was] = [sum(counted.wrong), sum(before)];
-    big.textContent = whole(now);
-    words.textContent = ` of ${whole(N * n)} answers to all ${whole(N)} inputs are wrong${session.state.touches.length ? ` (before: ${whole(was)})` : ""}. ${whole(N - counted.any)} inputs are answered without a mistake.`;
-    note.textContent = !session.state.touches.length
-      ? "Every change is counted over all inputs at once."
-      : push
-        ? `A push of the same length in a random direction instead: ${whole(Math.round(sum(push)))} wrong (mean of ${/** @type {any} */ (control).length} draws).`
-        : "Counting what a random push of the same length does instead …";
+    const push = control && mean(control);
+    const perfect = `${whole(N - counted.any)} of ${whole(N)} inputs are answered without a mistake. `;
+    note.textContent =
+      perfect +
+      (!session.state.touches.length
+        ? "Every change is counted over all of them."
+        : push
+          ? `A push of the same length in a random direction (the black line): ${whole(Math.round(total(push)))} wrong, mean of ${/** @type {number[][]} */ (control).length} draws.`
+          : "Now the same for a random push of the same length …");
     rows.forEach((row, i) => {
       row.now.textContent = whole(counted.wrong[i]);
       row.was.textContent = whole(before[i]);
-      row.push.textContent = push ? whole(Math.round(push[i])) : session.state.touches.length ? "…" : "";
+      row.push.textContent = push ? whole(Math.round(push[i])) : session.state.touches.length ? "…" : "–";
       row.bar.firstChild.style.width = `${(100 * counted.wrong[i]) / N}%`;
-      row.bar.lastChild.style.left = `${push ? (100 * push[i]) / N : 0}%`;
       row.bar.lastChild.hidden = !push;
+      if (push) row.bar.lastChild.style.left = `${(100 * push[i]) / N}%`;
     });
   };
-  return { element: h("div.tcl-counts", null, live, note, table), show };
+  return { element: h("div.tcl-counts", null, h("h3", null, "All inputs, counted"), table, note), show };
 }
 
 /** A map of all inputs, and the first wrong ones. @param {Session} session @returns {Panel} */
@@ -218,12 +238,12 @@ export function inspector(session, explained) {
   let made = "";
   const show = () => {
     if (!chosen) return;
-    const { name, line: from, value, site, weight } = explained(chosen);
-    line.replaceChildren(h("b", null, `${name} = ${plain(value, 3)}`), ` = ${from}`.replace("= a weight", ": a weight").replace("= held", ": held").replace("= this model", ": this model"));
-    const want = site ? `site ${site}` : weight ? `weight ${weight.name} ${weight.index}` : "";
+    const { name, line: from, note, value, site, pos, weight } = explained(chosen);
+    line.replaceChildren(h("b", null, value === undefined ? name : `${name} = ${plain(value, 3)}`), from ? ` = ${from}` : `: ${note}`);
+    const want = site ? `site ${site} ${pos}` : weight ? `weight ${weight.name} ${weight.index}` : "";
     if (want !== made) {
       made = want;
-      tools.replaceChildren(...(site ? [removal(session, site)] : weight ? weightTools(session, weight) : []));
+      tools.replaceChildren(...(site ? [removal(session, site, { pos, where: pos !== undefined && site !== "embed" })] : weight ? weightTools(session, weight) : []));
     }
     for (const tool of tools.children) tool.dispatchEvent(new CustomEvent("renew"));
   };
@@ -236,23 +256,31 @@ export function inspector(session, explained) {
   return { element: h("div.tcl-inspector", null, line, tools), show, choose };
 }
 
-/** What stands at a site instead. @param {Session} session @param {string} site @param {string} [label] */
-export function removal(session, site, label = "replace by") {
-  const select = h("select.tcl-select", { "aria-label": `replace ${site.startsWith("edge") ? "this weight of attention" : site} by` }, ...[["", "as it is"], ["zero", "zero"], ["mean", "its mean over all inputs"], ["other", "the second input's value"]].map(([value, text]) => h("option", { value }, text)));
+/**
+ * What stands at a site instead, everywhere or at one position.
+ * @param {Session} session @param {string} site @param {{ label?: string, pos?: number | null, where?: boolean }} [how] `where`
+ *   lets one choose between everywhere and `pos`
+ */
+export function removal(session, site, { label = "replace by", pos = null, where = false } = {}) {
+  const select = h("select.tcl-select", { "aria-label": `${label}: ${siteName(session.trained, site)}` }, ...[["", "as it is"], ["zero", "zero"], ["mean", "its mean over all inputs"], ["other", "the second input's"]].map(([value, text]) => h("option", { value }, text)));
+  const places = h("select.tcl-select", { "aria-label": "at which positions" }, h("option", { value: "all" }, "at all positions"), h("option", { value: "one" }, pos === null ? "" : `at ${positionName(session.data, pos)} only`));
+  const at = () => (where && places.value === "all" ? null : pos);
   select.addEventListener("change", () => {
-    const touch = /** @type {import("./touches.js").Hold} */ ({ kind: "hold", site, pos: null, by: select.value });
+    const touch = /** @type {import("./touches.js").Hold} */ ({ kind: "hold", site, pos: at(), by: select.value });
     if (select.value) session.touch(touch);
     else session.untouch(touch);
   });
   const element = h("label.tcl-removal", null, h("span.tcl-quiet", null, label), select);
   const renew = () => {
-    const touch = session.touchOf(`${site}@all`);
+    const touch = session.touchOf(`${site}@${at() ?? "all"}`);
     select.value = touch?.kind === "hold" ? touch.by : "";
     element.classList.toggle("tcl-touched", Boolean(touch));
   };
-  element.addEventListener("renew", renew);
+  places.addEventListener("change", renew);
+  const all = where ? h("span.tcl-removal", null, element, places) : element;
+  all.addEventListener("renew", renew);
   renew();
-  return element;
+  return all;
 }
 
 /** @param {Session} session @param {{ name: string, index: number }} weight */

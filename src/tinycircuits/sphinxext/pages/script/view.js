@@ -22,7 +22,7 @@ export function view(session, parts) {
   /** Cells whose keys are `kind.0`, `kind.1` ... @param {string} label @param {string} kind @param {number} count */
   const cells = (label, kind, count) => {
     const made = Array.from({ length: count }, (_, i) => cell(`${kind}.${i}`, look.choose));
-    shown.push(() => made.forEach((one, i) => one.show(explain(session, `${kind}.${i}`).value, `${label} ${i}`)));
+    shown.push(() => made.forEach((one, i) => one.show(explain(session, `${kind}.${i}`).value ?? NaN, `${label} ${i}`)));
     return group(label, made);
   };
   /** @param {string | Node} label @param {string} spoken @param {string} kind @param {number} count */
@@ -48,7 +48,7 @@ export function view(session, parts) {
   const matrix = (name, renewals) => {
     const { size, shape } = /** @type {import("./model.js").Span} */ (session.trained.at.get(name));
     const made = Array.from({ length: size }, (_, i) => cell(`w.${name}.${i}`, look.choose));
-    renewals.push(() => made.forEach((one, i) => one.show(explain(session, `w.${name}.${i}`).value, explain(session, `w.${name}.${i}`).name)));
+    renewals.push(() => made.forEach((one, i) => one.show(explain(session, `w.${name}.${i}`).value ?? NaN, explain(session, `w.${name}.${i}`).name)));
     const grid = group(shortName(session.trained, name), made, "tcl-matrix");
     grid.style.setProperty("--columns", String(shape[shape.length - 1]));
     return h("div.tcl-numbers", null, h("span.tcl-label", null, shortName(session.trained, name)), grid, zeroed(name));
@@ -71,7 +71,7 @@ export function view(session, parts) {
   const bias = (name, count) => h("div.tcl-numbers", null, h("span.tcl-label", null, `bias ${shortName(session.trained, name)}`), cells(`bias ${name}`, `w.${name}`, count), zeroed(name));
   /** @param {string} site @param {string} label */
   const removable = (site, label) => {
-    const made = removal(session, site, label);
+    const made = removal(session, site, { label });
     shown.push(() => made.dispatchEvent(new CustomEvent("renew")));
     return made;
   };
@@ -116,7 +116,8 @@ export function view(session, parts) {
       const values = Array.from({ length: d_head }, (_, i) => cell(`v.${l}.${head}.${key}.${i}`, look.choose));
       const bar = h("i", null);
       const token = h("td.tcl-mono", null);
-      const row = h("tr", null, h("th", { scope: "row" }, named(positionName(data, key))), token, h("td", null, score), h("td.tcl-look", null, h("span.tcl-bar", null, bar), weight), h("td", null, group(`value at ${positionName(data, key)}`, values)));
+      const place_ = h("button.tcl-name", { type: "button", "data-key": `at.${key}`, "aria-label": `position ${positionName(data, key)}`, onclick: () => look.choose(`at.${key}`) }, named(positionName(data, key)));
+      const row = h("tr", null, h("th", { scope: "row" }, place_), token, h("td", null, score), h("td.tcl-look", null, h("span.tcl-bar", null, bar), weight), h("td", null, group(`value at ${positionName(data, key)}`, values)));
       shown.push(() => {
         const p = n + session.state.row;
         row.hidden = key > p;
@@ -131,7 +132,7 @@ export function view(session, parts) {
         bar.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
         values.forEach((one, i) => one.show(layer.v[head][key][i], `value ${i} at ${name}`));
         row.classList.toggle("tcl-source", key === data.sources[session.state.row] + 1);
-        row.classList.toggle("tcl-touched", session.holds.has(`edge.${l}.${head}.${p}.${key}`));
+        row.classList.toggle("tcl-touched", session.holds.has(`edge.${l}.${head}.${p}.${key}`) || session.holds.has(`embed@${key}`));
       });
       return row;
     });
