@@ -10,6 +10,7 @@ from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap
 from tinycircuits.display.numbers import count, listed, number, of, publish, share, span
 from tinycircuits.display.table import Table
+from tinycircuits.display.workbench import Live
 
 __all__ = [
     "Code",
@@ -18,6 +19,7 @@ __all__ = [
     "Evidence",
     "Figure",
     "Files",
+    "Live",
     "Table",
     "architecture",
     "bars",

@@ -12,6 +12,7 @@ from sphinx import addnodes
 from tinycircuits.display.entries import ENTRIES_MIME, FILES_MIME, MARKS
 from tinycircuits.display.figure import FIGURE_MIME, NO_SCRIPT
 from tinycircuits.display.table import TABLE_MIME
+from tinycircuits.display.workbench import NO_FOLDER
 from tinycircuits.sphinxext.pages import entries
 from tinycircuits.sphinxext.pages.figures import kept, write
 
@@ -165,7 +166,9 @@ def _page_face(renderer: NbElementRenderer, shown: dict[str, Any]) -> nodes.raw:
     docname = renderer.renderer.sphinx_env.docname
     file = f"{'../' * docname.count('/')}figures/{docname}/{shown['name']}"
     link = f'<p class="tc-data"><a href="{file}.csv" download>data</a></p>'
-    page = shown["html"]
+    page = shown["html"].replace(NO_FOLDER, f'data-at="{file.rpartition("/")[0]}/"')
+    for name, text in shown.get("files", {}).items():
+        _keep(renderer, name, text)
     if shown["live"]:
         version = hashlib.sha256(shown["live"].encode()).hexdigest()[:8]
         _keep(renderer, f"{shown['name']}.js", shown["live"])

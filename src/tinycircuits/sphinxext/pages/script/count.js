@@ -57,6 +57,7 @@ export function means(model, wanted) {
   const sites = [...wanted];
   /** @type {Holds} */
   const found = new Map();
+  if (!sites.length) return found;
   let resid = Array.from({ length: length(model.data) }, (_, p) => embedding(model, p, new Map()));
   for (const site of sites.filter((site) => site.startsWith("embed"))) found.set(site, mean(resid[positionOf(site)], d_model));
   for (let l = 0; l < n_layers && found.size < sites.length; l++) {

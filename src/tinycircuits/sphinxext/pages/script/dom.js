@@ -25,9 +25,18 @@ export const whole = (number) => number.toLocaleString("en");
 export function plain(value, digits = 2) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  const text = size >= 1000 || (size > 0 && size < 10 ** -digits / 2) ? size.toExponential(1).replace("e+", "e").replace("-", "−") : size.toFixed(digits);
-  return value < 0 && Number(size.toFixed(digits + 4)) !== 0 ? `−${text}` : text;
+  const text = size >= 1000 ? size.toExponential(1).replace("e+", "e") : size.toFixed(digits);
+  return value < 0 && Number(text) ? `−${text}` : text;
 }
+
+/** A number that may be small: digits that count. @param {number} value */
+export function exact(value) {
+  const size = Math.abs(value);
+  return size && size < 0.001 ? `${Number(value.toPrecision(3))}`.replaceAll("-", "−") : plain(value, 4);
+}
+
+/** Indices set low where no markup is possible: `y_2` becomes y₂. @param {string} text */
+export const lowered = (text) => text.replace(/\b([a-z])_(\d+)\b/g, (_, letter, index) => letter + [...index].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]).join(""));
 
 /** x_3 with its index set low. @param {string} name @returns {Node} */
 export function named(name) {

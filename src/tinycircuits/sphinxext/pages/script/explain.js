@@ -141,6 +141,6 @@ function weight(session, key) {
   const [name, index] = [key.slice(2, cut), Number(key.slice(cut + 1))];
   const value = session.parameter(name)[index];
   const was = parameter(session.trained, name)[index];
-  const note = value === was ? "a weight, as training left it" : `a weight; training left ${plain(was, 3)}`;
+  const note = value === was ? "a weight, as training left it" : `a weight; training left ${plain(was, 4)}`;
   return { name: weightName(session.trained, name, index), value, note, weight: { name, index } };
 }

@@ -1,8 +1,9 @@
 /** Finds the places for a live model in the page and builds them. */
+import { addition } from "./addition.js";
 import { h } from "./dom.js";
 import { globe } from "./globe.js";
 import { counts, course, input, map, summary } from "./panels.js";
-import { Session } from "./session.js";
+import { asker, Session } from "./session.js";
 import { view } from "./view.js";
 
 /** @typedef {import("./model.js").Data} Data */
@@ -21,8 +22,8 @@ function loaded(place, name) {
   if (!found) {
     found = new Promise((resolve, reject) => {
       expected.set(name, resolve);
-      const script = h("script", { src: `${place.dataset.at}${name}.js` });
-      script.onerror = () => reject(new Error(`${place.dataset.at}${name}.js cannot be read`));
+      const script = h("script", { src: `${place.dataset.at}model-${name}.js?v=${place.dataset.version}` });
+      script.onerror = () => reject(new Error(`${place.dataset.at}model-${name}.js cannot be read`));
       document.head.append(script);
     });
     loading.set(name, found);
@@ -43,13 +44,18 @@ function worker() {
 /** @param {HTMLElement} place @param {string} name @param {string} [text] a state to begin with */
 async function build(place, name, text) {
   const data = await loaded(place, name);
+  place.querySelector(".tcl-app")?.remove();
+  place.classList.add("tcl-ready");
+  if (data.task === "addition") {
+    place.append(h("div.tcl-app", null, heading(place, data), addition(data, asker(worker(), data), text ?? "")));
+    return;
+  }
   const parts = new Set((place.dataset.show ?? "").split(" ").filter(Boolean));
   const whole = !parts.size;
   const session = new Session(data, worker(), { address: whole });
   const has = (/** @type {string} */ part) => whole || parts.has(part);
   const shown = /** @type {Set<import("./view.js").Part>} */ (new Set(["embed", "attn", "mlp", "logits"].filter(has)));
   const panels = [
-    whole && heading(place, session),
     input(session, { second: whole }),
     summary(session, tries(session)),
     shown.size && view(session, shown),
@@ -59,9 +65,7 @@ async function build(place, name, text) {
     has("course") && course(session),
   ].filter((panel) => !!panel);
   session.listeners.add((what) => panels.forEach((panel) => panel.show(what)));
-  place.querySelector(".tcl-app")?.remove();
-  place.append(h("div.tcl-app", null, ...panels.map((panel) => panel.element)));
-  place.classList.add("tcl-ready");
+  place.append(h("div.tcl-app", null, whole && heading(place, data, session), ...panels.map((panel) => panel.element)));
   if (text) session.read(text);
   session.tell("input");
   await session.recount();
@@ -79,16 +83,23 @@ function tries({ data, trained }) {
   return found.filter(([, [touch]]) => touch.kind !== "zero" || trained.at.has(touch.name));
 }
 
-const TITLES = { B: "B: one layer, eight digits", A: "A: two layers, eight digits", C: "C: two layers, four digits" };
+const TITLES = { B: "B: one layer, eight digits", A: "A: two layers, eight digits", C: "C: two layers, four digits", E: "E: modular addition (1.5 MB)" };
 
-/** Which model, and how to pass the state on. @param {HTMLElement} place @param {Session} session @returns {import("./panels.js").Panel} */
-function heading(place, session) {
+/**
+ * Which model, and how to pass the state on. @param {HTMLElement} place @param {Data} data @param {Session} [session]
+ * @returns {HTMLElement}
+ */
+function heading(place, data, session) {
   const models = (place.dataset.models ?? "").split(" ");
   const select = h("select.tcl-select", { "aria-label": "model" }, ...models.map((name) => h("option", { value: name }, /** @type {Record<string, string>} */ (TITLES)[name] ?? name)));
-  select.value = session.data.name;
-  select.addEventListener("change", () => build(place, select.value));
+  select.value = data.name;
+  select.addEventListener("change", () => {
+    history.replaceState(null, "", `#m=${select.value}`);
+    begin(place);
+  });
   const link = h("button.tcl-button", { type: "button", onclick: () => copied(link, location.href) }, "Copy link");
-  return { element: h("div.tcl-head", null, h("label", null, h("span.tcl-label", null, "Model"), select), link), show: () => {} };
+  const python = session && h("button.tcl-button", { type: "button", onclick: () => copied(python, session.program()) }, "Copy as Python");
+  return h("div.tcl-heading", null, h("label", null, h("span.tcl-label", null, "Model"), select), h("div.tcl-buttons", null, python, link));
 }
 
 /** @param {HTMLElement} button @param {string} text */
@@ -99,11 +110,27 @@ async function copied(button, text) {
   setTimeout(() => (button.textContent = was), 1500);
 }
 
-for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tc-live"))) {
+/** @param {HTMLElement} place */
+function begin(place) {
   const whole = !place.dataset.show;
-  const text = whole ? location.hash.slice(1) : place.dataset.state ?? "";
+  const text = (whole && location.hash.slice(1)) || place.dataset.state || "";
   const wanted = /(?:^|&)m=(\w+)/.exec(text)?.[1];
   const models = (place.dataset.models ?? "").split(" ");
   const name = wanted && models.includes(wanted) ? wanted : models[0];
-  build(place, name, text).catch((error) => place.append(h("p.tcl-error", { role: "alert" }, `The live model cannot be shown: ${error.message}`)));
+  return build(place, name, text).catch((error) => place.append(h("p.tcl-error", { role: "alert" }, `The live model cannot be shown: ${error.message}`)));
+}
+
+for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tc-live"))) {
+  if (!place.dataset.show) {
+    begin(place);
+    // A link to another state of this page, or the way back from one.
+    window.addEventListener("hashchange", () => location.hash.includes("=") && begin(place));
+  } else {
+    const open = h("button.tcl-button.tcl-open", { type: "button" }, "Take it into your hands");
+    open.addEventListener("click", () => {
+      open.remove();
+      begin(place);
+    });
+    place.append(open);
+  }
 }

@@ -4,7 +4,8 @@
  * @typedef {{
  *   name: string, study: string, seed: number, n_layers: number, n_heads: number, d_model: number, d_head: number,
  *   d_mlp: number | null, act_fn: string, layer_norm: boolean, eps: number, n_digits: number, modulus: number,
- *   sources: number[], increment: number, parameters: [string, number[]][], weights: string,
+ *   sources: number[], increment: number, parameters: [string, number[]][], weights: string, dtype: string, n_ctx: number,
+ *   task: string, tokens: string[], positions: string[], a?: number, b?: number, signs?: Record<string, number>,
  *   course?: { rounds: number[], wrong: number[][], weights: string },
  * }} Data what the book hands over, see `display/live.py`
  *
@@ -20,6 +21,9 @@ export function bytes(text) {
   return found.buffer;
 }
 
+/** @param {Data} data */
+const trained = (data) => (data.dtype === "float32" ? Float64Array.from(new Float32Array(bytes(data.weights))) : new Float64Array(bytes(data.weights)));
+
 /** @param {Data} data @param {Float64Array} [weights] others than the trained ones @returns {Model} */
 export function modelOf(data, weights) {
   const at = new Map();
@@ -29,7 +33,7 @@ export function modelOf(data, weights) {
     at.set(name, { start, size, shape });
     start += size;
   }
-  const flat = weights ?? new Float64Array(bytes(data.weights));
+  const flat = weights ?? trained(data);
   if (flat.length !== start) throw new Error(`${data.name} has ${start} weights, got ${flat.length}`);
   return { data, weights: flat, at };
 }
@@ -38,7 +42,7 @@ export function modelOf(data, weights) {
 export function roundOf(data, index) {
   const course = data.course;
   if (!course) throw new Error(`${data.name} has no stored course`);
-  if (index === course.rounds.length - 1) return new Float64Array(bytes(data.weights));
+  if (index === course.rounds.length - 1) return trained(data);
   const all = new Float32Array(bytes(course.weights));
   const size = all.length / course.rounds.length;
   return Float64Array.from(all.subarray(index * size, (index + 1) * size));
@@ -85,4 +89,4 @@ export function positionName(data, pos) {
 }
 
 /** The number of positions that the model reads. @param {Data} data */
-export const length = (data) => 2 * data.n_digits;
+export const length = (data) => data.n_ctx - 1;

@@ -5,7 +5,7 @@
  * @typedef {import("./touches.js").Touch} Touch
  * @typedef {{ element: HTMLElement, show: (what: "input" | "count" | "control") => void }} Panel
  */
-import { group, h, named, plain, whole } from "./dom.js";
+import { exact, group, h, lowered, named, whole } from "./dom.js";
 import { digitsOf, inputs, positionName, solve } from "./model.js";
 import { place, said, siteName } from "./touches.js";
 
@@ -40,7 +40,7 @@ export function summary(session, tries) {
   };
   /** @param {Touch} touch */
   const chip = (touch) => {
-    const text = said(session.trained, touch);
+    const text = lowered(said(session.trained, touch));
     return h("span.tcl-chip", null, text, h("button", { type: "button", "aria-label": `take back: ${text}`, onclick: () => session.untouch(touch) }, "×"));
   };
   const line = h("p.tcl-count", { role: "status", "aria-live": "polite" }, big, words);
@@ -239,7 +239,7 @@ export function inspector(session, explained) {
   const show = () => {
     if (!chosen) return;
     const { name, line: from, note, value, site, pos, weight } = explained(chosen);
-    line.replaceChildren(h("b", null, value === undefined ? name : `${name} = ${plain(value, 3)}`), from ? ` = ${from}` : `: ${note}`);
+    line.replaceChildren(h("b", null, lowered(value === undefined ? name : `${name} = ${exact(value)}`)), lowered(from ? ` = ${from}` : `: ${note}`));
     const want = site ? `site ${site} ${pos}` : weight ? `weight ${weight.name} ${weight.index}` : "";
     if (want !== made) {
       made = want;
@@ -263,7 +263,7 @@ export function inspector(session, explained) {
  */
 export function removal(session, site, { label = "replace by", pos = null, where = false } = {}) {
   const select = h("select.tcl-select", { "aria-label": `${label}: ${siteName(session.trained, site)}` }, ...[["", "as it is"], ["zero", "zero"], ["mean", "its mean over all inputs"], ["other", "the second input's"]].map(([value, text]) => h("option", { value }, text)));
-  const places = h("select.tcl-select", { "aria-label": "at which positions" }, h("option", { value: "all" }, "at all positions"), h("option", { value: "one" }, pos === null ? "" : `at ${positionName(session.data, pos)} only`));
+  const places = h("select.tcl-select", { "aria-label": "at which positions" }, h("option", { value: "all" }, "at all positions"), h("option", { value: "one" }, pos === null ? "" : lowered(`at ${positionName(session.data, pos)} only`)));
   const at = () => (where && places.value === "all" ? null : pos);
   select.addEventListener("change", () => {
     const touch = /** @type {import("./touches.js").Hold} */ ({ kind: "hold", site, pos: at(), by: select.value });

@@ -2,21 +2,27 @@
  * The worker's side: it keeps the models that it was given and counts what it is asked.
  *
  * @typedef {import("./touches.js").Touch} Touch
- * @typedef {{ id: number, name: string, round: number | null, touches: Touch[], other: number[], states: boolean, control: number }} Question
+ * @typedef {{ id: number, name: string, round: number | null, touches: Touch[], other: number[], states: boolean, control: number, pairs?: number }} Question
+ *   `pairs` asks for the sums with this first number;
  *   `round` an index into the stored course, null for the trained model; `control` the number of draws, 0 for the count itself
  * @typedef {{ id: number, wrong: number[][], any: number, mistakes: Uint8Array | null, states: Float32Array | null, seconds: number }} Answer
  *   `wrong` has one row, or one for each draw
  */
 import { count } from "./count.js";
 import { modelOf, roundOf } from "./model.js";
+import { wrongPairs } from "./pairs.js";
 import { applied } from "./touches.js";
 
 /** @param {Map<string, import("./model.js").Data>} known @param {Question} question @returns {Answer} */
-export function answered(known, { id, name, round, touches, other, states, control }) {
+export function answered(known, { id, name, round, touches, other, states, control, pairs }) {
   const started = performance.now();
   const data = /** @type {import("./model.js").Data} */ (known.get(name));
   const before = modelOf(data, round === null ? undefined : roundOf(data, round));
   const { model, holds } = applied(before, touches, other);
+  if (pairs !== undefined) {
+    const wrong = [[wrongPairs(model, holds, pairs)]];
+    return { id, wrong, any: wrong[0][0], mistakes: null, states: null, seconds: (performance.now() - started) / 1000 };
+  }
   if (control) {
     const wrong = Array.from({ length: control }, (_, draw) => count(model, { holds, control: { before, draw: draw + 1 } }).wrong);
     return { id, wrong, any: NaN, mistakes: null, states: null, seconds: (performance.now() - started) / 1000 };

@@ -15,7 +15,6 @@ export class Session {
   /** @param {import("./model.js").Data} data @param {Worker} worker @param {{ address: boolean }} how */
   constructor(data, worker, { address }) {
     this.data = data;
-    this.worker = worker;
     this.address = address;
     this.trained = modelOf(data);
     /** @type {State} */
@@ -36,12 +35,8 @@ export class Session {
     this.lastPlace = "";
     this.lastTime = 0;
     this.busy = false;
-    this.asked = 0;
     this.waiting = false;
-    /** @type {Map<number, (answer: import("./serve.js").Answer) => void>} */
-    this.replies = new Map();
-    worker.addEventListener("message", ({ data: answer }) => this.replies.get(answer.id)?.(answer));
-    worker.postMessage({ model: data });
+    this.questions = asker(worker, data);
     this.renew();
   }
 
@@ -151,15 +146,8 @@ export class Session {
 
   /** @param {Touch[]} touches @param {number} control @returns {Promise<import("./serve.js").Answer>} */
   ask(touches, control) {
-    const id = ++this.asked;
     const { round, other } = this.state;
-    return new Promise((resolve) => {
-      this.replies.set(id, (answer) => {
-        this.replies.delete(id);
-        resolve(answer);
-      });
-      this.worker.postMessage({ question: { id, name: this.data.name, round, touches, other, states: this.wantStates, control } });
-    });
+    return this.questions({ round, touches, other, states: this.wantStates, control });
   }
 
   /** The state as text. */
@@ -170,6 +158,24 @@ export class Session {
     if (round !== null) parts.push(`r=${round}`);
     if (touches.length) parts.push(`t=${written(touches)}`);
     return parts.join("&");
+  }
+
+  /** A program for the package that prints the same counts. */
+  program() {
+    const { touches, other, round } = this.state;
+    const seconds = touches.some((touch) => touch.kind === "hold" && touch.by === "other");
+    const model = round === null ? "published.model" : "model";
+    return [
+      "from tinycircuits.interp.touches import Touches",
+      ...(round === null ? [] : ["from tinycircuits.results.courses import course"]),
+      "from tinycircuits.results.runs import run",
+      "",
+      `published = run("${this.data.study}", ${this.data.seed})`,
+      ...(round === null ? [] : [`model = course("${this.data.study}").model(${round})`]),
+      `touches = Touches.read("${written(touches)}"${seconds ? `, other="${other.join("")}"` : ""})`,
+      `print(touches.wrong(${model}, published.study.task))  # wrong answers over all inputs`,
+      "",
+    ].join("\n");
   }
 
   /** Write the state into the address. */
@@ -197,3 +203,25 @@ export class Session {
 /** The articles' worked example, and a second input that differs at every digit. */
 const EXAMPLE = [0, 1, 2, 3, 2, 0, 3, 1];
 const OTHER = [1, 3, 0, 2, 0, 1, 2, 3];
+
+let asked = 0;
+
+/**
+ * A function that puts questions about one model to the worker.
+ * @param {Worker} worker @param {import("./model.js").Data} data
+ * @returns {(question: any) => Promise<import("./serve.js").Answer>}
+ */
+export function asker(worker, data) {
+  worker.postMessage({ model: data });
+  return (question) =>
+    new Promise((resolve) => {
+      const id = ++asked;
+      const heard = (/** @type {MessageEvent<import("./serve.js").Answer>} */ { data: answer }) => {
+        if (answer.id !== id) return;
+        worker.removeEventListener("message", heard);
+        resolve(answer);
+      };
+      worker.addEventListener("message", heard);
+      worker.postMessage({ question: { round: null, other: [], states: false, control: 0, touches: [], ...question, id, name: data.name } });
+    });
+}

@@ -81,7 +81,7 @@ export function siteName(model, site) {
   if (kind === "head") return `head ${a}${layer}`;
   if (kind === "mlp") return `MLP${layer}`;
   if (kind === "neuron") return `neuron ${a}${layer}`;
-  return `look of ${positionName(model.data, Number(b))} at ${positionName(model.data, Number(c))}${layer}`;
+  return `weight of ${positionName(model.data, Number(b))} on ${positionName(model.data, Number(c))}${layer}`;
 }
 
 /** A weight under the name that the package gives it. @param {Model} model @param {string} name @param {number} index */

@@ -44,6 +44,8 @@ export function view(session, parts) {
     shown.push(() => closed.open && inside.forEach((one) => one()));
     return closed;
   };
+  /** The name of a parameter inside its part. @param {string} name */
+  const bare = (name) => shortName(session.trained, name).replace(/ of layer \d+$/, "");
   /** @param {string} name @param {(() => void)[]} renewals */
   const matrix = (name, renewals) => {
     const { size, shape } = /** @type {import("./model.js").Span} */ (session.trained.at.get(name));
@@ -51,7 +53,7 @@ export function view(session, parts) {
     renewals.push(() => made.forEach((one, i) => one.show(explain(session, `w.${name}.${i}`).value ?? NaN, explain(session, `w.${name}.${i}`).name)));
     const grid = group(shortName(session.trained, name), made, "tcl-matrix");
     grid.style.setProperty("--columns", String(shape[shape.length - 1]));
-    return h("div.tcl-numbers", null, h("span.tcl-label", null, shortName(session.trained, name)), grid, zeroed(name));
+    return h("div.tcl-numbers", null, h("span.tcl-label", null, bare(name)), grid, zeroed(name));
   };
   /** @param {string} name */
   const zeroed = (name) => {
@@ -68,7 +70,7 @@ export function view(session, parts) {
     return button;
   };
   /** A bias, which can be removed with one press. @param {string} name @param {number} count */
-  const bias = (name, count) => h("div.tcl-numbers", null, h("span.tcl-label", null, `bias ${shortName(session.trained, name)}`), cells(`bias ${name}`, `w.${name}`, count), zeroed(name));
+  const bias = (name, count) => h("div.tcl-numbers", null, h("span.tcl-label", null, `bias ${bare(name)}`), cells(`bias ${name}`, `w.${name}`, count), zeroed(name));
   /** @param {string} site @param {string} label */
   const removable = (site, label) => {
     const made = removal(session, site, { label });
