@@ -17,7 +17,8 @@ class Claim(Spec):
 
     ``source`` is the key of an article, or ``book`` for our own. ``judged`` says which models count and how many of
     them must meet the rule. ``chapter`` is where the book looks at it; ``changed`` says why a rule is stricter or
-    clearer than it first was; ``why`` why it may have looked true, or what is behind the verdict.
+    clearer than it first was; ``why`` why it may have looked true, or what is behind the verdict. ``live`` is a state of
+    the live model in which it can be tried.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Claim(Spec):
     changed: str | None = None
     why: str | None = None
     kind: str | None = None
+    live: str | None = None
 
 
 @cache

@@ -48,8 +48,9 @@ class Code:
 class Entry:
     """One entry with the label ``<name>``: a title, a verdict, paragraphs, and ``closing`` ones after the evidence.
 
-    Title and paragraphs are MyST. ``cite`` is a line that stands for the entry elsewhere. A page shows the title, and
-    the rest when it is opened; print shows all but the code and the line.
+    Title and paragraphs are MyST. ``cite`` is a line that stands for the entry elsewhere, ``live`` a state of the live
+    model to try it in. A page shows the title, and the rest when it is opened; print shows all but the code, the line
+    and the way to the live model.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Entry:
     closing: tuple[str, ...] = ()
     code: Code | None = None
     cite: str = ""
+    live: str = ""
 
     def __post_init__(self) -> None:
         checked_name(self.name)

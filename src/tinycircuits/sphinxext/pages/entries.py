@@ -18,6 +18,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from tinycircuits.sphinxext.pages.figures import mirror, write
 from tinycircuits.sphinxext.pages.metadata import address
 
+WORKBENCH = "workbench.html"
+"""The page of the live model."""
 Inline = Callable[[str], list[nodes.Node]]
 """Parses a line of MyST."""
 
@@ -52,6 +54,9 @@ def entry_node(shown: dict[str, Any], inline: Inline, marks: dict[str, str], *, 
         page = [_paragraph(evidence["lead"], inline), table]
         parts.append(addnodes.only("", *page, expr="html"))
     parts += [_paragraph(text, inline) for text in shown["closing"]]
+    if state := shown["live"]:
+        link = nodes.reference("", "Try to break it yourself", refuri=f"{WORKBENCH}#{state}")
+        parts.append(addnodes.only("", nodes.paragraph("", "", link), expr="html"))
     if code := shown["code"]:
         parts.append(addnodes.only("", _code(**code), expr="html"))
     if title_in_print:

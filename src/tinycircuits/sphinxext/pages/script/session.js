@@ -127,26 +127,26 @@ export class Session {
     do {
       this.waiting = false;
       this.control = null;
-      const { round, touches } = this.state;
-      const untouched = this.before && this.roundBefore === round ? null : await this.ask([], 0);
+      const state = this.state;
+      const { round, touches } = state;
+      const untouched = this.before && this.roundBefore === round ? null : await this.ask({ ...state, touches: [] }, 0);
       if (untouched) {
         this.before = untouched.wrong[0];
         this.roundBefore = round;
       }
-      const answer = untouched && !touches.length ? untouched : await this.ask(touches, 0);
+      const answer = untouched && !touches.length ? untouched : await this.ask(state, 0);
       this.counted = { ...answer, wrong: answer.wrong[0], mistakes: /** @type {Uint8Array} */ (answer.mistakes) };
       this.tell("count");
       if (this.waiting || !touches.length) continue;
-      this.control = (await this.ask(touches, DRAWS)).wrong;
+      this.control = (await this.ask(state, DRAWS)).wrong;
       this.tell("control");
     } while (this.waiting);
     this.busy = false;
     this.tell("control");
   }
 
-  /** @param {Touch[]} touches @param {number} control @returns {Promise<import("./serve.js").Answer>} */
-  ask(touches, control) {
-    const { round, other } = this.state;
+  /** @param {State} state @param {number} control @returns {Promise<import("./serve.js").Answer>} */
+  ask({ round, touches, other }, control) {
     return this.questions({ round, touches, other, states: this.wantStates, control });
   }
 
@@ -196,7 +196,7 @@ export class Session {
       row: row >= 0 && row < this.data.n_digits ? row : this.state.row,
       round: this.data.course && round >= 0 && round < this.data.course.rounds.length ? round : null,
       touches: readTouches(this.trained, decodeURIComponent(given.get("t") ?? "")),
-    });
+    }, { remember: false });
   }
 }
 
