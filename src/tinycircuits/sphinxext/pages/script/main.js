@@ -52,7 +52,7 @@ async function build(place, name, text) {
   }
   const parts = new Set((place.dataset.show ?? "").split(" ").filter(Boolean));
   const whole = !parts.size;
-  const session = new Session(data, worker(), { address: whole });
+  const session = new Session(data, worker(), { address: whole, place });
   const has = (/** @type {string} */ part) => whole || parts.has(part);
   const shown = /** @type {Set<import("./view.js").Part>} */ (new Set(["embed", "attn", "mlp", "logits"].filter(has)));
   const panels = [
@@ -67,6 +67,7 @@ async function build(place, name, text) {
   session.listeners.add((what) => panels.forEach((panel) => panel.show(what)));
   place.append(h("div.tcl-app", null, whole && heading(place, data, session), ...panels.map((panel) => panel.element)));
   if (text) session.read(text);
+  place.dataset.shown = text;
   session.tell("input");
   await session.recount();
 }
@@ -114,6 +115,7 @@ async function copied(button, text) {
 function begin(place) {
   const whole = !place.dataset.show;
   const text = (whole && location.hash.slice(1)) || place.dataset.state || "";
+  place.dataset.counted = "";
   const wanted = /(?:^|&)m=(\w+)/.exec(text)?.[1];
   const models = (place.dataset.models ?? "").split(" ");
   const name = wanted && models.includes(wanted) ? wanted : models[0];

@@ -12,10 +12,11 @@ import { applied, readTouches, touchedWith, place, written } from "./touches.js"
 const DRAWS = 2;
 
 export class Session {
-  /** @param {import("./model.js").Data} data @param {Worker} worker @param {{ address: boolean }} how */
-  constructor(data, worker, { address }) {
+  /** @param {import("./model.js").Data} data @param {Worker} worker @param {{ address: boolean, place: HTMLElement }} how */
+  constructor(data, worker, { address, place: holder }) {
     this.data = data;
     this.address = address;
+    this.holder = holder;
     this.trained = modelOf(data);
     /** @type {State} */
     this.state = { round: null, input: EXAMPLE.slice(0, data.n_digits), other: OTHER.slice(0, data.n_digits), row: Math.min(4, data.n_digits - 1), touches: [] };
@@ -124,6 +125,7 @@ export class Session {
       return;
     }
     this.busy = true;
+    this.holder.dataset.counted = "";
     do {
       this.waiting = false;
       this.control = null;
@@ -142,6 +144,7 @@ export class Session {
       this.tell("control");
     } while (this.waiting);
     this.busy = false;
+    this.holder.dataset.counted = "whole";
     this.tell("control");
   }
 

@@ -1,0 +1,96 @@
+"""A reader's tab: offline, of one width and theme, and what went wrong in it."""
+
+import gzip
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+Theme = Literal["light", "dark"]
+LOCAL = ("file:", "data:", "blob:")
+
+
+@dataclass
+class Visit:
+    """A page as a reader sees it, and what went wrong while it loaded."""
+
+    page: Page
+    foreign: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    loaded: set[str] = field(default_factory=set)
+
+    @property
+    def weight(self) -> int:
+        """Bytes of all that was loaded, each file compressed as a server sends it."""
+        return sum(map(sent, {Path(unquote(urlsplit(url).path)) for url in self.loaded if url.startswith("file:")}))
+
+
+@cache
+def sent(path: Path) -> int:
+    """Bytes of a file as a server sends it."""
+    data = path.read_bytes()
+    return len(data if path.suffix in {".woff2", ".png"} else gzip.compress(data))
+
+
+class Tab:
+    """A tab, offline, of a reader with a screen of this width whose system is light or dark."""
+
+    def __init__(self, browser: Browser, width: int, theme: Theme) -> None:
+        size = {"width": width, "height": 900}
+        self.page = browser.new_context(viewport=size, color_scheme=theme, offline=True).new_page()
+        self.seen = Visit(self.page)
+        self.page.on("request", self._asked)
+        self.page.on("requestfailed", lambda request: self.seen.failed.append(request.url))
+        self.page.on("pageerror", lambda error: self.seen.errors.append(str(error)))
+        self.page.on("console", self._said)
+
+    def _asked(self, request: Request) -> None:
+        if request.url.startswith(LOCAL):
+            self.seen.loaded.add(request.url)
+        else:
+            self.seen.foreign.append(request.url)
+
+    def _said(self, line: ConsoleMessage) -> None:
+        if line.type in {"error", "warning"}:
+            self.seen.errors.append(line.text)
+
+    def leave(self) -> None:
+        """Forget what was seen and what the page stored, so that the next one is that of a reader new to the book."""
+        if self.page.url.startswith("file:"):
+            self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+            self.page.goto("about:blank")
+            self.page.mouse.move(0, 0)
+        self.seen = Visit(self.page)
+
+
+tab = cache(Tab)
+
+
+def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "light") -> Visit:
+    """Open a page offline, as a first-time reader whose system is light or dark, and wait until it is drawn.
+
+    It is opened in a tab that others were in before: a window of its own costs more processor time than what it shows,
+    and the scripts of the pages are compiled once in a tab.
+    """
+    used = tab(browser, width, theme)
+    used.leave()
+    used.page.goto(file.as_uri())
+    return used.seen
+
+
+COLOURS = ["color-contrast", "link-in-text-block"]
+"""What axe asks of colours: all that a theme changes."""
+
+
+def violations(page: Page, only: list[str] | None = None) -> list[tuple[str, list[str]]]:
+    """What axe finds that is serious."""
+    # No preload: from the file system axe may not read the style sheets, and needs none of what they would tell.
+    options = {"resultTypes": ["violations"], "preload": False} | ({"runOnly": only} if only else {})
+    found = Axe().run(page, context={"exclude": [[".like-others"]]}, options=options).response["violations"]
+    grave = [each for each in found if each["impact"] in {"serious", "critical"}]
+    return [(each["id"], [node["target"] for node in each["nodes"]]) for each in grave]
