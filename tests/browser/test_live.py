@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page
+from tinycircuits.interp.touches import Touches
 
 from tests.browser.tabs import Theme, violations, visit
-from tinycircuits.interp.touches import Touches
 from tinycircuits.results.runs import load
 
 pytestmark = pytest.mark.browser
@@ -55,7 +55,7 @@ def test_a_newcomer_finds_the_model_and_breaks_it_without_instructions(browser: 
     page = visit(browser, site / "intro.html").page
     page.locator("article a", has_text="The model in your hands").first.click()
     settled(page)
-    page.get_by_role("button", name="remove the MLP’s bias").click()
+    page.get_by_role("button", name="remove the MLP's bias").click()
     settled(page)
     counted = wrong_in_python("B", "blocks.0.mlp.b_out~0")
     assert wrong(page) == counted

@@ -69,7 +69,7 @@ async function build(place, name, text) {
   if (text) session.read(text);
   place.dataset.shown = text;
   session.tell("input");
-  await session.recount();
+  if (!session.busy) await session.recount();
 }
 
 /** What a reader may begin with. @param {Session} session @returns {[string, import("./touches.js").Touch[]][]} */
@@ -77,7 +77,7 @@ function tries({ data, trained }) {
   const last = data.n_layers - 1;
   /** @type {[string, import("./touches.js").Touch[]][]} */
   const found = [
-    ["remove the MLP’s bias", [{ kind: "zero", name: `blocks.${last}.mlp.b_out` }]],
+    ["remove the MLP's bias", [{ kind: "zero", name: `blocks.${last}.mlp.b_out` }]],
     ["hold attention at its mean", [{ kind: "hold", site: "attn.0", pos: null, by: "mean" }]],
     ["take out neuron 1", [{ kind: "hold", site: `neuron.${last}.1`, pos: null, by: "zero" }]],
   ];
