@@ -61,6 +61,18 @@ def test_a_study_that_does_not_do_what_is_printed_is_found(monkeypatch, article,
     assert found == (choice, (given(article, choice).allows, OURS[choice](replace(of, **made))))
 
 
+def test_only_statements_with_models_on_both_sides_are_judged_and_those_with_another_verdict_moved():
+    sides = {
+        "yes": Judgement("", "holds", 9, 10, 10, {}),
+        "no": Judgement("", "does not hold", 0, 10, 10, {}),
+        "none": Judgement("", "not testable as stated", 0, 0, 10, {}),
+    }
+    pairs = [Compared(f"{one} {other}", sides[one], sides[other]) for one in sides for other in sides]
+    tried = Tried(tuple(pairs), ())
+    assert [pair.claim for pair in tried.judged] == ["yes yes", "yes no", "no yes", "no no"]
+    assert [pair.claim for pair in tried.moved] == ["yes no", "no yes"]
+
+
 def test_the_recipe_of_a_training_is_that_of_its_choices():
     words = {"split": "order before the split", "batch": "batch", "learning rate": "learning rate"}
     for article in ARTICLES:
