@@ -7,6 +7,7 @@ from torch.nn.functional import one_hot
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.ablation import Ablation, ablation_table
+from tinycircuits.interp.interchange import CleanRows
 from tinycircuits.models.build import ModelSpec, build, named_parameters
 from tinycircuits.models.build import named_parameters as parameters
 from tinycircuits.models.by_hand import hand_built
@@ -90,3 +91,10 @@ def answering(spec: ModelSpec, task: Task, *, seed: int = 0) -> TransformerBridg
 def ablate(model, sequences, task, part, kind, *, seed: int, draws: int = 2) -> Ablation:
     """The one entry of a table of one part and one kind of ablation."""
     return ablation_table(model, sequences, task, kinds=[kind], only=[part], seed=seed, draws=draws).ablations[0]
+
+
+@torch.no_grad()
+def answers_of_others(model, sequences, task, part, sources):
+    """What the model says at each answer when the part's output at that row alone is that of input ``sources[b]``."""
+    states = CleanRows(model, sequences, task, part)
+    return states.answers(torch.arange(len(sequences)), states.output[sources] - states.output)

@@ -20,7 +20,7 @@ from tinycircuits.results.numbers import OfDigits
 from tinycircuits.results.profiles import Profile, places
 from tinycircuits.results.runs import load
 from tinycircuits.results.summaries import recipes
-from tinycircuits.results.summaries.recipes import OURS, every_choice, other_than_given, studied
+from tinycircuits.results.summaries.recipes import OURS, every_choice, other_than_given, studied, training_recipe
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.alternatives import ALTERNATIVES
 from tinycircuits.results.tables.profiles import SOURCES, Source
@@ -59,6 +59,29 @@ def test_a_study_that_does_not_do_what_is_printed_is_found(monkeypatch, article,
     monkeypatch.setattr(recipes, "studied", lambda _: replace(of, **made))
     (found,) = other_than_given(article).items()
     assert found == (choice, (given(article, choice).allows, OURS[choice](replace(of, **made))))
+
+
+def test_only_statements_with_models_on_both_sides_are_judged_and_those_with_another_verdict_moved():
+    sides = {
+        "yes": Judgement("", "holds", 9, 10, 10, {}),
+        "no": Judgement("", "does not hold", 0, 10, 10, {}),
+        "none": Judgement("", "not testable as stated", 0, 0, 10, {}),
+    }
+    pairs = [Compared(f"{one} {other}", sides[one], sides[other]) for one in sides for other in sides]
+    tried = Tried(tuple(pairs), ())
+    assert [pair.claim for pair in tried.judged] == ["yes yes", "yes no", "no yes", "no no"]
+    assert [pair.claim for pair in tried.moved] == ["yes no", "no yes"]
+
+
+def test_the_recipe_of_a_training_is_that_of_its_choices():
+    words = {"split": "order before the split", "batch": "batch", "learning rate": "learning rate"}
+    for article in ARTICLES:
+        of, recipe = studied(article), training_recipe(studied(article))
+        assert {row: recipe[row] for row in words} == {row: OURS[choice](of) for row, choice in words.items()}
+        assert (recipe["training set"], recipe["length"]) == (of.train.split.n_train, OURS["length"](of))
+        assert (recipe["warm-up"], recipe["decay"]) == (of.train.warmup_steps, of.train.decay)
+        assert (recipe["clipping"] == "none") == (of.train.clip_norm is None)
+        assert recipe["weight decay"] == of.train.weight_decay
 
 
 def test_every_choice_is_computed_for_every_study_and_every_fact_belongs_to_a_choice():

@@ -76,6 +76,18 @@ def test_a_statement_is_cited_with_verdict_count_and_number():
     assert "`" not in export.cited(finding("notation"))
 
 
+def test_an_entry_tells_an_articles_rule_and_our_own_claim():
+    of_article, own = export.told(finding("A4")), export.told(finding("attention"))
+    said, ours = finding("A4").claim, finding("attention").claim
+    assert of_article["title"] == f"**A4** {said.says}"
+    assert f"*Rule:* {said.rule}." in of_article["paragraphs"][-1]
+    assert (f"*Printed:* {said.quoted}." in of_article["paragraphs"]) == bool(said.quoted)
+    assert of_article["closing"][0].startswith(f"*Why it may have looked true:* {said.why} ")
+    assert (own["title"], own["paragraphs"]) == (f"**attention** {ours.rule}", (f"*Claim:* {ours.says}",))
+    assert own["closing"][0].endswith("More: [](./attention.md)")
+    assert "looked true" not in own["closing"][0]
+
+
 def test_it_is_said_how_many_models_do_not_count():
     assert export.counted(finding("A4")) == "45 of 100 models are judged, the others make mistakes"
     assert export.counted(finding("A1")) == "100 models are judged"

@@ -9,7 +9,7 @@ import torch
 from tinycircuits.claims import rows
 from tinycircuits.claims.judge import Judgement
 from tinycircuits.claims.ledger import finding
-from tinycircuits.claims.rows import controls_met, residue_verdicts, verdicts
+from tinycircuits.claims.rows import controls_met, ledger_table, met_shares, residue_verdicts, verdicts
 from tinycircuits.results.profiles import Profile, profile
 
 
@@ -26,6 +26,25 @@ def test_verdicts_are_the_ledgers():
         assert all(f"{name} {met}" in row.control for name, met in controls_met(name).items())
 
 
+@pytest.mark.xdist_group("ledger")
+def test_the_ledger_as_a_table_leads_to_each_statement():
+    table = ledger_table([finding("D2"), finding("notation")])
+    assert table.article.tolist() == ["D", "book"]
+    assert table.claim.tolist() == ["{ref}`D2 <claim-d2>`", "{ref}`notation <claim-notation>`"]
+    assert table.verdict.tolist() == [finding(name).verdict for name in ("D2", "notation")]
+    assert table["models that meet the rule"][0] == f"{finding('D2').met} of {finding('D2').judged}"
+
+
+def test_shares_of_models_stand_beside_the_best_control():
+    controls = (Judgement("blind", "does not hold", 1, 5, 5, {}), Judgement("mixed", "does not hold", 2, 4, 4, {}))
+    found = replace(finding("A2"), met=9, judged=10, interval=(0.5, 0.99), controls=controls)
+    table = met_shares([found, replace(found, met=0, controls=())])
+    assert table.share.tolist() == [0.9, 0.0]
+    assert table.control.tolist() == [0.5, 0.0]
+    assert table[["low", "high"]].iloc[0].tolist() == [0.5, 0.99]
+
+
+@pytest.mark.xdist_group("ledger")
 def test_dictionaries_are_judged_beside_their_random_encoders():
     table = residue_verdicts({"averaged": "E, latents, averaged"})
     assert table.dictionary.tolist() == ["averaged", "blind, as sparse as averaged"]

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import get_args
 
 import matplotlib as mpl
+import myst_nb
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib.collections import QuadMesh
 from PIL import ImageColor
 
@@ -27,6 +29,7 @@ from tinycircuits.display import (
     bars,
     count,
     dots,
+    fixed,
     heatmap,
     lines,
     listed,
@@ -35,6 +38,7 @@ from tinycircuits.display import (
     pair_explorer,
     publish,
     share,
+    signed,
     span,
     theme,
 )
@@ -436,13 +440,25 @@ def test_numbers_read_as_the_book_writes_them() -> None:
     assert listed({"a": "1 of 2", "b": "0 of 2"}, str, "; ") == "a 1 of 2; b 0 of 2"
     assert share(0.1767) == "17.7\N{NO-BREAK SPACE}%"
     assert of(0, 65536) == "0 of 65,536"
+    assert [fixed(x) for x in (0.514, -0.5)] == ["0.51", "\N{MINUS SIGN}0.50"]
+    assert fixed(0.0214, 3) == "0.021"
+    assert [signed(x) for x in (0.314, -0.5)] == ["+0.31", "\N{MINUS SIGN}0.50"]
     assert number(-0.00123456) == "\N{MINUS SIGN}0.00123"
     assert [number(x) for x in (999.4, 1000, 11173.6)] == ["999", "1,000", "11,174"]
 
 
 def test_an_unformatted_fraction_is_not_published() -> None:
     with pytest.raises(TypeError, match="best"):
-        publish(best=0.5)  # type: ignore[arg-type]
+        publish(best=0.5)
+    with pytest.raises(TypeError, match="right"):
+        publish(share, right=True)
+
+
+def test_numbers_are_published_as_text_as_counts_or_in_the_form_that_is_asked_for(monkeypatch) -> None:
+    published = {}
+    monkeypatch.setattr(myst_nb, "glue", lambda name, value, display: published.update({name: str(value)}))
+    publish(share, best=np.float64(0.5), tensor=torch.tensor(0.25), n=65536, said="none")
+    assert published == {"best": share(0.5), "tensor": share(0.25), "n": "65,536", "said": "none"}
 
 
 def lightness(colour: str) -> float:

@@ -2,11 +2,10 @@ import pytest
 import torch
 from transformer_lens.tools.analysis import collect_activations, interchange, intervened_logits
 
-from tests.circuits import SPECS, ablate, hand_built, parameters, scrambled
+from tests.circuits import SPECS, ablate, answers_of_others, hand_built, parameters, scrambled
 from tinycircuits.interp.ablation import KINDS, ablation_table
 from tinycircuits.interp.activations import Component, activations, components
 from tinycircuits.interp.interchange import interchange as run_interchange
-from tinycircuits.interp.interchange import interchanged_answers
 from tinycircuits.interp.pairs import derangement, unit_directions
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.errors import teacher_forced
@@ -178,7 +177,7 @@ def test_an_input_interchanged_with_itself_answers_as_before(spec):
     with torch.no_grad():
         clean = model(TOKENS)[:, ROWS].argmax(-1)
     for component in components(model):
-        assert torch.equal(interchanged_answers(model, SEQUENCES, TASK, component, torch.arange(64)), clean)
+        assert torch.equal(answers_of_others(model, SEQUENCES, TASK, component, torch.arange(64)), clean)
 
 
 @every_spec
@@ -187,7 +186,7 @@ def test_interchange_agrees_with_transformer_lens_one_row_at_a_time(spec):
     sources = derangement(64, seed=2)
     swap = interchange.SubspaceInterchange(torch.eye(spec.d_model, dtype=torch.float64))
     for component in components(model):
-        found = interchanged_answers(model, SEQUENCES, TASK, component, sources)
+        found = answers_of_others(model, SEQUENCES, TASK, component, sources)
         for i, row in enumerate(ROWS):
             at = torch.full((64,), row)
 
@@ -214,7 +213,7 @@ def test_interchange_counts_add_up():
     model = scrambled(TWO_LAYERS, TASK)
     found = run_interchange(model, SEQUENCES, TASK, Component(0, "attn"), seed=7)
     sources = derangement(64, seed=7)
-    said = interchanged_answers(model, SEQUENCES, TASK, Component(0, "attn"), sources)
+    said = answers_of_others(model, SEQUENCES, TASK, Component(0, "attn"), sources)
     assert torch.equal(found.as_source, (said == ANSWERS[sources]).sum(0))
     assert torch.equal(found.as_base, (said == ANSWERS).sum(0))
     assert torch.equal(found.coincide + found.distinct, torch.full((3,), 64))

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from tests.circuits import ablate, scrambled
+from tests.circuits import ablate, answers_of_others, scrambled
 from tinycircuits.interp.activations import Component
 from tinycircuits.interp.attention import attention_summary
 from tinycircuits.interp.attribution import logit_attribution
 from tinycircuits.interp.fourier import pair_logits
 from tinycircuits.interp.heads import head_rows
-from tinycircuits.interp.interchange import interchange, interchanged_answers
+from tinycircuits.interp.interchange import interchange
 from tinycircuits.interp.logits import cosine_to_digits, logit_lens
 from tinycircuits.interp.mlp import digit_contributions, neuron_activity
 from tinycircuits.interp.pairs import derangement
@@ -71,7 +71,7 @@ def test_every_input_is_ablated_and_interchanged(model):
     assert torch.equal(whole.wrong, torch.cat([first.wrong, rest.wrong]))
     assert whole.control_wrong.shape == (1, 4913, 3)
     sources = derangement(len(ALL), seed=0)
-    said, answers = interchanged_answers(model, ALL, TASK, part, sources), TASK.answers(ALL)
+    said, answers = answers_of_others(model, ALL, TASK, part, sources), TASK.answers(ALL)
     found = interchange(model, ALL, TASK, part, seed=0)
     assert torch.equal(found.as_source, (said == answers[sources]).sum(0))
     assert torch.equal(found.as_base, (said == answers).sum(0))

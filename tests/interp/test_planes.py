@@ -5,7 +5,7 @@ import torch
 
 from tests.circuits import scrambled
 from tinycircuits.interp.activations import activations, components
-from tinycircuits.interp.planes import flat_probe, principal_points, readout_plane, replacements
+from tinycircuits.interp.planes import flat_probe, readout_plane, replacements
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.tasks import ReverseIncrement
 
@@ -37,13 +37,6 @@ def test_with_four_digits_the_plane_has_the_largest_share_and_says_which():
     assert plane.share == pytest.approx(float(plane.tokens.square().sum() / centred.square().sum()))
     eigenvalues = torch.linalg.eigvalsh(centred @ centred.T)
     assert plane.share == pytest.approx(float(eigenvalues[-2:].sum() / eigenvalues.sum()))
-
-
-def test_principal_points_keep_all_distances_where_there_are_two_dimensions():
-    states = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    points = principal_points(states)
-    torch.testing.assert_close(torch.cdist(points, points), torch.cdist(states, states))
-    assert points[:, 0].var() > points[:, 1].var()
 
 
 def test_a_line_reads_classes_that_stand_apart_and_not_their_shuffled_labels():

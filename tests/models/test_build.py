@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from tinycircuits.models.build import ModelSpec, bare, build, named_parameters, parameter_count, without_hooks
+from tinycircuits.models.build import (
+    ModelSpec,
+    bare,
+    build,
+    named_parameters,
+    parameter_count,
+    short_name,
+    without_hooks,
+)
 from tinycircuits.results.tables.studies import STUDIES
 from tinycircuits.tasks import ModularAddition, ReverseIncrement
 
@@ -86,6 +94,20 @@ def test_without_attention_every_attention_writes_nothing_and_learns_nothing_wha
         assert cache[f"blocks.{layer}.hook_attn_out"].abs().max() == 0
     trained = {name for name, parameter in named_parameters(model).items() if parameter.requires_grad}
     assert {name for name in named_parameters(model) if ".attn." in name or ".ln1." in name}.isdisjoint(trained)
+
+
+@shapes
+def test_short_names_are_those_of_the_library(spec):
+    model = build(spec, TASK, seed=3)
+    for name, parameter in named_parameters(model).items():
+        short = short_name(name)
+        if short is None:
+            assert ".ln" in name or name.startswith("ln_out")
+            continue
+        of_library = getattr(model, short)
+        layer = of_library[int(name.split(".")[1])] if name.startswith("layers.") else of_library
+        assert layer.numel() == parameter.numel()
+        torch.testing.assert_close(layer.flatten().sort().values, parameter.flatten().sort().values)
 
 
 @shapes

@@ -125,6 +125,16 @@ class Tried:
     statements: tuple[Compared, ...]
     learning: tuple[Compared, ...]
 
+    @property
+    def judged(self) -> list[Compared]:
+        """The statements for which both sets have models that count."""
+        return [pair for pair in self.statements if pair.judged]
+
+    @property
+    def moved(self) -> list[Compared]:
+        """Those whose verdict is another one."""
+        return [pair for pair in self.judged if pair.moves]
+
 
 def otherwise(article: str) -> Tried:
     """Every alternative of an article beside its study."""

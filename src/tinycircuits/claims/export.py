@@ -146,6 +146,23 @@ def counted(found: Finding) -> str:
     return f"{of(found.judged, found.n_seeds)} models are judged, the others make mistakes"
 
 
+def told(found: Finding) -> dict[str, Any]:
+    """What the ledger tells of a statement beside its evidence, MyST: ``title``, ``paragraphs``, and ``closing`` ones.
+
+    A statement of an article is its title and its rule a paragraph; of our own the rule is the title.
+    """
+    said, own = found.claim, found.claim.source == "book"
+    printed = [f"*Printed:* {said.quoted}."] if said.quoted else []
+    changed = f" Made clearer or stricter: {said.changed}." if said.changed else ""
+    before = "Behind it" if found.verdict == "holds" else "Why it may have looked true"
+    why = f"*{before}:* {said.why} " if said.why else ""
+    return {
+        "title": f"**{said.id}** {said.rule if own else said.says}",
+        "paragraphs": (f"*Claim:* {said.says}",) if own else (*printed, f"*Rule:* {said.rule}.{changed}"),
+        "closing": (f"{why}More: [](./{said.chapter}.md)",),
+    }
+
+
 def cited(found: Finding) -> str:
     """A statement with its verdict and the number behind it, in a line to cite."""
     said, (name, spread) = found.claim, found.observed

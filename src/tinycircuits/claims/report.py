@@ -8,6 +8,7 @@ from typing import Any
 
 from tinycircuits.claims.judge import Finding, Judgement, Spread
 from tinycircuits.claims.ledger import finding, findings, of_articles
+from tinycircuits.claims.statements import Mistake
 from tinycircuits.results.text import aligned
 
 WIDTH = 100
@@ -39,9 +40,9 @@ def tally(chosen: list[Finding]) -> dict[str, int]:
     return {verdict: sum(found.verdict == verdict for found in chosen) for verdict in verdicts}
 
 
-def by_kind(chosen: list[Finding]) -> dict[str | None, list[Finding]]:
+def by_kind(chosen: list[Finding]) -> dict[Mistake | None, list[Finding]]:
     """These findings by the kind of mistake that the ledger names, in order; a kind that is not there is empty."""
-    kinds: dict[str | None, list[Finding]] = defaultdict(list)
+    kinds: dict[Mistake | None, list[Finding]] = defaultdict(list)
     for found in chosen:
         kinds[found.claim.kind].append(found)
     return kinds

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from tinycircuits.claims.judge import verdict
+from tinycircuits.claims.judge import Finding, verdict
 from tinycircuits.claims.ledger import finding
 from tinycircuits.claims.report import controls, seeds
 from tinycircuits.results.profiles import profile
@@ -28,6 +28,37 @@ def verdicts(names: Sequence[str]) -> pd.DataFrame:
             }
             for found in map(finding, names)
         ]
+    )
+
+
+def ledger_table(chosen: Sequence[Finding]) -> pd.DataFrame:
+    """One row for each of these findings: the article, the statement with a link to its place, counts, the verdict."""
+    return pd.DataFrame(
+        {
+            "article": found.claim.source,
+            "claim": found.claim.link,
+            "statement": found.claim.says,
+            "models that meet the rule": seeds(found),
+            "verdict": found.verdict,
+        }
+        for found in chosen
+    )
+
+
+def met_shares(chosen: Sequence[Finding]) -> pd.DataFrame:
+    """One row for each of these findings: the ``share`` of models that meet the rule with its 95 % interval, 0 .. 1.
+
+    ``control`` is the largest share of any control, 0 where there is none.
+    """
+    return pd.DataFrame(
+        {
+            "claim": found.claim.id,
+            "share": found.met / found.judged,
+            "low": found.interval[0],
+            "high": found.interval[1],
+            "control": max((control.met / control.judged for control in found.controls), default=0.0),
+        }
+        for found in chosen
     )
 
 

@@ -10,6 +10,29 @@ from tinycircuits.specs import Spec
 
 Verdict = Literal["holds", "holds for some seeds", "does not hold", "not testable as stated"]
 Judged = Literal["seeds", "every seed", "published", "majority", "any", "all", "readings"]
+Mistake = Literal[
+    "one seed",
+    "few inputs",
+    "no control",
+    "one instrument",
+    "model for task",
+    "no shuffle",
+    "row too low",
+    "own figures",
+    "not said",
+]
+CHECKS: dict[Mistake, str] = {
+    "one seed": "Train again, often. Count every seed, also those that fail.",
+    "few inputs": "Look at all inputs, or at many drawn at random; never at chosen ones.",
+    "no control": "Do the same to something that cannot show the effect.",
+    "one instrument": "Measure with a second instrument before saying that something is absent, or present.",
+    "model for task": "To say what a task needs, train without it.",
+    "no shuffle": "Look at what is held out before trusting a number on it.",
+    "row too low": "Say which row predicts; let the code, not the eye, find it.",
+    "own figures": "Read the sentence once more beside its own figure.",
+    "not said": "Print every factor that a result hangs on; where one is missing, try each usual value.",
+}
+"""The kinds of mistake that make a statement fall, each with the check that catches it."""
 
 
 class Claim(Spec):
@@ -17,8 +40,8 @@ class Claim(Spec):
 
     ``source`` is the key of an article, or ``book`` for our own. ``judged`` says which models count and how many of
     them must meet the rule. ``chapter`` is where the book looks at it; ``changed`` says why a rule is stricter or
-    clearer than it first was; ``why`` why it may have looked true, or what is behind the verdict. ``live`` is a state of
-    the live model in which it can be tried.
+    clearer than it first was; ``why`` why it may have looked true, or what is behind the verdict; ``kind`` the mistake
+    that makes it fall; ``live`` a state of the live model in which it can be tried.
     """
 
     id: str
@@ -31,8 +54,13 @@ class Claim(Spec):
     quoted: str | None = None
     changed: str | None = None
     why: str | None = None
-    kind: str | None = None
+    kind: Mistake | None = None
     live: str | None = None
+
+    @property
+    def link(self) -> str:
+        """Its id as a link to its place in the ledger, MyST."""
+        return f"{{ref}}`{self.id} <claim-{self.id.lower()}>`"
 
 
 @cache

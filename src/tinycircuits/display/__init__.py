@@ -8,7 +8,7 @@ from tinycircuits.display.entries import Code, Entries, Entry, Evidence, Files
 from tinycircuits.display.explorer import pair_explorer
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap
-from tinycircuits.display.numbers import count, listed, number, of, publish, share, span
+from tinycircuits.display.numbers import count, fixed, listed, number, of, publish, share, signed, span
 from tinycircuits.display.table import Table
 from tinycircuits.display.workbench import Live
 
@@ -25,6 +25,7 @@ __all__ = [
     "bars",
     "count",
     "dots",
+    "fixed",
     "heatmap",
     "lines",
     "listed",
@@ -33,5 +34,6 @@ __all__ = [
     "pair_explorer",
     "publish",
     "share",
+    "signed",
     "span",
 ]

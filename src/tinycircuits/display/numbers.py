@@ -14,18 +14,22 @@ class Prose(str):
         return {"text/plain": str(self)}
 
 
-def publish(**values: str | Integral) -> None:
+def publish(form: Callable[[Any], str] | None = None, /, **values: Any) -> None:
     """Make each value available to the chapter's prose as ``{glue:text}`name```.
 
-    Whole numbers are written with ``count``; every other number has to be formatted by the caller. Raises ``TypeError``
-    naming the value when it is neither text nor a whole number.
+    Text stays as it is, whole numbers are written with ``count``, every other number with ``form``. Raises
+    ``TypeError`` naming the value when it is neither text nor a whole number and there is no ``form``.
     """
     from myst_nb import glue  # only the extra `book` installs it
 
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, str | Integral):
+        if isinstance(value, str | Integral) and not isinstance(value, bool):
+            shown = value if isinstance(value, str) else count(int(value))
+        elif form is None or isinstance(value, bool):
             raise TypeError(f"{name}: text or a whole number expected, got {value!r}; format it first")
-        glue(name, Prose(value if isinstance(value, str) else count(int(value))), display=False)
+        else:
+            shown = form(value)
+        glue(name, Prose(shown), display=False)
 
 
 def count(number: int) -> str:
@@ -37,6 +41,16 @@ def share(fraction: float, digits: int = 1) -> str:
     """A fraction as per cent: ``17.7 %``, with a space that does not break."""
     shown = f"{100 * fraction:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
     return f"{shown}\N{NO-BREAK SPACE}%"
+
+
+def fixed(value: float, digits: int = 2) -> str:
+    """A number with ``digits`` decimals: ``0.51``."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(value: float) -> str:
+    """A number with its sign and two decimals: ``+0.31``."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def of(part: int, whole: int) -> str:

@@ -111,28 +111,6 @@ def interchange(
     return Interchange(component, n * pairings, *counts)
 
 
-@torch.no_grad()
-def interchanged_answers(
-    model: TransformerBridge,
-    sequences: Int[Tensor, "batch n_ctx"],
-    task: Task,
-    component: Component,
-    sources: Int[Tensor, " batch"],
-) -> Int[Tensor, "batch answer"]:
-    """What the model says at each answer when the component's output at that row alone is another input's.
-
-    Input ``b`` takes from input ``sources[b]`` (indices into ``sequences``).
-
-    Raises ``ValueError`` for an unknown component.
-    """
-    states = CleanRows(model, sequences, task, component)
-    parts = [
-        states.answers(at, states.output[sources[at]] - states.output[at])
-        for at in batches(torch.arange(len(sequences)))
-    ]
-    return torch.cat(parts)
-
-
 class CleanRows:
     """The clean run: what the component writes at the predicting rows, and what the rest of the model sees."""
 

@@ -92,13 +92,6 @@ def readout_plane(
     )
 
 
-def principal_points(states: Float[Tensor, "batch d_model"]) -> Float[Tensor, "batch 2"]:
-    """The states on their first two principal components, means taken out."""
-    centred = states - states.mean(0)
-    points: Tensor = centred @ torch.linalg.svd(centred, full_matrices=False)[2][:2].T
-    return points
-
-
 def flat_probe(
     points: Float[Tensor, "batch 2"], labels: Int[Tensor, " batch"], *, seed: int | None = None
 ) -> FlatProbe:

@@ -15,6 +15,7 @@ from tinycircuits.specs import Spec
 from tinycircuits.tasks import Task
 
 Dtype = Literal["float32", "float64"]
+_LETTERS = {"weight": "W", "bias": "b"}
 
 
 class ModelSpec(Spec):
@@ -100,6 +101,21 @@ def bare(spec: ModelSpec, task: Task, *, seed: int) -> NativeModel:
 def named_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters under the names that they have in a bare module; a tied matrix stands once, as the embedding."""
     return {name.replace("_original_component.", ""): p for name, p in model.named_parameters()}
+
+
+SHORT_NAMES = {
+    "tok_embed.weight": "W_E",
+    "pos.weight": "W_pos",
+    "head.weight": "W_U",
+    **{f"attn.{part}.{kind}": f"{letter}_{part.upper()}" for part in "qkvo" for kind, letter in _LETTERS.items()},
+    **{f"mlp.fc_{way}.{kind}": f"{letter}_{way}" for way in ("in", "out") for kind, letter in _LETTERS.items()},
+}
+"""TransformerLens' short names by what a parameter's name in a bare module ends in."""
+
+
+def short_name(parameter: str) -> str | None:
+    """The short name (``W_Q``) of a parameter of a bare module (``layers.0.attn.q.weight``); none of a LayerNorm's."""
+    return next((short for end, short in SHORT_NAMES.items() if parameter.endswith(end)), None)
 
 
 @torch.no_grad()

@@ -43,6 +43,10 @@ class Run:
         """The stored counts; ``mode`` is teacher_forced or free_running, ``on`` is all, train or holdout."""
         return Errors(**self.metrics[mode][on])
 
+    def wrong_shares(self, on: str) -> list[float]:
+        """Share of wrong digits, 0 .. 1, at each round of the training; ``on`` is train or holdout."""
+        return [wrong / self.errors(on=on).n_digits for wrong in self.history[f"{on}_wrong_digits"]]
+
 
 def run(name: str, seed: int | None = None, *, device: str = "cpu", progress: bool = False) -> Run:
     """The run of a study, from the store or by training it; without ``seed``, the published one.

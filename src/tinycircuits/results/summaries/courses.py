@@ -26,9 +26,8 @@ def courses(runs: Sequence[Run], published: Run, what: Literal["loss", "wrong"])
 
 
 def _course(one: Run, part: str, what: Literal["loss", "wrong"]) -> Curve:
-    values = one.history[f"{part}_{'loss' if what == 'loss' else 'wrong_digits'}"]
-    n = 1 if what == "loss" else one.errors(on=part).n_digits
-    return range(len(values)), [value / n for value in values]
+    values = list(one.history[f"{part}_loss"]) if what == "loss" else one.wrong_shares(part)
+    return range(len(values)), values
 
 
 def first_below(curve: Curve, level: float) -> int:

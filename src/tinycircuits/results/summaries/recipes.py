@@ -85,6 +85,22 @@ IN_FULL: dict[str, Callable[[Study], str]] = {
 """Where more is to be said than what an article's word can be compared with."""
 
 
+def training_recipe(of: Study) -> dict[str, Value]:
+    """How the model of a study is trained, by the words of a table."""
+    train = of.train
+    return {
+        "split": "ordered" if isinstance(train.split, OrderedSplit) else "shuffled",
+        "training set": train.split.n_train,
+        "length": _length(train),
+        "batch": train.batches.batch_size,
+        "learning rate": train.lr,
+        "warm-up": train.warmup_steps,
+        "decay": train.decay,
+        "clipping": train.clip_norm or "none",
+        "weight decay": train.weight_decay,
+    }
+
+
 def choices(article: str) -> pd.DataFrame:
     """One row for each choice: what the article gives, by number, by a word or not at all, and what the study does."""
     of = studied(article)
