@@ -2,6 +2,7 @@
 
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.tables.analyses import ANALYSES, analysis
+from tinycircuits.results.tables.courses import COURSES, CourseRow
 from tinycircuits.results.tables.fits import FITS, Fit
 from tinycircuits.results.tables.profiles import SOURCES, Source
 from tinycircuits.results.tables.studies import STUDIES, Study
@@ -24,12 +25,21 @@ TINY = Study(
 SWEPT = Sweep("swept", "tiny", TINY.task, TINY.model, TINY.train.model_copy(update={"dtype": "float32"}), 4, 2)
 SAE = Fit("sae", "tiny", "tiny", "L0 mlp", SaeSpec(width=6, l1=0.1, lr=1e-2, epochs=2, batch_size=8), 2)
 SOURCE = Source("tiny", ("errors",), trained="swept", n_seeds=4, dtype="float64")
+COURSE = CourseRow("tiny", (0,))
 REMOVED = analysis("tiny", "ablation.ablation_table", seed=0, draws=1)
 
 
-def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=()):
+def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=(), courses=()):
     """Empty all tables but for these rows."""
-    for table, kept in ((STUDIES, studies), (SWEEPS, sweeps), (FITS, fits), (SOURCES, ()), (ANALYSES, analyses)):
+    tables = (
+        (STUDIES, studies),
+        (SWEEPS, sweeps),
+        (COURSES, courses),
+        (FITS, fits),
+        (SOURCES, ()),
+        (ANALYSES, analyses),
+    )
+    for table, kept in tables:
         for name in list(table):
             patch.delitem(table, name)
         for each in kept:

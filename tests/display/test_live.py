@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from tests.circuits import SPECS, scrambled
-from tinycircuits.display.live import LiveCourse, live_data
+from tinycircuits.display.live import live_data
 from tinycircuits.models.build import build
-from tinycircuits.models.weights import flat_weights
+from tinycircuits.models.weights import Course, flat_weights
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import IncrementInPlace, ModularAddition, ReverseIncrement, Task
 
@@ -120,7 +120,7 @@ def test_the_data_of_addition_say_where_everything_stands(plus_sign):
 def test_a_course_has_the_models_of_its_rounds_in_single_precision():
     spec = SPECS["two layers"]
     models = [scrambled(spec, TASK, seed=seed) for seed in (1, 2)]
-    course = LiveCourse((0, 7), torch.tensor([[3, 2, 1], [0, 0, 4]]), torch.stack([*map(flat_weights, models)]))
+    course = Course((0, 7), torch.tensor([[3, 2, 1], [0, 0, 4]]), torch.stack([*map(flat_weights, models)]))
     data = read(models[1], TASK, course=course)
     assert (data["course"]["rounds"], data["course"]["wrong"]) == ([0, 7], [[3, 2, 1], [0, 0, 4]])
     tokens = TASK.inputs(TASK.sequences())

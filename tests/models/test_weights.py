@@ -7,7 +7,7 @@ import torch
 
 from tests.circuits import SPECS, scrambled
 from tinycircuits.models.build import named_parameters
-from tinycircuits.models.weights import flat_weights, named_weights
+from tinycircuits.models.weights import flat_weights, named_weights, put_weights
 from tinycircuits.tasks import ReverseIncrement
 
 TASK = ReverseIncrement(n_digits=2)
@@ -51,6 +51,46 @@ def test_every_parameter_stands_among_the_weights_and_the_bias_of_the_unembeddin
     assert not bias.any()
     torch.testing.assert_close(torch.sort(flat[: -len(bias)]).values, values, rtol=0, atol=0)
     assert len(flat) == sum(math.prod(shape) for shape in expected_shapes(spec).values())
+
+
+@every_spec
+def test_the_values_are_those_of_transformer_lens(spec):
+    model = scrambled(spec, TASK)
+    found = named_weights(model)
+    for layer in range(spec.n_layers):
+        for letter in "QKVO":
+            for kind in "Wb":
+                expected = getattr(model, f"{kind}_{letter}")[layer]
+                torch.testing.assert_close(found[f"blocks.{layer}.attn.{kind}_{letter}"], expected, rtol=0, atol=0)
+    for name in ("W_E", "W_pos", "W_U", "b_U"):
+        torch.testing.assert_close(found[name], getattr(model, name), rtol=0, atol=0)
+
+
+@every_spec
+@torch.no_grad()
+def test_put_back_the_weights_make_the_same_model(spec):
+    model, other = scrambled(spec, TASK), scrambled(spec, TASK, seed=1)
+    tokens = TASK.inputs(TASK.sequences())
+    assert not torch.equal(other(tokens), model(tokens))
+    assert torch.equal(put_weights(other, flat_weights(model))(tokens), model(tokens))
+
+
+def test_tied_embeddings_stand_twice_and_are_put_back_as_one():
+    spec = SPECS["one layer"].model_copy(update={"tied": True})
+    model, other = scrambled(spec, TASK), scrambled(spec, TASK, seed=1)
+    found = named_weights(put_weights(other, flat_weights(model)))
+    assert torch.equal(found["W_U"].T, found["W_E"])
+    assert torch.equal(found["W_E"], model.W_E)
+
+
+def test_what_is_no_row_of_weights_of_the_model_is_refused():
+    model = scrambled(SPECS["one layer"], TASK)
+    flat = flat_weights(model)
+    with pytest.raises(ValueError, match=f"flat must hold {len(flat)} weights, got 3"):
+        put_weights(model, flat[:3])
+    flat[-1] = 1
+    with pytest.raises(ValueError, match="flat must end with b_U = 0"):
+        put_weights(model, flat)
 
 
 def test_the_weights_are_a_copy():

@@ -11,7 +11,7 @@ import torch
 import torch._dynamo
 
 from tests.test_cli import call
-from tests.tiny import REMOVED, SAE, SOURCE, SWEPT, TINY, only_these
+from tests.tiny import COURSE, REMOVED, SAE, SOURCE, SWEPT, TINY, only_these
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.results import catalogue, door, profiling, runs
 from tinycircuits.results.door import Made
@@ -19,6 +19,7 @@ from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
 from tinycircuits.results.profiles import profile
 from tinycircuits.results.rows import entries_stored
 from tinycircuits.results.store import Store
+from tinycircuits.results.tables.courses import CourseRow
 from tinycircuits.results.tables.fits import EVERY_STAGE, Fit
 from tinycircuits.tasks import ModularAddition, OrderedSplit
 from tinycircuits.training.dictionaries import ProbeSpec
@@ -33,7 +34,10 @@ SUMS = dataclasses.replace(
     train=TrainSpec(split=OrderedSplit(n_train=20), batches=BATCHES, lr=1e-2),
 )
 PROBE = Fit("probe", "sums", "tiny", EVERY_STAGE, ProbeSpec(steps=3, lr=1e-2, fit_share=0.5), 1)
+SINGLE = dataclasses.replace(SWEPT, name="single", n_seeds=2, lanes=1)
+COURSES = [COURSE, CourseRow("sums", (0,)), CourseRow("single", (1,))]
 ROWS = ["tiny", "sums", "swept", "sae", "probe", "profiles of T, trained", "profiles of T, untrained", REMOVED.name]
+ROWS += [each.name for each in COURSES]
 FILES = ["spec.json", "metrics.json", "model.safetensors", "provenance.json"]
 
 
@@ -69,9 +73,8 @@ def few_rows(patch, folder):
         patch.setenv(f"TINYCIRCUITS_{name.upper()}", str(folder / name))
     patch.setenv("TINYCIRCUITS_FROZEN", "0")
     patch.setattr(torch._dynamo.config, "disable", True)
-    only_these(
-        patch, studies=[TINY, SUMS], sweeps=[SWEPT], fits=[SAE, PROBE], sources={"T": SOURCE}, analyses=[REMOVED]
-    )
+    kept = {"studies": [TINY, SUMS], "sweeps": [SWEPT, SINGLE], "courses": COURSES, "fits": [SAE, PROBE]}
+    only_these(patch, **kept, sources={"T": SOURCE}, analyses=[REMOVED])
     forget()
 
 
@@ -176,7 +179,7 @@ def other(found):
     for number in ("n_parameters", "dead"):
         if number in found.metrics:
             return Made({**found.metrics, number: found.metrics[number] + 1}, found.tensors)
-    name = next(name for name in found.tensors if name.startswith(("wrong.all", "train_wrong_digits")))
+    name = next(name for name in found.tensors if name.startswith(("wrong", "train_wrong_digits")))
     return Made(found.metrics, {**found.tensors, name: found.tensors[name] + 1})
 
 

@@ -1,31 +1,20 @@
 """The data of the live model: one trained model whole, as JSON that a page computes with."""
 
 import base64
-from dataclasses import dataclass
 from typing import Any
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.models.weights import flat_weights, named_weights
+from tinycircuits.models.weights import Course, flat_weights, named_weights
 from tinycircuits.tasks import ModularAddition, ReverseIncrement, Task
 
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class LiveCourse:
-    """The model after each of some rounds of its training; ``wrong`` are counts over all inputs, teacher-forced."""
-
-    rounds: tuple[int, ...]
-    wrong: Int[Tensor, "round answer"]
-    weights: Float[Tensor, "round weight"]
-    """In the order of ``flat_weights``."""
-
-
 def live_data(
-    model: TransformerBridge, task: Task, *, name: str, study: str, seed: int, course: LiveCourse | None = None
+    model: TransformerBridge, task: Task, *, name: str, study: str, seed: int, course: Course | None = None
 ) -> dict[str, Any]:
     """The model and its task as plain JSON values.
 

@@ -124,8 +124,8 @@ def attn_out(
     rows: Sequence[int],
 ) -> Float[Tensor, "batch row d_model"]:
     """Causal attention of the states ``queries``, which stand at ``rows``, on the states ``keys`` at all positions."""
-    (q,) = _qkv(model, layer, queries, "Q")
-    k, v = _qkv(model, layer, keys, "KV")
+    (q,) = qkv(model, layer, queries, "Q")
+    k, v = qkv(model, layer, keys, "KV")
     scores = (q / model.cfg.d_head**0.5) @ k.mT
     pattern = scores.masked_fill_(_columns(keys) > _column(rows), -torch.inf).softmax(-1)
     return _out(model, layer, pattern @ v)
@@ -139,15 +139,15 @@ def _attn_out_with_own_key(
     rows: Sequence[int],
 ) -> Float[Tensor, "batch row d_model"]:
     """Attention of each changed row on the clean positions before it and on itself."""
-    q, own_k, own_v = _qkv(model, layer, changed, "QKV")
-    k, v = _qkv(model, layer, clean, "KV")
+    q, own_k, own_v = qkv(model, layer, changed, "QKV")
+    k, v = qkv(model, layer, clean, "KV")
     earlier = (q @ k.mT).masked_fill(_columns(clean) >= _column(rows), -torch.inf)
     own = (q * own_k).sum(-1, keepdim=True)
     pattern = (torch.cat([earlier, own], dim=-1) / model.cfg.d_head**0.5).softmax(-1)
     return _out(model, layer, pattern[..., :-1] @ v + pattern[..., -1:] * own_v)
 
 
-def _qkv(
+def qkv(
     model: TransformerBridge, layer: int, resid: Float[Tensor, "batch pos d_model"], which: str
 ) -> tuple[Float[Tensor, "batch head pos d_head"], ...]:
     """Of ``QKV`` those that ``which`` names: LN(resid) @ W + b for each head."""

@@ -1,11 +1,29 @@
 """The weights of a model by TransformerLens' names, in one order: what another program needs to compute it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
+
+from tinycircuits.models.build import named_parameters
+
+_AS_IT_IS, _TURNED = "... -> ...", "output input -> input output"
+_IN, _IN_BIAS = "(head d_head) d_model -> head d_model d_head", "(head d_head) -> head d_head"
+_OUT = "d_model (head d_head) -> head d_head d_model"
+
+
+@dataclass(frozen=True)
+class Course:
+    """One model after each of some rounds of its training; ``wrong`` counts over all inputs, teacher-forced."""
+
+    rounds: tuple[int, ...]
+    wrong: Int[Tensor, "round answer"]
+    weights: Float[Tensor, "round weight"]
+    """In the order of ``flat_weights``, float32."""
 
 
 @torch.no_grad()
@@ -15,9 +33,14 @@ def named_weights(model: TransformerBridge) -> dict[str, Float[Tensor, "..."]]:
     ``W_E [d_vocab d_model]``, ``W_pos [n_ctx d_model]``, then for each layer ``ln1``, ``attn`` with ``W_Q W_K W_V
     [head d_model d_head]`` and ``W_O [head d_head d_model]``, ``ln2``, ``mlp`` with ``W_in [d_model d_mlp]`` and
     ``W_out [d_mlp d_model]``, each with its bias; ``ln_final``; ``W_U [d_model d_vocab]``, ``b_U``. What a model lacks
-    is left out: LayerNorms, MLPs.
+    is left out: LayerNorms, MLPs. Copies.
     """
-    return {name: weight.detach().clone() for name, weight in _named(model)}
+    parameters, heads = named_parameters(model), {"head": model.cfg.n_heads}
+    found = {}
+    for name, parameter, pattern in _table(model):
+        weight = parameters.get(parameter, parameters["tok_embed.weight"])  # tied embeddings are one
+        found[name] = rearrange(weight, pattern, **(heads if "(head" in pattern else {})).detach().clone()
+    return {**found, "b_U": model.b_U.detach().clone()}
 
 
 def flat_weights(model: TransformerBridge) -> Float[Tensor, " weight"]:
@@ -25,27 +48,50 @@ def flat_weights(model: TransformerBridge) -> Float[Tensor, " weight"]:
     return torch.cat([weight.flatten() for weight in named_weights(model).values()])
 
 
-def _named(model: TransformerBridge) -> Iterator[tuple[str, Tensor]]:
-    yield "W_E", model.W_E
-    yield "W_pos", model.W_pos
-    for layer in range(model.cfg.n_layers):
-        block = f"blocks.{layer}"
-        yield from _norm(f"{block}.ln1", model.blocks[layer].ln1)
+@torch.no_grad()
+def put_weights(model: TransformerBridge, flat: Float[Tensor, " weight"]) -> TransformerBridge:
+    """The same model with the weights of ``flat_weights``, in its own dtype.
+
+    Raises ``ValueError`` for another number of weights, and for a bias of the unembedding, which no model here has.
+    """
+    shapes = {name: weight.shape for name, weight in named_weights(model).items()}
+    sizes = [shape.numel() for shape in shapes.values()]
+    if len(flat) != sum(sizes):
+        raise ValueError(f"flat must hold {sum(sizes)} weights, got {len(flat)}")
+    given = {
+        name: part.view(shape) for part, (name, shape) in zip(torch.split(flat, sizes), shapes.items(), strict=True)
+    }
+    if bool(given["b_U"].any()):
+        raise ValueError(f"flat must end with b_U = 0, got {given['b_U'].tolist()}")
+    parameters = named_parameters(model)
+    for name, parameter, pattern in _table(model):
+        if parameter in parameters:
+            parameters[parameter].copy_(rearrange(given[name], " -> ".join(reversed(pattern.split(" -> ")))))
+    return model
+
+
+def _table(model: TransformerBridge) -> Iterator[tuple[str, str, str]]:
+    """TransformerLens' name, the name in a bare module, and how the second's axes become the first's."""
+    cfg = model.cfg
+    yield "W_E", "tok_embed.weight", _AS_IT_IS
+    yield "W_pos", "pos.weight", _AS_IT_IS
+    for layer in range(cfg.n_layers):
+        block, bare = f"blocks.{layer}", f"layers.{layer}"
+        yield from _norm(model, f"{block}.ln1", f"{bare}.ln1")
         for letter in "QKVO":
-            yield f"{block}.attn.W_{letter}", getattr(model, f"W_{letter}")[layer]
-            yield f"{block}.attn.b_{letter}", getattr(model, f"b_{letter}")[layer]
-        if not model.cfg.attn_only:
-            yield from _norm(f"{block}.ln2", model.blocks[layer].ln2)
+            weight, bias = (_OUT, _AS_IT_IS) if letter == "O" else (_IN, _IN_BIAS)
+            yield f"{block}.attn.W_{letter}", f"{bare}.attn.{letter.lower()}.weight", weight
+            yield f"{block}.attn.b_{letter}", f"{bare}.attn.{letter.lower()}.bias", bias
+        if not cfg.attn_only:
+            yield from _norm(model, f"{block}.ln2", f"{bare}.ln2")
             for side in ("in", "out"):
-                yield f"{block}.mlp.W_{side}", getattr(model, f"W_{side}")[layer]
-                yield f"{block}.mlp.b_{side}", getattr(model, f"b_{side}")[layer]
-    yield from _norm("ln_final", model.ln_final)
-    yield "W_U", model.W_U
-    yield "b_U", model.b_U
+                yield f"{block}.mlp.W_{side}", f"{bare}.mlp.fc_{side}.weight", _TURNED
+                yield f"{block}.mlp.b_{side}", f"{bare}.mlp.fc_{side}.bias", _AS_IT_IS
+    yield from _norm(model, "ln_final", "ln_out")
+    yield "W_U", "head.weight", _TURNED
 
 
-def _norm(name: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    inner = module.original_component
-    if isinstance(inner, nn.LayerNorm):
-        yield f"{name}.w", inner.weight
-        yield f"{name}.b", inner.bias
+def _norm(model: TransformerBridge, name: str, bare: str) -> Iterator[tuple[str, str, str]]:
+    if model.cfg.normalization_type == "LN":
+        yield f"{name}.w", f"{bare}.weight", _AS_IT_IS
+        yield f"{name}.b", f"{bare}.bias", _AS_IT_IS
