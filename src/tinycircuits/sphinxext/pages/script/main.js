@@ -56,7 +56,7 @@ async function build(place, name, text) {
   const has = (/** @type {string} */ part) => whole || parts.has(part);
   const shown = /** @type {Set<import("./view.js").Part>} */ (new Set(["embed", "attn", "mlp", "logits"].filter(has)));
   const panels = [
-    input(session, { second: whole }),
+    input(session, { second: whole || /(?:^|&)o=/.test(text ?? "") }),
     summary(session, tries(session)),
     shown.size && view(session, shown),
     whole && counts(session),

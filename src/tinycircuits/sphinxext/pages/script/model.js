@@ -7,7 +7,7 @@
  *   sources: number[], increment: number, parameters: [string, number[]][], weights: string, dtype: string, n_ctx: number,
  *   task: string, tokens: string[], positions: string[], a?: number, b?: number, signs?: Record<string, number>,
  *   course?: { rounds: number[], wrong: number[][], weights: string },
- * }} Data what the book hands over, see `display/live.py`
+ * }} Data what the book hands over, see `models/live.py`
  *
  * @typedef {{ data: Data, weights: Float64Array, at: Map<string, Span> }} Model
  * @typedef {{ start: number, size: number, shape: number[] }} Span where a parameter lies in the flat weights

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.circuits import SPECS, scrambled
-from tinycircuits.display.live import live_data
+from tinycircuits.models.live import live_data
 from tinycircuits.models.build import build
 from tinycircuits.models.weights import Course, flat_weights
 from tinycircuits.results.runs import load
