@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.circuits import SPECS, scrambled
-from tinycircuits.models.build import named_parameters
-from tinycircuits.models.weights import flat_weights, named_weights, put_weights
+from tinycircuits.models.build import build, named_parameters
+from tinycircuits.models.weights import flat_weights, named_weights, put_weights, with_weights
 from tinycircuits.tasks import ReverseIncrement
 
 TASK = ReverseIncrement(n_digits=2)
@@ -98,3 +98,40 @@ def test_the_weights_are_a_copy():
     before = flat_weights(model)
     named_weights(model)["W_E"].zero_()
     assert torch.equal(flat_weights(model), before)
+
+
+@every_spec
+def test_weights_that_are_written_back_make_the_same_model(spec):
+    model, fresh = scrambled(spec, TASK), build(spec, TASK, seed=3, dtype="float64")
+    weights = named_weights(model) | {"b_U": torch.arange(TASK.d_vocab).double()}
+    written = with_weights(fresh, weights)
+    for name, weight in named_weights(written).items():
+        assert torch.equal(weight, weights[name]), name
+    tokens = TASK.inputs(TASK.sequences())
+    with torch.no_grad():
+        torch.testing.assert_close(written(tokens), model(tokens) + weights["b_U"], rtol=0, atol=1e-12)
+
+
+@every_spec
+def test_a_weight_that_is_not_named_stays_and_the_model_that_is_given_does_as_well(spec):
+    model = scrambled(spec, TASK)
+    before = named_weights(model)
+    for name, weight in before.items():
+        after = named_weights(with_weights(model, {name: weight + 1}))
+        assert all(torch.equal(after[each], before[each] + (each == name)) for each in before), name
+    assert all(torch.equal(each, before[name]) for name, each in named_weights(model).items())
+
+
+def test_a_tied_model_gets_an_unembedding_of_its_own():
+    spec = SPECS["two layers"].model_copy(update={"tied": True})
+    model = build(spec, TASK, seed=0, dtype="float64")
+    embedding = torch.ones_like(named_weights(model)["W_E"])
+    after = named_weights(with_weights(model, {"W_E": embedding}))
+    assert torch.equal(after["W_E"], embedding)
+    assert torch.equal(after["W_U"], named_weights(model)["W_U"])
+
+
+@pytest.mark.parametrize(("name", "shape"), [("W_X", (2, 4)), ("W_E", (2, 4))])
+def test_a_weight_that_the_model_does_not_have_is_refused(name, shape):
+    with pytest.raises(ValueError, match=rf"weights: {name} must have the shape .*, got \(2, 4\)"):
+        with_weights(scrambled(SPECS["one layer"], TASK), {name: torch.zeros(shape)})

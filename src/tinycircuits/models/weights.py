@@ -1,12 +1,13 @@
 """The weights of a model by TransformerLens' names, in one order: what another program needs to compute it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from einops import rearrange
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.models.build import named_parameters
@@ -66,8 +67,37 @@ def put_weights(model: TransformerBridge, flat: Float[Tensor, " weight"]) -> Tra
     parameters = named_parameters(model)
     for name, parameter, pattern in _table(model):
         if parameter in parameters:
-            parameters[parameter].copy_(rearrange(given[name], " -> ".join(reversed(pattern.split(" -> ")))))
+            parameters[parameter].copy_(rearrange(given[name], _turned(pattern)))
     return model
+
+
+@torch.no_grad()
+def with_weights(model: TransformerBridge, weights: Mapping[str, Float[Tensor, "..."]]) -> TransformerBridge:
+    """A copy of the model with these weights, named and shaped as in ``named_weights``; the others stay.
+
+    Also ``b_U`` may be other than zero. A tied model becomes one with an unembedding of its own.
+
+    Raises ``ValueError`` for a weight that the model does not have, or another shape.
+    """
+    shapes = {name: tuple(weight.shape) for name, weight in named_weights(model).items()}
+    for name, weight in weights.items():
+        if tuple(weight.shape) != shapes.get(name):
+            raise ValueError(f"weights: {name} must have the shape {shapes.get(name)}, got {tuple(weight.shape)}")
+    copy = deepcopy(model)
+    head = copy.unembed.original_component
+    head.weight = nn.Parameter(head.weight.clone(), requires_grad=head.weight.requires_grad)
+    parameters = {**named_parameters(copy), "head.weight": head.weight}
+    for name, parameter, pattern in _table(model):
+        if name in weights:
+            parameters[parameter].copy_(rearrange(weights[name], _turned(pattern)))
+    if "b_U" in weights:
+        head.bias.copy_(weights["b_U"])
+    return copy
+
+
+def _turned(pattern: str) -> str:
+    """The pattern of the way back."""
+    return " -> ".join(reversed(pattern.split(" -> ")))
 
 
 def _table(model: TransformerBridge) -> Iterator[tuple[str, str, str]]:
