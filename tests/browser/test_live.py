@@ -55,9 +55,9 @@ def test_a_newcomer_finds_the_model_and_breaks_it_without_instructions(browser: 
     page = visit(browser, site / "intro.html").page
     page.locator("article a", has_text="The model in your hands").first.click()
     settled(page)
-    page.get_by_role("button", name="remove the MLP's bias").click()
+    page.get_by_role("button", name="remove the bias of attention").click()
     settled(page)
-    counted = wrong_in_python("B", "blocks.0.mlp.b_out~0")
+    counted = wrong_in_python("B", "blocks.0.attn.b_O~0")
     assert wrong(page) == counted
     assert page.locator(".tcl-count").inner_text() == f"{sum(counted):,} of 524,288 answers wrong, before 0"
 
@@ -141,7 +141,7 @@ def test_a_push_stands_beside_each_count(browser: Browser, site: Path) -> None:
 
 
 def test_the_map_lists_and_loads_wrong_inputs(browser: Browser, site: Path) -> None:
-    page = opened(browser, site, "m=B&t=neuron.0.1~zero")
+    page = opened(browser, site, "m=B&t=neuron.0.6~zero")
     first = page.locator(".tcl-first button").first
     digits = first.inner_text().split()
     first.click()

@@ -74,12 +74,12 @@ async function build(place, name, text) {
 
 /** What a reader may begin with. @param {Session} session @returns {[string, import("./touches.js").Touch[]][]} */
 function tries({ data, trained }) {
-  const last = data.n_layers - 1;
+  const [last, neuron] = [data.n_layers - 1, Math.min(6, (data.d_mlp ?? 1) - 1)];
   /** @type {[string, import("./touches.js").Touch[]][]} */
   const found = [
-    ["remove the MLP's bias", [{ kind: "zero", name: `blocks.${last}.mlp.b_out` }]],
+    ["remove the bias of attention", [{ kind: "zero", name: "blocks.0.attn.b_O" }]],
     ["hold attention at its mean", [{ kind: "hold", site: "attn.0", pos: null, by: "mean" }]],
-    ["take out neuron 1", [{ kind: "hold", site: `neuron.${last}.1`, pos: null, by: "zero" }]],
+    [`take out neuron ${neuron}`, [{ kind: "hold", site: `neuron.${last}.${neuron}`, pos: null, by: "zero" }]],
   ];
   return found.filter(([, [touch]]) => touch.kind !== "zero" || trained.at.has(touch.name));
 }
