@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import get_args
 
 import matplotlib as mpl
@@ -581,3 +582,11 @@ def test_files_are_named_plainly():
         Files({})
     with pytest.raises(ValueError, match=r"\.\./a"):
         Files({"../a.csv": ""})
+
+
+def test_a_token_has_the_colour_that_it_has_in_the_live_model() -> None:
+    style = (Path(theme.__file__).parents[1] / "sphinxext/pages/static/live.css").read_text()
+    light = re.search(r"^\.tc-live \{(.*?)\}", style, re.M | re.S)
+    assert light
+    given = dict(re.findall(r"--token-(\d): (#[0-9a-f]{6});", light[1]))
+    assert [given[str(token)] for token in range(len(given))] == [colour.lower() for colour in theme.TOKENS]

@@ -9,8 +9,8 @@ import pytest
 
 from tests.interp.test_touches import drawn
 from tests.tools import missing
-from tinycircuits.display.live import live_data
 from tinycircuits.interp.touches import Hold, Touches, Weight, Zero
+from tinycircuits.models.live import live_data
 from tinycircuits.models.weights import named_weights
 from tinycircuits.results.runs import load
 from tinycircuits.sphinxext.pages.live import bundle

@@ -62,6 +62,8 @@ MEANINGS: Mapping[str, tuple[str, Sequence[str]]] = {
 """
 SERIES = ("#2A9DB5", "#B3446C", "#6A8532", "#C9A227", "#56B4E9", "#B08968", "#E4835C")
 """Colours of series whose labels have no declared meaning, in order."""
+TOKENS = (*SERIES[:4], "#8C959F")
+"""Colours of the digits 0 .. 3 and of BOS; ``--token-0`` and so on in the style sheet of the live model."""
 
 _SHARE_ENDS = ("#faf8fe", "#8d6fd6", "#22104f")
 _SIGNED_ENDS = ("#004b7a", "#5aa5d6", "#f7f6f4", "#e58a4e", "#8a3200")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from matplotlib.figure import Figure as PrintFigure
 from matplotlib.patches import FancyArrowPatch, PathPatch, Rectangle
 from matplotlib.text import Text
 
@@ -13,8 +14,13 @@ def texts(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.mpl_fig.axes for text in axes.texts]
 
 
-def written(figure: Figure) -> Iterator[Text]:
-    return (text for axes in figure.mpl_fig.axes for text in axes.texts)
+def faces(figure: Figure) -> list[PrintFigure]:
+    """The drawing, and the one for a phone where there is one."""
+    return [figure.mpl_fig, *([figure.phone.mpl_fig] if figure.phone else [])]
+
+
+def written(face: PrintFigure) -> Iterator[Text]:
+    return (text for axes in face.axes for text in axes.texts)
 
 
 def arrows(figure: Figure, axes: int = 0) -> list[FancyArrowPatch]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from tests.display.drawings.reading import written
+from tests.display.drawings.reading import faces, written
 from tinycircuits.display import Figure
 from tinycircuits.display.drawings.ablation import ablations
 from tinycircuits.display.drawings.attention import attention_row, softmax_bars
 from tinycircuits.display.drawings.circuit import hand_circuit
 from tinycircuits.display.drawings.digits import one_hot_permutation, reversal, xor_plane
+from tinycircuits.display.drawings.globe import hemispheres
 from tinycircuits.display.drawings.kit import WIDTH
 from tinycircuits.display.drawings.lens import logit_lens
 from tinycircuits.display.drawings.norm import layer_norm_plane
@@ -23,6 +25,7 @@ from tinycircuits.display.drawings.probe import probe
 from tinycircuits.display.drawings.stream import journey
 from tinycircuits.display.drawings.swaps import interchange, patching_pipes
 from tinycircuits.display.theme import FULL, INK, PAGE_WIDTH, print_style
+from tinycircuits.interp.globe import Globe
 from tinycircuits.interp.planes import ReadoutPlane, flat_probe
 
 PHONE = 312
@@ -49,6 +52,16 @@ READERS = {"its own labels": flat_probe(POINTS, LABELS), "shuffled labels": flat
 PLANE = ReadoutPlane(
     1.0, torch.eye(2).double(), torch.from_numpy(RANDOM.normal(size=(9, 5, 2))), torch.ones(9, 5).long()
 )
+PLACES = torch.nn.functional.normalize(torch.from_numpy(RANDOM.normal(size=(60, 5, 3))), dim=-1)
+QUARTERS = torch.tensor([[1.0, 0, 0], [0, 1.1, 0], [-1, 0, 0], [0, -1, 0], [0, 0, 1.5]], dtype=torch.float64)
+GLOBE = Globe(
+    ("0", "1", "2", "3", "BOS"),
+    PLACES,
+    torch.arange(300).view(60, 5) % 4,
+    QUARTERS,
+    torch.tensor([0.1, 0, 0, 0, -0.6]).double(),
+)
+"""Four quarters around a pole, of which that of 0 is the largest, and a cap for BOS."""
 
 DRAWINGS: dict[str, Callable[[], Figure]] = {
     "attention_row": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW),
@@ -65,6 +78,8 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "journey": lambda: journey(WRITES, **JOURNEY),
     "hand_circuit": lambda: hand_circuit(SLOTS, SOURCE, {"before": BEFORE, "after": AFTER}, **CIRCUIT),
     "planes": lambda: planes({"before": PLANE, "after": PLANE}, name="a"),
+    "hemispheres": lambda: hemispheres(GLOBE, name="a"),
+    "hemispheres of two stages": lambda: hemispheres({"before": GLOBE, "after": GLOBE}, name="a"),
 }
 
 REFUSED: dict[str, Callable[[], Figure]] = {
@@ -106,6 +121,13 @@ REFUSED: dict[str, Callable[[], Figure]] = {
     "source: 8 numbers": lambda: hand_circuit(SLOTS, SOURCE[:5], {"before": BEFORE, "after": AFTER}, **CIRCUIT),
     "states: a one in the slot answer": lambda: hand_circuit(SLOTS, SOURCE, {"a": BEFORE, "b": BEFORE}, **CIRCUIT),
     "groups": lambda: planes({}, name="a"),
+    "stages: nothing to draw": lambda: hemispheres({}, name="a"),
+    "stages: globes of one read-out": lambda: hemispheres(
+        {"a": GLOBE, "b": replace(GLOBE, offsets=GLOBE.offsets + 1)}, name="a"
+    ),
+    "stages: at most 5 tokens": lambda: hemispheres(
+        replace(GLOBE, tokens=(*"012345",), directions=torch.ones(6, 3), offsets=torch.ones(6)), name="a"
+    ),
 }
 
 
@@ -122,28 +144,30 @@ def test_what_cannot_be_drawn_is_refused_by_name(argument: str) -> None:
 
 
 def test_type_is_large_enough_in_print_and_on_a_phone(drawing: Figure) -> None:
-    assert min(text.get_fontsize() for text in written(drawing)) >= 7
-    assert drawing.mpl_fig.get_figwidth() * 72 == pytest.approx(WIDTH)
-    widths = re.search(r'class="tc-wide" style="max-width:(\d+)px;min-width:(\d+)px"', drawing.html())
+    for face in faces(drawing):
+        assert min(text.get_fontsize() for text in written(face)) >= 7
+        assert face.get_figwidth() * 72 == pytest.approx(WIDTH)
+    widths = re.search(r'class="tc-wide" style="max-width:(\d+)px(?:;min-width:(\d+)px)?"', drawing.html())
     assert widths
     assert int(widths[1]) == round(PAGE_WIDTH * WIDTH / 72 / FULL)
-    assert int(widths[2]) <= PHONE, "the page does not scroll it"
-    assert min(text.get_fontsize() for text in written(drawing)) * int(widths[2]) / WIDTH >= 6, "pixels"
+    shown = int(widths[2] or PHONE)
+    assert shown <= PHONE, "the page does not scroll it"
+    assert (widths[2] is None) == ('class="tc-narrow"' in drawing.html())
+    assert min(text.get_fontsize() for text in written(faces(drawing)[-1])) * shown / WIDTH >= 6, "pixels"
 
 
 def test_texts_stay_on_the_canvas_and_apart_from_each_other(drawing: Figure) -> None:
-    canvas = FigureCanvasAgg(drawing.mpl_fig)
-    with print_style():
-        boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in written(drawing)]
-    outside = [
-        text
-        for text, box in boxes
-        if not (drawing.mpl_fig.bbox.contains(*box.p0) and drawing.mpl_fig.bbox.contains(*box.p1))
-    ]
-    assert outside == []
-    assert [
-        (one, two) for (one, a), (two, b) in combinations(boxes, 2) if one and two and a.padded(-1).overlaps(b)
-    ] == []
+    for face in faces(drawing):
+        canvas = FigureCanvasAgg(face)
+        with print_style():
+            boxes = [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in written(face)]
+        outside = [
+            text for text, box in boxes if not (face.bbox.contains(*box.p0) and face.bbox.contains(*box.p1)) and text
+        ]
+        assert outside == []
+        assert [
+            (one, two) for (one, a), (two, b) in combinations(boxes, 2) if one and two and a.padded(-1).overlaps(b)
+        ] == []
 
 
 def test_the_ink_follows_the_page_and_no_ground_is_painted(drawing: Figure) -> None:

@@ -1,5 +1,7 @@
 """The numbers in a drawing are those that it was given: texts, lengths and places, read back from the print face."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from tests.display.drawings.test_drawings import (
     BEFORE,
     CIRCUIT,
     DRAWINGS,
+    GLOBE,
     KEYS,
     PLANE,
     POINTS,
@@ -28,9 +31,10 @@ from tests.display.drawings.test_drawings import (
 from tinycircuits.display.drawings import kit
 from tinycircuits.display.drawings.circuit import hand_circuit
 from tinycircuits.display.drawings.digits import one_hot_permutation, reversal
+from tinycircuits.display.drawings.globe import hemispheres
 from tinycircuits.display.drawings.norm import layer_norm_plane
 from tinycircuits.display.drawings.swaps import interchange
-from tinycircuits.display.theme import SERIES
+from tinycircuits.display.theme import SERIES, TOKENS
 
 
 def test_numbers_have_a_sign_a_true_minus_and_no_negative_zero() -> None:
@@ -189,3 +193,52 @@ def test_planes_hold_every_point_in_the_colour_of_its_answer() -> None:
     colours = {patch.get_edgecolor()[:3] for panel in panels for patch in panel.patches}
     assert colours == {to_rgb(SERIES[1])}
     assert len({panel.get_xlim() for panel in panels}) == 1
+
+
+def hemisphere_views() -> dict[str, np.ndarray]:
+    """Right, up and forward of each side of ``GLOBE``: from between 0, the largest, and 1, the next a right angle away."""
+    zero, one = GLOBE.middle(0).numpy(), GLOBE.middle(1).numpy()
+    forward = (zero + one) / np.linalg.norm(zero + one)
+    up = np.cross(zero, one) / np.linalg.norm(np.cross(zero, one))
+    right = np.cross(up, forward)
+    return {"one side": np.stack([right, up, forward]), "the other side": np.stack([-right, up, -forward])}
+
+
+def test_hemispheres_hold_every_state_once_where_its_side_is_seen() -> None:
+    drawn, points = hemispheres(GLOBE, name="a"), GLOBE.points.flatten(0, 1).numpy()
+    assert drawn.data["states"].sum() == len(points)
+    for (side, view), panel in zip(hemisphere_views().items(), (1, 2), strict=True):
+        placed = points @ view.T
+        seen = placed[:, 2] >= 0
+        its = drawn.data[drawn.data["side"] == side]
+        for answer in range(4):
+            expected = placed[seen & (GLOBE.answers.flatten().numpy() == answer), :2]
+            cells = its[its["right answer"] == str(answer)]
+            found = np.repeat(cells[["x", "y"]].to_numpy(), cells["states"], axis=0)
+            assert len(found) == len(expected)
+            apart = np.linalg.norm(found[:, None] - expected, axis=-1)
+            assert max(apart.min(0).max(), apart.min(1).max()) < 2 / 64, "not further than the corner of a cell"
+        marked = {tuple(each) for each in dots(drawn, panel).round(6).tolist()}
+        assert marked == {tuple(each) for each in its[["x", "y"]].to_numpy().round(6).tolist()}
+
+
+def test_hemispheres_name_the_regions_where_they_lie_and_have_one_colour_for_each_token() -> None:
+    drawn = hemispheres(GLOBE, name="a")
+    for view, panel in zip(hemisphere_views().values(), drawn.mpl_fig.axes[1:], strict=True):
+        assert [text.get_text() for text in panel.texts] != []
+        for text in panel.texts:
+            x, y = text.get_position()
+            there = torch.from_numpy(np.array([x, y, np.sqrt(1 - x**2 - y**2)]) @ view)
+            assert GLOBE.tokens[int(GLOBE.says(there))] == text.get_text()
+        grounds = [to_rgb(each.get_facecolor()[0]) for each in panel.collections if len(each.get_facecolor())]
+        assert set(grounds) <= {to_rgb(colour) for colour in TOKENS}
+        assert len(set(grounds)) == len(grounds)
+    assert {"0", "1", "2", "3"} <= {text.get_text() for panel in drawn.mpl_fig.axes[1:] for text in panel.texts}
+
+
+def test_a_globe_that_is_full_of_states_is_a_small_file() -> None:
+    places = torch.nn.functional.normalize(
+        torch.randn(50_000, 5, 3, generator=torch.Generator().manual_seed(0)), dim=-1
+    )
+    full = replace(GLOBE, points=places.double(), answers=torch.arange(250_000).view(50_000, 5) % 4)
+    assert len(hemispheres(full, name="a").pdf()) < 200_000
