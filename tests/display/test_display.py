@@ -23,7 +23,6 @@ from tinycircuits.display import (
     Entry,
     Figure,
     Table,
-    architecture,
     bars,
     count,
     dots,
@@ -54,7 +53,6 @@ SHARES = np.array([[0.25, 0.5, 0.25], [1.0, 0.0, 1 / 3]])
 TABLE = np.stack([[SHARES * (a + b + 1) / 5 for b in range(3)] for a in range(3)])
 SUMS = np.add.outer(np.arange(3), np.arange(3)) % 3
 EPOCHS = np.arange(1, 6)
-SIZES = {"n_layers": 2, "n_heads": 1, "d_model": 4, "d_head": 2, "d_mlp": 16, "d_vocab": 6, "n_ctx": 16}
 FRAME = pd.DataFrame(
     {
         "part": ["attention", "attention", "MLP", "MLP"],
@@ -87,7 +85,6 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "dots": lambda: dots(FRAME, group="method", category="part", value="right", reference=("chance", 0.25),
         x_title="removed", y_title="share right", y_range=(0, 1), **PROSE),
-    "diagram": lambda: architecture(**SIZES, **PROSE),
 }  # fmt: skip
 
 
@@ -217,10 +214,7 @@ def test_axes_are_named_like_their_columns() -> None:
         assert (layout.xaxis.title.text, layout.yaxis.title.text) == ("part", "right")
 
 
-WITH_A_PHONE = [name for name in FIGURES if name != "diagram"]
-
-
-@pytest.mark.parametrize("kind", WITH_A_PHONE)
+@pytest.mark.parametrize("kind", FIGURES)
 def test_on_a_phone_panels_stand_under_each_other_and_show_the_same(kind: str) -> None:
     figure = FIGURES[kind]()
     assert figure.phone is not None
@@ -393,7 +387,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     "frame: no column 'step'": lambda: lines(FRAME, x="step", y="right", **PROSE),
     "x_labels, y_labels": lambda: heatmap(SHARES, unit="weight", **PROSE),
     "y_title": lambda: heatmap(SHARES, **AXES | {"y_title": " "}, **PROSE),
-    "sizes": lambda: architecture(**SIZES | {"n_layers": 0}, **PROSE),
     "frame: nothing": lambda: Table(pd.DataFrame(), "a-table"),
     "formats": lambda: Table(FRAME, "a-table", formats={"missing": str}),
 }

@@ -2,7 +2,6 @@
 
 from tinycircuits.display.bars import bars
 from tinycircuits.display.curves import lines
-from tinycircuits.display.diagram import architecture
 from tinycircuits.display.dots import dots
 from tinycircuits.display.entries import Code, Entries, Entry, Evidence, Files
 from tinycircuits.display.explorer import pair_explorer
@@ -19,7 +18,6 @@ __all__ = [
     "Figure",
     "Files",
     "Table",
-    "architecture",
     "bars",
     "count",
     "dots",
