@@ -229,6 +229,33 @@ def test_on_a_phone_panels_stand_under_each_other_and_show_the_same(kind: str) -
         assert not any(left.x1 > right.x0 for left, right in itertools.pairwise(boxes) if not texts[0].get_rotation())
 
 
+def test_panels_that_end_at_different_x_show_their_own_numbers_on_a_phone() -> None:
+    for other, shown in ((EPOCHS, [False, True]), (EPOCHS * 3, [True, True])):
+        both = {"A": {"a": (EPOCHS, EPOCHS)}, "B": {"a": (other, EPOCHS)}}
+        figure = lines(both, x_title="epoch", y_title="loss", **PROSE)
+        assert figure.phone is not None
+        labelled = [bool(axes.xaxis.get_tick_params()["labelbottom"]) for axes in figure.phone.mpl_fig.axes]
+        page = [axis.showticklabels is not False for axis in figure.phone.plotly_fig.select_xaxes()]
+        assert (labelled, page) == (shown, shown)
+
+
+def test_a_title_longer_than_its_axis_stands_on_several_lines() -> None:
+    title = "share of the variance of the embedding"
+    (axes,) = bars(FRAME, **BARS | {"y_title": title}, **PROSE).mpl_fig.axes
+    assert axes.get_ylabel().replace("\n", " ") == title
+    assert axes.yaxis.label.get_window_extent().height < axes.bbox.height * 1.05
+
+
+@pytest.mark.parametrize("colour", [*(colour for colour, _ in theme.MEANINGS.values()), *theme.SERIES])
+def test_a_colour_is_seen_on_a_dark_page(colour: str) -> None:
+    def light(hexadecimal: str) -> float:
+        parts = [part / 255 for part in ImageColor.getrgb(hexadecimal)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    assert (light(colour) + 0.05) / (light("#14181e") + 0.05) >= 3
+
+
 def test_labels_that_do_not_fit_a_phone_stand_aslant_or_upright() -> None:
     parts = pd.DataFrame({"part": [f"the attention of layer {i}" for i in range(6)], "right": 0.5})
     (axes,) = bars(parts, category="part", value="right", **PROSE).phone.mpl_fig.axes
