@@ -343,6 +343,23 @@ def test_a_wrong_address_leads_back_to_the_book(browser: Browser, server: str, w
     page.context.close()
 
 
+SHIFTS = """
+    window.shifted = 0;
+    new PerformanceObserver(list => list.getEntries().forEach(entry => { window.shifted += entry.value; }))
+        .observe({type: 'layout-shift', buffered: true});"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_moves_while_a_page_loads(browser: Browser, server: str, width: int) -> None:
+    for name in ("attention.html", "held.html"):
+        with browser.new_context(viewport={"width": width, "height": 900}) as context:
+            page = context.new_page()
+            page.add_init_script(SHIFTS)
+            page.goto(f"{server}/{name}", wait_until="load")
+            page.wait_for_timeout(800)
+            assert page.evaluate("window.shifted") < 0.02, name
+
+
 def test_code_can_be_copied(browser: Browser, site: Path) -> None:
     seen = visit(browser, site / "listing.html")
     cells = seen.page.locator("div.cell_input div.highlight").count()

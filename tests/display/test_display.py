@@ -26,7 +26,6 @@ from tinycircuits.display import (
     Entry,
     Figure,
     Table,
-    architecture,
     bars,
     count,
     dots,
@@ -59,7 +58,6 @@ SHARES = np.array([[0.25, 0.5, 0.25], [1.0, 0.0, 1 / 3]])
 TABLE = np.stack([[SHARES * (a + b + 1) / 5 for b in range(3)] for a in range(3)])
 SUMS = np.add.outer(np.arange(3), np.arange(3)) % 3
 EPOCHS = np.arange(1, 6)
-SIZES = {"n_layers": 2, "n_heads": 1, "d_model": 4, "d_head": 2, "d_mlp": 16, "d_vocab": 6, "n_ctx": 16}
 FRAME = pd.DataFrame(
     {
         "part": ["attention", "attention", "MLP", "MLP"],
@@ -92,7 +90,6 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "dots": lambda: dots(FRAME, group="method", category="part", value="right", reference=("chance", 0.25),
         x_title="removed", y_title="share right", y_range=(0, 1), **PROSE),
-    "diagram": lambda: architecture(**SIZES, **PROSE),
 }  # fmt: skip
 
 
@@ -222,10 +219,7 @@ def test_axes_are_named_like_their_columns() -> None:
         assert (layout.xaxis.title.text, layout.yaxis.title.text) == ("part", "right")
 
 
-WITH_A_PHONE = [name for name in FIGURES if name != "diagram"]
-
-
-@pytest.mark.parametrize("kind", WITH_A_PHONE)
+@pytest.mark.parametrize("kind", FIGURES)
 def test_on_a_phone_panels_stand_under_each_other_and_show_the_same(kind: str) -> None:
     figure = FIGURES[kind]()
     assert figure.phone is not None
@@ -238,6 +232,33 @@ def test_on_a_phone_panels_stand_under_each_other_and_show_the_same(kind: str) -
         texts = [text for text in axes.get_xticklabels() if text.get_text()]
         boxes = [text.get_window_extent() for text in texts]
         assert not any(left.x1 > right.x0 for left, right in itertools.pairwise(boxes) if not texts[0].get_rotation())
+
+
+def test_panels_that_end_at_different_x_show_their_own_numbers_on_a_phone() -> None:
+    for other, shown in ((EPOCHS, [False, True]), (EPOCHS * 3, [True, True])):
+        both = {"A": {"a": (EPOCHS, EPOCHS)}, "B": {"a": (other, EPOCHS)}}
+        figure = lines(both, x_title="epoch", y_title="loss", **PROSE)
+        assert figure.phone is not None
+        labelled = [bool(axes.xaxis.get_tick_params()["labelbottom"]) for axes in figure.phone.mpl_fig.axes]
+        page = [axis.showticklabels is not False for axis in figure.phone.plotly_fig.select_xaxes()]
+        assert (labelled, page) == (shown, shown)
+
+
+def test_a_title_longer_than_its_axis_stands_on_several_lines() -> None:
+    title = "share of the variance of the embedding"
+    (axes,) = bars(FRAME, **BARS | {"y_title": title}, **PROSE).mpl_fig.axes
+    assert axes.get_ylabel().replace("\n", " ") == title
+    assert axes.yaxis.label.get_window_extent().height < axes.bbox.height * 1.05
+
+
+@pytest.mark.parametrize("colour", [*(colour for colour, _ in theme.MEANINGS.values()), *theme.SERIES])
+def test_a_colour_is_seen_on_a_dark_page(colour: str) -> None:
+    def light(hexadecimal: str) -> float:
+        parts = [part / 255 for part in ImageColor.getrgb(hexadecimal)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    assert (light(colour) + 0.05) / (light("#14181e") + 0.05) >= 3
 
 
 def test_labels_that_do_not_fit_a_phone_stand_aslant_or_upright() -> None:
@@ -398,7 +419,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     "frame: no column 'step'": lambda: lines(FRAME, x="step", y="right", **PROSE),
     "x_labels, y_labels": lambda: heatmap(SHARES, unit="weight", **PROSE),
     "y_title": lambda: heatmap(SHARES, **AXES | {"y_title": " "}, **PROSE),
-    "sizes": lambda: architecture(**SIZES | {"n_layers": 0}, **PROSE),
     "frame: nothing": lambda: Table(pd.DataFrame(), "a-table"),
     "formats": lambda: Table(FRAME, "a-table", formats={"missing": str}),
 }

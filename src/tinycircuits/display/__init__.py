@@ -2,7 +2,6 @@
 
 from tinycircuits.display.bars import bars
 from tinycircuits.display.curves import lines
-from tinycircuits.display.diagram import architecture
 from tinycircuits.display.dots import dots
 from tinycircuits.display.entries import Code, Entries, Entry, Evidence, Files
 from tinycircuits.display.explorer import pair_explorer
@@ -21,7 +20,6 @@ __all__ = [
     "Files",
     "Live",
     "Table",
-    "architecture",
     "bars",
     "count",
     "dots",

@@ -3,16 +3,18 @@
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as PrintFigure
+from matplotlib.ticker import StrMethodFormatter
 
 from tinycircuits.display import labels
 from tinycircuits.display.checks import Number, Rows
-from tinycircuits.display.panels import axis_title, print_legend
+from tinycircuits.display.panels import ASLANT, axis_title, print_legend, print_title, title_lines
 from tinycircuits.display.theme import (
     BELOW,
     FAINT,
@@ -27,8 +29,10 @@ from tinycircuits.display.theme import (
     plotly_legend,
 )
 
-_LETTERS = 72
+_LETTERS = 85
 """So many letters of labels stand side by side at full width."""
+_HEIGHT = 200
+"""Height of the axes, CSS pixels, as far as a legend above leaves it."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,14 @@ class Look:
 
     def wrapped(self, width: Number) -> list[list[str]]:
         """The lines of each label: broken between words where a figure of this width has no room for all of it."""
-        room = max(8, int(_LETTERS * width / PAGE_WIDTH) // len(self.ticks))
+        room = max(8, int(_LETTERS * width / PAGE_WIDTH / len(self.ticks)) - 1)
         return [textwrap.wrap(tick, room, break_long_words=False) for tick in self.ticks]
 
     def leaning(self, width: Number) -> int:
         """0, or how many letters the longest label has, when labels of a figure so wide stand only aslant."""
-        longest = max(len(line) for lines in self.wrapped(width) for line in lines)
-        fits = longest * len(self.ticks) <= _LETTERS * width / PAGE_WIDTH * 1.35
+        longest = [max(map(len, lines)) for lines in self.wrapped(width)]
+        apart = _LETTERS * width / PAGE_WIDTH / len(self.ticks)
+        fits = all((left + right + 1) / 2 <= apart for left, right in pairwise(longest))
         return 0 if fits or width > PHONE else max(map(len, self.ticks))
 
 
@@ -81,14 +86,15 @@ def page_figure(
     lines, leaning = look.wrapped(width), look.leaning(width)
     names = ["<br>".join(map(labels.page, each)) for each in ([[tick] for tick in look.ticks] if leaning else lines)]
     ticks = {"tickvals": list(range(len(names))), "ticktext": names, "ticks": "", "showgrid": False}
+    left = LEFT + 18 * (len(title_lines(look.y_title, _HEIGHT)) - 1)
     below = BELOW + (5 * leaning if leaning else 17 * (max(map(len, lines)) - 1))
     layout = plotly_layout(
         256 + below + above,
-        margin={"l": LEFT, "r": RIGHT, "t": 10 + above, "b": below, "pad": 0},
+        margin={"l": left, "r": RIGHT, "t": 10 + above, "b": below, "pad": 0},
         showlegend=len(entries) > 1,
         legend=place,
         xaxis=plotly_axis(title=axis_title(look.x_title), range=ends, tickangle=-40 if leaning else 0, **ticks),
-        yaxis=plotly_axis(title=axis_title(look.y_title), **y),
+        yaxis=plotly_axis(title=axis_title(look.y_title, _HEIGHT), separatethousands=True, exponentformat="none", **y),
     )
     return go.Figure(data=drawn, layout=layout)
 
@@ -108,13 +114,14 @@ def finish(
     if look.reference:
         axes.axhline(look.reference[1], color=GREY, linestyle="--", lw=0.9, label=labels.print_(look.reference[0]))
     if look.leaning(width):
-        style: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-        axes.set_xticks(range(len(look.ticks)), list(map(labels.print_, look.ticks)), **style)
+        axes.set_xticks(range(len(look.ticks)), list(map(labels.print_, look.ticks)), **ASLANT)
     else:
         names = ["\n".join(map(labels.print_, lines)) for lines in look.wrapped(width)]
         axes.set_xticks(range(len(look.ticks)), names)
     axes.tick_params(axis="x", length=0)
-    axes.set(xlabel=labels.print_(look.x_title), ylabel=labels.print_(look.y_title), ylim=look.y_range)
+    axes.set(xlabel=labels.print_(look.x_title), ylabel=print_title(look.y_title, _HEIGHT), ylim=look.y_range)
+    if max(map(abs, axes.get_ylim())) >= 1_000:
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.grid(axis="y", color=FAINT)
     axes.set_axisbelow(True)
     print_legend(figure, width, markerscale)

@@ -13,13 +13,24 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from tinycircuits.display import checks, labels
 from tinycircuits.display.checks import Number, Rows
 from tinycircuits.display.figure import Figure, Phone
-from tinycircuits.display.panels import Panels, axis_key, axis_title, panel_axes, print_legend, titles
+from tinycircuits.display.panels import (
+    ASLANT,
+    Panels,
+    axis_key,
+    axis_title,
+    panel_axes,
+    print_legend,
+    print_title,
+    title_lines,
+    titles,
+)
 from tinycircuits.display.series import BEHIND, DASHES, Band, Curves, Series, tidy
 from tinycircuits.display.theme import (
     BELOW,
     FAINT,
     GREY,
     LEFT,
+    LETTER,
     PAGE_WIDTH,
     PHONE,
     RIGHT,
@@ -43,14 +54,19 @@ class _Style:
     reference: tuple[str, Number] | None
     markers: bool
 
-    @property
-    def x_axis(self) -> dict[str, Any]:
+    def x_axis(self, panels: Panels) -> dict[str, Any]:
         """Plotly's settings of x axes."""
         axis: dict[str, Any] = {"title": axis_title(self.x_title), "showgrid": False}
         if self.x_labels is None:
             return axis | {"nticks": _TICKS, "separatethousands": True, "exponentformat": "none"}
         texts = [labels.page(text) for text in self.x_labels]
-        return axis | {"tickvals": list(range(len(texts))), "ticktext": texts}
+        angle = -40 if self.leaning(panels.width) else 0
+        return axis | {"tickvals": list(range(len(texts))), "ticktext": texts, "tickangle": angle}
+
+    def leaning(self, width: Number) -> int:
+        """0, or how many letters the longest label of x has, where labels stand only aslant in a panel so wide."""
+        longest = max(map(len, self.x_labels or [""]))
+        return longest if self.x_labels and longest * LETTER > 1.05 * width / (len(self.x_labels) - 0.6) else 0
 
 
 def lines(
@@ -93,23 +109,25 @@ def lines(
     panels = cast("Mapping[str, Series]", given if panelled else {"": given})
     curves = Curves(panels, log_y, background, points, band)
     style = _Style(x_title, y_title, y_range, x_labels, reference, markers)
-    wide = _layout(len(panels), columns or min(3, len(panels)), panelled, PAGE_WIDTH)
-    narrow = _layout(len(panels), 1, panelled, PHONE)
+    wide = _layout(curves, columns or min(3, len(panels)), panelled, PAGE_WIDTH, style)
+    narrow = _layout(curves, 1, panelled, PHONE, style)
     faces = [(_page_face(curves, place, style), _print_face(curves, place, style)) for place in (wide, narrow)]
     return Figure(name, *faces[0], curves.frame(x_title, y_title), phone=Phone(*faces[1]))
 
 
-def _layout(count: int, columns: int, titled: bool, page: Number) -> Panels:
+def _layout(curves: Curves, columns: int, titled: bool, page: Number, style: _Style) -> Panels:
     gap, top, height = 30, *((26, 190) if titled else (8, 250))
-    width = (page - LEFT - RIGHT - gap * (columns - 1)) / columns
-    return Panels(count, columns, width, height, LEFT, RIGHT, top, BELOW, gap)
+    left = LEFT + 18 * (len(title_lines(style.y_title, height)) - 1)
+    width = (page - left - RIGHT - gap * (columns - 1)) / columns
+    below = BELOW + 5 * style.leaning(width)
+    return Panels(len(curves.panels), columns, width, height, left, RIGHT, top, below, gap, curves.own_x)
 
 
 def _page_face(curves: Curves, panels: Panels, style: _Style) -> go.Figure:
-    x = style.x_axis
+    x = style.x_axis(panels)
     limits = curves.y_limits(style.y_range)
     scale = "log" if curves.log_y else "linear"
-    y: dict[str, Any] = {"title": axis_title(style.y_title), "range": list(limits), "type": scale}
+    y: dict[str, Any] = {"title": axis_title(style.y_title, panels.height), "range": list(limits), "type": scale}
     if curves.log_y:
         y |= {"dtick": max(1, round((limits[1] - limits[0]) / 5)), "exponentformat": "power"}
     entries = [*curves.entries, *([style.reference[0]] if style.reference else [])]
@@ -192,10 +210,12 @@ def _print_face(curves: Curves, panels: Panels, style: _Style) -> PrintFigure:
             _print_panel(axes, curves, index, style)
             axes.set_title(labels.print_(curves.names[index]))
             axes.set_xlabel(labels.print_(style.x_title) if panels.is_bottom(index) else "")
-            axes.set_ylabel(labels.print_(style.y_title) if panels.is_left(index) else "")
-            axes.tick_params(labelbottom=panels.is_bottom(index), labelleft=panels.is_left(index))
+            axes.set_ylabel(print_title(style.y_title, panels.height) if panels.is_left(index) else "")
+            axes.tick_params(labelbottom=panels.has_x_numbers(index), labelleft=panels.is_left(index))
             if style.x_labels is not None:
-                axes.set_xticks(range(len(style.x_labels)), [labels.print_(text) for text in style.x_labels])
+                aslant = ASLANT if style.leaning(panels.width) else {}
+                texts = [labels.print_(text) for text in style.x_labels]
+                axes.set_xticks(range(len(texts)), texts, **aslant)
             else:
                 axes.xaxis.set_major_locator(MaxNLocator(_TICKS, steps=[1, 2, 2.5, 5, 10]))
                 axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))

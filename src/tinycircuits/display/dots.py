@@ -85,9 +85,9 @@ def _page_face(table: _Dots, look: Look, width: Number) -> go.Figure:
 def _print_face(table: _Dots, look: Look, width: Number) -> PrintFigure:
     with print_style():
         figure, axes = print_figure(look, width)
+        size = 2.4 if len(table.y) < 1_000 else 1.4
         for name, (x, y) in table.clouds.items():
-            size = 2.4 if len(table.y) < 1_000 else 1.4
             marks: dict[str, Any] = {"ms": size, "mew": 0, "alpha": 0.6, "color": look.colours[name]}
             axes.plot(checks.rounded(x), checks.rounded(y), "o", label=labels.print_(name), **marks)
         axes.set_xlim(-0.5, len(table.categories) - 0.5)
-        return finish(figure, look, width, markerscale=2)
+        return finish(figure, look, width, markerscale=4.8 / size)

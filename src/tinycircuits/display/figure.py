@@ -24,6 +24,8 @@ NO_ALT = 'aria-label=""'
 """Where a page face takes the alternative text that its chapter gives."""
 NO_SCRIPT = 'data-live=""'
 """Where a page face takes the address of the script that draws it anew."""
+_NARROWEST = 300
+"""CSS pixels below which a drawing scrolls inside itself instead of being made smaller."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False, "showSendToCloud": False}
 
@@ -79,7 +81,7 @@ class Figure:
     ``name`` is the figure's label (``fig-<name>``) and file name. ``plotly_fig`` is what one explores, or ``None``.
     ``choices`` are (label, restyle) pairs, switched by a menu titled ``choice_title`` while one explores, the first at
     first. An ``explorer`` shows one matrix of a table of many. ``phone`` replaces the drawing on a narrow screen;
-    without it a drawing that needs ``min_width`` pixels scrolls there inside itself. ``max_width`` bounds what one
+    without it the drawing is only made narrower, down to 300 pixels. ``max_width`` bounds what one
     explores, by default the width in print.
     """
 
@@ -89,7 +91,6 @@ class Figure:
     data: pd.DataFrame
     choices: tuple[tuple[str, dict[str, Any]], ...] = ()
     choice_title: str = ""
-    min_width: int = 300
     max_width: int | None = None
     explorer: Explorer | None = None
     phone: Phone | None = None
@@ -120,7 +121,7 @@ class Figure:
         width = round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)
         wide = _page_svg(self.mpl_fig, self.name)
         narrow = f'<div class="tc-narrow">{_page_svg(self.phone.mpl_fig, f"{self.name}-n")}</div>' if self.phone else ""
-        needs = "" if self.phone else f";min-width:{self.min_width}px"
+        needs = "" if self.phone else f";min-width:{_NARROWEST}px"
         drawing = (
             f'<div class="tc-still{" tc-two" if self.phone else ""}" role="img" {NO_ALT}>'
             f'<div class="tc-wide" style="max-width:{width}px{needs}">{wide}</div>{narrow}</div>'

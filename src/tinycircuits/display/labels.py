@@ -8,6 +8,7 @@ _NUMBERED = re.compile(r"([A-Za-z]{1,2})_([0-9]+)")
 _NAMED = re.compile(r"([A-Za-z]{1,2})_([A-Za-z]+)")
 _INSIDE = re.compile(r"(?<![\w\\])([A-Za-z])_([0-9]+)(?![\w])")
 _VERBATIM = re.compile(r"(`[^`]*`|\$[^$]*\$|\{[^}]*\}|\[[^\]]*\]\([^)]*\))")
+_WEIGHTS = re.compile(r"(?<![\w\\])W_(E|pos|Q|K|V|O|in|out|U)(?![\w])")
 # Numbered subscripts are signs of the typeface: setting each as a formula made print figures several times slower.
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -24,7 +25,9 @@ def page(label: str) -> str:
     if found := _NUMBERED.fullmatch(label):
         return found[1] + found[2].translate(_SUBSCRIPTS)
     found = _NAMED.fullmatch(label)
-    return f"{found[1]}<sub>{found[2]}</sub>" if found else escape(subscripts(label), quote=False)
+    if found:
+        return f"{found[1]}<sub>{found[2]}</sub>"
+    return _WEIGHTS.sub(r"W<sub>\1</sub>", escape(subscripts(label), quote=False))
 
 
 def print_(label: str) -> str:
@@ -32,4 +35,6 @@ def print_(label: str) -> str:
     if found := _NUMBERED.fullmatch(label):
         return found[1] + found[2].translate(_SUBSCRIPTS)
     found = _NAMED.fullmatch(label)
-    return rf"$\mathrm{{{found[1]}}}_{{\mathrm{{{found[2]}}}}}$" if found else subscripts(label).replace("$", r"\$")
+    if found:
+        return rf"$\mathrm{{{found[1]}}}_{{\mathrm{{{found[2]}}}}}$"
+    return _WEIGHTS.sub(r"$\\mathrm{W}_{\\mathrm{\1}}$", subscripts(label).replace("$", r"\$"))

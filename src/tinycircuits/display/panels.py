@@ -1,5 +1,7 @@
 """Where panels stand: the same rows and columns of small multiples on the page and in print."""
 
+import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +11,10 @@ from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display import labels
 from tinycircuits.display.checks import Number
-from tinycircuits.display.theme import FULL, PAGE_WIDTH, PHONE, legend_columns, plotly_axis
+from tinycircuits.display.theme import FULL, LETTER, PAGE_WIDTH, legend_columns, plotly_axis
+
+ASLANT: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+"""How matplotlib sets labels of x that have no room beside each other."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Panels:
     top: Number
     bottom: Number
     gap: Number = 18
+    own_x: bool = False
+    """Whether every panel has its own numbers along x, and shows them."""
 
     @property
     def rows(self) -> int:
@@ -42,8 +49,8 @@ class Panels:
 
     @property
     def row_gap(self) -> Number:
-        """Distance between rows: the lower row's title and some air."""
-        return self.top + 14
+        """Distance between rows: the lower row's title, the upper row's own numbers, and some air."""
+        return self.top + (32 if self.own_x else 14)
 
     @property
     def total_height(self) -> Number:
@@ -67,6 +74,10 @@ class Panels:
     def is_bottom(self, index: int) -> bool:
         """Whether no panel stands under panel ``index``."""
         return index + self.columns >= self.count
+
+    def has_x_numbers(self, index: int) -> bool:
+        """Whether the numbers along x are written under panel ``index``."""
+        return self.own_x or self.is_bottom(index)
 
     def domains(self, index: int) -> tuple[list[float], list[float]]:
         """The plotly domains (x, y) of panel ``index``, fractions of the drawing area."""
@@ -104,7 +115,7 @@ def panel_axes(panels: Panels, index: int, x: dict[str, Any], y: dict[str, Any])
     """The plotly layout entries of both axes of panel ``index``; titles and labels only at the outer edge."""
     across, up = panels.domains(index)
     if not panels.is_bottom(index):
-        x = {**x, "title": None, "showticklabels": False}
+        x = {**x, "title": None, "showticklabels": panels.own_x}
     if not panels.is_left(index):
         y = {**y, "title": None, "showticklabels": False}
     return {
@@ -131,11 +142,25 @@ def print_legend(figure: PrintFigure, width: Number, markerscale: float | None =
     if len(entries) > 1:
         columns = min(5, legend_columns(list(entries), width))
         more = {"ncols": columns, "markerscale": markerscale, "handlelength": 2.6, "columnspacing": 1.4}
-        if width <= PHONE:  # where the rows of a legend would leave little for the drawing
-            figure.set_figheight(figure.get_figheight() + 0.19 * (-(-len(entries) // columns) - 1))
+        # Otherwise the rows of a legend would leave little for the drawing.
+        figure.set_figheight(figure.get_figheight() + 0.19 * (-(-len(entries) // columns) - 1))
         figure.legend(entries.values(), entries.keys(), loc="outside upper left", **more)
 
 
-def axis_title(text: str, standoff: int = 6) -> dict[str, Any]:
-    """A plotly axis title."""
-    return {"text": labels.page(text), "standoff": standoff}
+def axis_title(text: str, room: Number | None = None) -> dict[str, Any]:
+    """A plotly axis title; of several lines where the axis, of ``room`` CSS pixels, is too short for it."""
+    lines = title_lines(text, room)
+    return {"text": "<br>".join(map(labels.page, lines)), "standoff": 6}
+
+
+def print_title(text: str, room: Number) -> str:
+    """The same title for matplotlib."""
+    return "\n".join(map(labels.print_, title_lines(text, room)))
+
+
+def title_lines(text: str, room: Number | None = None) -> list[str]:
+    """A title in as few lines as ``room`` CSS pixels allow, about equally long."""
+    if room is None or len(text) * LETTER <= room:
+        return [text]
+    count = math.ceil(len(text) * LETTER / room)
+    return textwrap.wrap(text, math.ceil(len(text) / count) + 4, break_long_words=False)

@@ -55,6 +55,12 @@ class Curves:
             raise ValueError(f"series {name!r} y: a logarithmic axis needs values above 0, got {ys.min():.4g}")
         return xs, ys
 
+    @property
+    def own_x(self) -> bool:
+        """Whether panels end at different x, so that the numbers under one of them do not hold for the others."""
+        ends = [np.ptp(np.concatenate([x for x, _ in panel.values()]), axis=0) for panel in self.panels]
+        return bool(max(ends) > 1.02 * min(ends))
+
     def drawn(self, index: int) -> dict[str, tuple[checks.Array, checks.Array]]:
         """The series of panel ``index`` that are lines or points."""
         bounds = self.band[1:] if self.band else ()

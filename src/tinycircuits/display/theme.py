@@ -21,8 +21,6 @@ FULL = 6.3
 """Width of the text column in print, inches."""
 PAGE_WIDTH = 720
 """Width of the text column on the page, CSS pixels, at which a figure of width FULL is laid out."""
-WIDE = 560
-"""On fewer CSS pixels a drawing as wide as the text cannot be read: without a face for a phone it scrolls instead."""
 PHONE = 360
 """Width of the text column on a phone, CSS pixels, at which the narrow face of a figure is laid out."""
 LEFT, RIGHT, BELOW = 70, 12, 54
@@ -48,12 +46,12 @@ MEANINGS: Mapping[str, tuple[str, Sequence[str]]] = {
     "attention": (ATTENTION, ("attention", "attn")),
     "the MLP": (MLP, ("MLP",)),
     "weights set to zero": ("#88CCEE", ("=zero weights", "=zero, bias stays")),
-    "ablated to zero": ("#4B5D8F", ("=zero", "=zero, bias too")),
+    "ablated to zero": ("#5468A0", ("=zero", "=zero, bias too")),
     "ablated to the mean": ("#999933", ("=mean",)),
-    "ablated by resampling": ("#9C3587", ("=resample",)),
+    "ablated by resampling": ("#A83E93", ("=resample",)),
     "what training sees": ("#44AA99", ("training set", "training pairs", "=train")),
     "what training never sees": ("#8B5A2B", ("holdout", "held-out", "held out")),
-    "inputs alike at the source": ("#332288", ("=same source digit",)),
+    "inputs alike at the source": ("#4F5BD5", ("=same source digit",)),
     "a named level": (GREY, ("=chance", "=no effect")),
 }
 """Meaning -> its colour and the words by which a label has it: in every figure of the book, and of nothing else.

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tests.display.drawings.reading import faces, written
 from tinycircuits.display import Figure
 from tinycircuits.display.drawings.ablation import ablations
+from tinycircuits.display.drawings.architecture import architecture
 from tinycircuits.display.drawings.attention import attention_row, softmax_bars
 from tinycircuits.display.drawings.circuit import hand_circuit
 from tinycircuits.display.drawings.digits import one_hot_permutation, reversal, xor_plane
@@ -46,6 +47,7 @@ SOURCE, BEFORE, AFTER = [1, 0, 1, 0, 0, 0, 0, 0], [0, 1, 0, 1, 0, 0, 0, 0], [0, 
 CIRCUIT = {"places": ("x_0", "y_0"), "weight": 0.75, "name": "a"}
 LENS = (["pre", "post"], ["attention"], ["0", "1"], [[0.25, 0.75], [0.9, 0.1]])
 RUNS = {"swapped": "attention", "answer": "y_1", "before": 3, "after": 2, "wanted": 2, "name": "a"}
+SIZES = {"n_layers": 12, "n_heads": 12, "d_model": 128, "d_head": 32, "d_mlp": 512, "d_vocab": 115, "n_ctx": 17}
 WAYS = {"zero": [0.0, 0.0], "mean": [1.0, 1.0]}
 POINTS, LABELS = torch.from_numpy(RANDOM.normal(size=(30, 2))), torch.arange(3).repeat(10)
 READERS = {"its own labels": flat_probe(POINTS, LABELS), "shuffled labels": flat_probe(POINTS, LABELS, seed=1)}
@@ -69,6 +71,8 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "layer_norm_plane": lambda: layer_norm_plane({"a": [3.0, 1.0, -1.0], "b": [0.0, -2.0, 1.0]}, name="a"),
     "logit_lens": lambda: logit_lens(*LENS, right="0", name="a"),
     "probe": lambda: probe(READERS, name="a"),
+    "architecture": lambda: architecture(**SIZES, name="a"),
+    "attention only": lambda: architecture(**SIZES | {"d_mlp": None, "n_layers": 1, "n_heads": 1}, name="a"),
     "ablations": lambda: ablations([1.0, 0.0], [2.0, 1.0], WAYS, {"zero": 2.24, "mean": 1.5}, name="a"),
     "interchange": lambda: interchange([0, 1, 2], [3, 3, 1], ["attention", "MLP"], **RUNS),
     "patching_pipes": lambda: patching_pipes({"one": 1.0, "two": 0.98}, {"left": 0.25, "right": -0.1}, name="a"),
@@ -98,6 +102,7 @@ REFUSED: dict[str, Callable[[], Figure]] = {
     "parts: 1 labels": lambda: logit_lens(["pre", "post"], ["attention", "MLP"], *LENS[2:], right="0", name="a"),
     "probabilities: rows that sum to 1": lambda: logit_lens(*LENS[:3], [[0.5, 0.5], [0.5, 0.6]], right="0", name="a"),
     "right: one of 0, 1": lambda: logit_lens(*LENS, right="7", name="a"),
+    "sizes": lambda: architecture(**SIZES | {"n_layers": 0}, name="a"),
     "readers": lambda: probe({"one": READERS["its own labels"]}, name="a"),
     "before": lambda: ablations([1.0], [2.0, 1.0], WAYS, {"zero": 1.0, "mean": 1.0}, name="a"),
     "moved": lambda: ablations([1.0, 0.0], [2.0, 1.0], WAYS, {"zero": 1.0}, name="a"),

@@ -27,7 +27,7 @@ SMALL, TEXT, TITLE = 7.5, 8.5, 9.0
 TIMES = "\N{MULTIPLICATION SIGN}"
 _TINT = 0.5
 """The strongest tint of a cell: the ink of the page stays readable on it, dark on light and light on dark."""
-_SUBSCRIPTED = re.compile(r"\b[A-Za-z]{1,2}_[0-9]+\b")
+_SUBSCRIPTED = re.compile(r"\b(?:[A-Za-z]{1,2}_[0-9]+|W_(?:E|pos|Q|K|V|O|in|out|U))\b")
 
 Point = tuple[float, float]
 
@@ -59,7 +59,7 @@ def finished(axes: Axes, name: str, data: pd.DataFrame) -> Figure:
 
 
 def lettered(text: str) -> str:
-    """``text`` for matplotlib, with ``x_0`` and its like set with a subscript."""
+    """``text`` for matplotlib, with ``x_0``, ``W_E`` and their like set with a subscript."""
     return _SUBSCRIPTED.sub(lambda found: labels.print_(found[0]), text.replace("$", r"\$"))
 
 

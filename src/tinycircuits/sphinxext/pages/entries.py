@@ -49,7 +49,7 @@ def entry_node(shown: dict[str, Any], inline: Inline, marks: dict[str, str], *, 
     parts: list[nodes.Node] = [_paragraph(text, inline) for text in shown["paragraphs"]]
     if evidence := shown["evidence"]:
         parts.append(addnodes.only("", _paragraph(evidence["printed"], inline), expr="latex"))
-        table = _table(evidence["rows"])
+        table = _table(evidence["rows"], inline)
         table["classes"].append("tc-numbers")
         page = [_paragraph(evidence["lead"], inline), table]
         parts.append(addnodes.only("", *page, expr="html"))
@@ -73,17 +73,21 @@ def _code(file: str, line: int, text: str) -> folded_code:
     return folded_code("", block, file=file, line=line, classes=["tc-rule"])
 
 
-def _table(rows: list[list[str]]) -> nodes.table:
+def _table(rows: list[list[str]], inline: Inline) -> nodes.table:
     head, *body = rows
     group = nodes.tgroup("", cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
-    group += nodes.thead("", _row(head))
-    group += nodes.tbody("", *[_row(cells) for cells in body])
+    group += nodes.thead("", _row(head, inline))
+    group += nodes.tbody("", *[_row(cells, inline) for cells in body])
     return nodes.table("", group, classes=["tc-table"])
 
 
-def _row(cells: list[str]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", cell)) for cell in cells))
+def _row(cells: list[str], inline: Inline) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *inline(cell))) for cell in cells))
+
+
+def _plain(text: str) -> list[nodes.Node]:
+    return [nodes.Text(text)]
 
 
 def files_nodes(shown: dict[str, Any], folder: Path, docname: str) -> list[nodes.Node]:
@@ -96,7 +100,9 @@ def files_nodes(shown: dict[str, Any], folder: Path, docname: str) -> list[nodes
     found: list[nodes.Node] = [nodes.raw("", f'<p class="tc-files">{", ".join(links)}</p>', format="html")]
     if columns := shown["columns"]:
         opened = nodes.raw("", '<details class="tc-rule"><summary>what the columns hold</summary>', format="html")
-        table = addnodes.only("", _table([["column", "what it holds"], *map(list, columns.items())]), expr="html")
+        table = addnodes.only(
+            "", _table([["column", "what it holds"], *map(list, columns.items())], _plain), expr="html"
+        )
         found += [opened, table, nodes.raw("", "</details>", format="html")]
     return found
 

@@ -7,10 +7,12 @@ from typing import Any
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 _LOG = logging.getLogger(__name__)
+_SIGNS = re.compile(r"[,.;:!?)]+")
 _UNKNOWN = re.compile(r"<m[io]>\\([A-Za-z]+)</m[io]>")
 
 
@@ -56,7 +58,26 @@ def visit_block(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+class Unbroken(SphinxPostTransform):  # type: ignore[misc]
+    """Keeps a sign such as a comma in one line with the formula before it; a browser would break between them."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Put formula and sign into one piece."""
+        for formula in list(self.document.findall(nodes.math)):
+            group, after = formula.parent, formula.parent.index(formula) + 1
+            text = group[after] if after < len(group) else None
+            if isinstance(text, nodes.Text) and (found := _SIGNS.match(text.astext())):
+                group[after] = nodes.Text(text.astext()[found.end() :])
+                piece = nodes.inline("", "", classes=["tc-unbroken"])
+                formula.replace_self(piece)
+                piece += [formula, nodes.Text(found[0])]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the renderer as ``html_math_renderer: mathml``."""
+    app.add_post_transform(Unbroken)
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -22,6 +22,8 @@ _BOLD = 1.1
 """How much wider a heading's letters are."""
 _PIECE = re.compile(r"(?:`[^`]*`|[^` ])+")
 """What is never broken: a word, or a name in code with what touches it."""
+_MARKED = re.compile(r"(`[^`]*`|\$[^$]*\$)")
+_NAMED = re.compile(r"(?<![\w{/.-])(W_(?:E|pos|Q|K|V|O|in|out|U)|[xy]_[0-9])(?![\w}])")
 _PAGE = 52
 """Lines of a table that a printed page holds; a longer one is broken between rows."""
 
@@ -128,7 +130,7 @@ def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) 
 
 def _shown_length(text: str) -> int:
     """Characters of a cell as it is shown, addresses of worded links left out; a formula or a name in code is wider."""
-    plain = re.sub(r"[*`$\\]|(?<=[^\[]\])\([^)]*\)|[\[\]]", "", text)
+    plain = re.sub(r"[*`$\\]|\{ref\}|(?<=\w) <[^>]*>|(?<=[^\[]\])\([^)]*\)|[\[\]]", "", text)
     return len(plain) + (len(plain) // 6 if "`" in text else 0)
 
 
@@ -145,12 +147,20 @@ def _keep(renderer: NbElementRenderer, file: str, text: str) -> None:
 
 
 def _inline(renderer: NbElementRenderer, text: str, line: int | None) -> list[nodes.Node]:
-    """``text`` parsed as inline MyST."""
+    """``text`` parsed as inline MyST; what has a name with a subscript, such as ``W_out``, is set so."""
+    parts = _MARKED.split(text)
+    parts[::2] = [_NAMED.sub(_formula, part) for part in parts[::2]]
+    text = "".join(parts)
     parent = nodes.Element()
     parser = renderer.renderer
     with parser.current_node_context(parent):
         parser.nested_render_text(text, line or 0, inline=True)
     return list(parent.children)
+
+
+def _formula(found: re.Match[str]) -> str:
+    letter, _, below = found[1].partition("_")
+    return f"${letter}_{{{below}}}$"
 
 
 def _named(renderer: NbElementRenderer, node: Any, name: str, line: int | None) -> Any:

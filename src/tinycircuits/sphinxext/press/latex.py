@@ -21,7 +21,7 @@ from tinycircuits.sphinxext.pages.assets import FONTS, STATIC
 from tinycircuits.sphinxext.pages.figures import kept, write
 from tinycircuits.sphinxext.press.code import asked, without_code
 from tinycircuits.sphinxext.press.edition import OTHER_HYPHENS, cover, edition, escaped, front_matter, title_page
-from tinycircuits.sphinxext.press.layout import afloat, closing, in_columns, latex, listed, words_in_columns
+from tinycircuits.sphinxext.press.layout import afloat, closing, in_columns, latex, listed, together, words_in_columns
 from tinycircuits.sphinxext.press.selection import contents
 
 ONLY = "BOOK_ONLY"
@@ -125,6 +125,7 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
                 toctree.parent.parent.remove(toctree.parent)
         if not self.all_code:
             without_code(tree)
+        together(tree)
         afloat(tree)
         closing(tree)
         in_columns(tree)

@@ -8,6 +8,10 @@ from sphinx import addnodes
 CLOSING = ("What we found", "Limits", "Check")
 """Titles of the sections that close a chapter."""
 
+_SHORT, _CODE_LINE = 14, 10.4
+"""Lines of a cell that is not broken over pages, and the height of one, points."""
+_BOX = 8
+"""Lines of room that a box needs to begin on a page."""
 _LIST = r"\addtocontents{lof}{\protect\tinyheading{Figures}}"
 
 
@@ -30,6 +34,20 @@ def afloat(tree: nodes.Element) -> None:
             finding, *rest = caption.children
             caption.children = []
             caption += [latex(r"\tinycaption{"), finding, latex("}{"), *rest, latex("}")]
+
+
+def together(tree: nodes.Element) -> None:
+    """Keep each short cell, and the box with the goals of a chapter, on one page."""
+    for node in list(tree.findall(lambda node: isinstance(node, (nodes.literal_block, nodes.note, nodes.admonition)))):
+        if isinstance(node, nodes.literal_block):
+            lines = node.astext().rstrip().count("\n") + 1
+            need = (
+                f"{_CODE_LINE * lines + 20:.0f}pt" if lines <= _SHORT and not any(map(_is_entry, _above(node))) else ""
+            )
+        else:
+            need = rf"{_BOX}\baselineskip"
+        if need:
+            node.parent.insert(node.parent.index(node), latex(rf"\needspace{{{need}}}"))
 
 
 def in_columns(tree: nodes.Element) -> None:
@@ -65,13 +83,21 @@ def latex(text: str) -> nodes.raw:
 
 def _floats(node: nodes.Node) -> bool:
     titled = isinstance(node, nodes.table) and isinstance(node.children[0], nodes.title)
-    fixed = titled and ("longtable" in node["classes"] or any(_is_entry(at) or _is_bare(at) for at in _above(node)))
+    fixed = titled and (
+        "longtable" in node["classes"] or any(_is_entry(at) or _is_bare(at) for at in _above(node)) or _opens(node)
+    )
     return titled and not fixed
 
 
 def _is_bare(node: nodes.Node) -> bool:
     """Whether ``node`` is a section with a table and no words, whose heading would stand over nothing."""
     return isinstance(node, nodes.section) and all(any(child.findall(nodes.table)) for child in node.children[1:])
+
+
+def _opens(table: nodes.Node) -> bool:
+    """Whether ``table`` stands before the first section of its chapter, whose title it could float above."""
+    section = next((at for at in _above(table) if isinstance(at, nodes.section)), None)
+    return section is not None and isinstance(section.parent, nodes.document)
 
 
 def _above(node: nodes.Node) -> Iterator[nodes.Node]:
