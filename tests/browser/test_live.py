@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page
-from tinycircuits.interp.touches import Touches
 
 from tests.browser.tabs import Theme, violations, visit
+from tinycircuits.interp.touches import Touches
 from tinycircuits.results.runs import load
 
 pytestmark = pytest.mark.browser

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.circuits import SPECS, scrambled
-from tinycircuits.models.live import live_data
 from tinycircuits.models.build import build
+from tinycircuits.models.live import live_data
 from tinycircuits.models.weights import Course, flat_weights
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import IncrementInPlace, ModularAddition, ReverseIncrement, Task

@@ -40,7 +40,7 @@ def modules(entry: str) -> list[str]:
 
 
 def bundle() -> str:
-    """The script of a page; raises ``ValueError`` where two modules declare the same name or one is not joined whole."""
+    """The script of a page; raises ``ValueError`` where two modules declare one name or one is not joined whole."""
     engine = modules(ENGINE)
     page = [name for name in modules(PAGE) if name not in engine]
     texts = {name: (SCRIPT / name).read_text() for name in (*engine, *page)}
