@@ -196,7 +196,7 @@ def test_planes_hold_every_point_in_the_colour_of_its_answer() -> None:
 
 
 def hemisphere_views() -> dict[str, np.ndarray]:
-    """Right, up and forward of each side of ``GLOBE``: from between 0, the largest, and 1, the next a right angle away."""
+    """Right, up and forward of each side of ``GLOBE``, from between 0, the largest, and 1, the next aside."""
     zero, one = GLOBE.middle(0).numpy(), GLOBE.middle(1).numpy()
     forward = (zero + one) / np.linalg.norm(zero + one)
     up = np.cross(zero, one) / np.linalg.norm(np.cross(zero, one))
