@@ -114,7 +114,9 @@ function block(model, l, resid, holds) {
   const k = project("K");
   const v = project("V");
   const scores = heads(n_heads, (h) =>
-    resid.map((_, row) => Float64Array.from({ length: row + 1 }, (_, key) => dot(q[h][row], k[h][key]) / Math.sqrt(d_head))),
+    resid.map((_, row) =>
+      Float64Array.from({ length: row + 1 }, (_, key) => dot(q[h][row], k[h][key]) / Math.sqrt(d_head)),
+    ),
   );
   const pattern = heads(n_heads, (h) =>
     scores[h].map((row, at) =>
@@ -137,14 +139,33 @@ function block(model, l, resid, holds) {
     return heldOr(holds, `attn.${l}@${p}`, own);
   });
   const mid = resid.map((x, p) => sum(x, attn[p]));
-  if (!d_mlp) return { ln1, q, k, v, scores, pattern, z, result, attn, mid, ln2: [], pre: [], post: [], mlp: [], resid: mid };
+  if (!d_mlp)
+    return { ln1, q, k, v, scores, pattern, z, result, attn, mid, ln2: [], pre: [], post: [], mlp: [], resid: mid };
   /** @param {string} name */
   const ofMlp = (name) => parameter(model, `blocks.${l}.mlp.${name}`);
   const ln2 = mid.map((x) => layerNorm(model, `blocks.${l}.ln2`, x));
   const pre = ln2.map((x) => linear(x, ofMlp("W_in"), ofMlp("b_in")));
-  const post = pre.map((x, p) => x.map((value, n) => /** @type {number} */ (holds.get(`neuron.${l}.${n}@${p}`) ?? act(act_fn, value))));
+  const post = pre.map((x, p) =>
+    x.map((value, n) => /** @type {number} */ (holds.get(`neuron.${l}.${n}@${p}`) ?? act(act_fn, value))),
+  );
   const mlp = post.map((x, p) => heldOr(holds, `mlp.${l}@${p}`, linear(x, ofMlp("W_out"), ofMlp("b_out"))));
-  return { ln1, q, k, v, scores, pattern, z, result, attn, mid, ln2, pre, post, mlp, resid: mid.map((x, p) => sum(x, mlp[p])) };
+  return {
+    ln1,
+    q,
+    k,
+    v,
+    scores,
+    pattern,
+    z,
+    result,
+    attn,
+    mid,
+    ln2,
+    pre,
+    post,
+    mlp,
+    resid: mid.map((x, p) => sum(x, mlp[p])),
+  };
 }
 
 /** @template T @param {number} count @param {(head: number) => T} make @returns {T[]} */
