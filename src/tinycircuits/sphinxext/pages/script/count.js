@@ -268,6 +268,7 @@ function factored(model, tables, heads, steady) {
   const query = tables[tables.length - 1];
   const width = heads.length * (d_model + 1) + d_model;
   const shared = d_model * heads.length;
+  let spread = 0;
   const parts = Array.from({ length: query.size }, (_, q) => {
     const [high, lower] = [new Float64Array(n_high * width), new Float64Array(n_low * width)];
     heads.forEach((head, h) => {
@@ -279,6 +280,7 @@ function factored(model, tables, heads, steady) {
         }),
       );
       const most = Math.max(...scores.map((row) => Math.max(...row)));
+      spread = Math.max(spread, most - Math.min(...scores.map((row) => Math.min(...row))));
       tables.forEach((table, key) => {
         const edge = head.edges[key];
         const inHigh = reach(table) <= first - low;
@@ -298,6 +300,7 @@ function factored(model, tables, heads, steady) {
     });
     return { high, lower };
   });
+  if (spread > 600) return summed(model, tables, heads, steady); // exp(-spread) could be zero, and all shares of an input
   const size = n_high * n_low;
   const data = new Float64Array(size * d_model);
   const of_query = entries(modulus, query, first);

@@ -142,12 +142,12 @@ export function readTouches(model, text) {
   // Names hold underscores, so that a touch begins where one of the known beginnings stands.
   for (const one of text.split(/_(?=(?:embed|attn|head|mlp|neuron|edge|blocks|ln_final|W_|b_U))/)) {
     const [left, second, third] = one.split("~");
-    const hold = /^([a-z]+(?:\.\d+)*)(?:@(\d+))?$/.exec(left);
+    const hold = /^([a-z]+(?:\.(?:0|[1-9]\d*))*)(?:@(\d+))?$/.exec(left);
     if (model.at.has(left)) {
       const size = /** @type {import("./model.js").Span} */ (model.at.get(left)).size;
       const value = Number(third);
       if (third === undefined && second === "0") found = touchedWith(found, { kind: "zero", name: left });
-      else if (Number(second) < size && third && Number.isFinite(value))
+      else if (/^\d+$/.test(second) && Number(second) < size && third && Number.isFinite(value))
         found = touchedWith(found, { kind: "weight", name: left, index: Number(second), value });
     } else if (hold && ["zero", "mean", "other"].includes(second) && exists(model, hold[1], hold[2])) {
       found = touchedWith(found, {
