@@ -41,7 +41,13 @@ export function count(model, { holds = new Map(), states = false, control } = {}
     for (const p of at) {
       const attn = written(`attn.${l}`, p, (m, h) => /** @type {any} */ (attend[m === model ? 1 : 0])(p, h));
       const mid = added(model, keys[p], attn);
-      resid[p] = d_mlp ? added(model, mid, written(`mlp.${l}`, p, (m, h) => mlp(m, l, p, mid, h))) : mid;
+      resid[p] = d_mlp
+        ? added(
+            model,
+            mid,
+            written(`mlp.${l}`, p, (m, h) => mlp(m, l, p, mid, h)),
+          )
+        : mid;
     }
   }
   const reads = rows.map((p) => written("logits", p, (m) => logits(m, resid[p])));
@@ -59,7 +65,8 @@ export function means(model, wanted) {
   const found = new Map();
   if (!sites.length) return found;
   let resid = Array.from({ length: length(model.data) }, (_, p) => embedding(model, p, new Map()));
-  for (const site of sites.filter((site) => site.startsWith("embed"))) found.set(site, mean(resid[positionOf(site)], d_model));
+  for (const site of sites.filter((site) => site.startsWith("embed")))
+    found.set(site, mean(resid[positionOf(site)], d_model));
   for (let l = 0; l < n_layers && found.size < sites.length; l++) {
     const mine = sites.filter((site) => site.split(/[.@]/)[1] === String(l) && !site.startsWith("embed"));
     const attend = attention(model, l, resid);
@@ -70,10 +77,15 @@ export function means(model, wanted) {
       const p = positionOf(site);
       if (kind === "attn") found.set(site, mean(attn[p], d_model));
       if (kind === "head") {
-        const others = new Map(Array.from({ length: n_heads }, (_, g) => [`head.${l}.${g}@${p}`, new Float64Array(d_model)]));
+        const others = new Map(
+          Array.from({ length: n_heads }, (_, g) => [`head.${l}.${g}@${p}`, new Float64Array(d_model)]),
+        );
         others.delete(`head.${l}.${h}@${p}`);
         const b_O = parameter(model, `blocks.${l}.attn.b_O`);
-        found.set(site, mean(attend(p, others), d_model).map((value, i) => value - b_O[i]));
+        found.set(
+          site,
+          mean(attend(p, others), d_model).map((value, i) => value - b_O[i]),
+        );
       }
       if (kind === "edge") found.set(site, meanWeight(model, l, Number(h), Number(row), Number(key), resid));
       if (kind === "neuron") found.set(site, meanNeuron(model, l, Number(h), mid[p]));
@@ -121,7 +133,8 @@ const known = new Map();
  * @param {number} modulus @param {Table} table @param {number} length
  */
 function entries(modulus, table, length) {
-  const [below, values] = table.digit < 0 ? [length - table.first, modulus ** table.first] : [length - 1 - table.digit, modulus];
+  const [below, values] =
+    table.digit < 0 ? [length - table.first, modulus ** table.first] : [length - 1 - table.digit, modulus];
   const key = `${modulus} ${length} ${below} ${values}`;
   let found = known.get(key);
   if (!found) {
@@ -144,7 +157,13 @@ function both(modulus, a, b) {
   const digit = same || b.size === 1 ? a.digit : a.size === 1 ? b.digit : -1;
   const first = digit >= 0 ? 0 : Math.max(reach(a), reach(b));
   const length = digit >= 0 ? digit + 1 : first; // of a single digit the entries do not depend on those before it
-  return { digit, first, size: modulus ** (digit >= 0 ? 1 : first), of_a: entries(modulus, a, length), of_b: entries(modulus, b, length) };
+  return {
+    digit,
+    first,
+    size: modulus ** (digit >= 0 ? 1 : first),
+    of_a: entries(modulus, a, length),
+    of_b: entries(modulus, b, length),
+  };
 }
 
 /** The sum of two tables. @param {Model} model @param {Table} a @param {Table} b @returns {Table} */
@@ -178,7 +197,12 @@ function attention(model, l, resid) {
     for (let h = 0; h < n_heads; h++) {
       const fixed = /** @type {Float64Array | undefined} */ (holds.get(`head.${l}.${h}@${p}`));
       if (fixed) fixed.forEach((value, i) => (steady[i] += value));
-      else heads.push({ queries: maps.queries(resid[p], h), keys: keys.map((of) => of[h]), edges: edgesOf(holds, l, h, p) });
+      else
+        heads.push({
+          queries: maps.queries(resid[p], h),
+          keys: keys.map((of) => of[h]),
+          edges: edgesOf(holds, l, h, p),
+        });
     }
     if (!heads.length) return constant(steady);
     const tables = resid.slice(0, p + 1);
@@ -188,7 +212,10 @@ function attention(model, l, resid) {
 
   /** @param {Holds} holds @param {number} layer @param {number} h @param {number} row */
   function edgesOf(holds, layer, h, row) {
-    return Array.from({ length: row + 1 }, (_, key) => /** @type {number | undefined} */ (holds.get(`edge.${layer}.${h}.${row}.${key}`)));
+    return Array.from(
+      { length: row + 1 },
+      (_, key) => /** @type {number | undefined} */ (holds.get(`edge.${layer}.${h}.${row}.${key}`)),
+    );
   }
 }
 
@@ -207,10 +234,15 @@ function mapsOf(model, l) {
     /** Keys, and values as they are written. @param {Table} table @param {number} h */
     keysAndValues: (table, h) => {
       const [W, b] = [ofHead("W_K", h, d_model * d_head), ofHead("b_K", h, d_head)];
-      const [W_V, b_V, W_O] = [ofHead("W_V", h, d_model * d_head), ofHead("b_V", h, d_head), ofHead("W_O", h, d_head * d_model)];
+      const [W_V, b_V, W_O] = [
+        ofHead("W_V", h, d_model * d_head),
+        ofHead("b_V", h, d_head),
+        ofHead("W_O", h, d_head * d_model),
+      ];
       const none = new Float64Array(d_model);
       const W_OV = new Float64Array(d_model * d_model);
-      for (let m = 0; m < d_model; m++) W_OV.set(linear(W_V.subarray(m * d_head, (m + 1) * d_head), W_O, none), m * d_model);
+      for (let m = 0; m < d_model; m++)
+        W_OV.set(linear(W_V.subarray(m * d_head, (m + 1) * d_head), W_O, none), m * d_model);
       return {
         keys: read(model, table, folded(model, name, W, b)),
         values: read(model, table, folded(model, name, W_OV, linear(b_V, W_O, none))),
@@ -236,6 +268,7 @@ function factored(model, tables, heads, steady) {
   const query = tables[tables.length - 1];
   const width = heads.length * (d_model + 1) + d_model;
   const shared = d_model * heads.length;
+  let spread = 0;
   const parts = Array.from({ length: query.size }, (_, q) => {
     const [high, lower] = [new Float64Array(n_high * width), new Float64Array(n_low * width)];
     heads.forEach((head, h) => {
@@ -247,6 +280,7 @@ function factored(model, tables, heads, steady) {
         }),
       );
       const most = Math.max(...scores.map((row) => Math.max(...row)));
+      spread = Math.max(spread, most - Math.min(...scores.map((row) => Math.min(...row))));
       tables.forEach((table, key) => {
         const edge = head.edges[key];
         const inHigh = reach(table) <= first - low;
@@ -259,12 +293,14 @@ function factored(model, tables, heads, steady) {
           const share = Math.exp(scores[key][v] - most);
           target[s * width + shared + h] += share;
           const [at, weight] = edge === undefined ? [h * d_model, share] : [shared + heads.length, edge];
-          for (let i = 0; i < d_model; i++) target[s * width + at + i] += weight * head.keys[key].values[v * d_model + i];
+          for (let i = 0; i < d_model; i++)
+            target[s * width + at + i] += weight * head.keys[key].values[v * d_model + i];
         }
       });
     });
     return { high, lower };
   });
+  if (spread > 600) return summed(model, tables, heads, steady); // exp(-spread) could be zero, and all shares of an input
   const size = n_high * n_low;
   const data = new Float64Array(size * d_model);
   const of_query = entries(modulus, query, first);
@@ -279,7 +315,9 @@ function factored(model, tables, heads, steady) {
         const at = h * d_model;
         for (let m = 0; m < d_model; m++) data[o + m] += (high[i + at + m] + lower[j + at + m]) * scale;
       }
-      if (late) for (let m = 0, at = shared + heads.length; m < d_model; m++) data[o + m] += high[i + at + m] + lower[j + at + m];
+      if (late)
+        for (let m = 0, at = shared + heads.length; m < d_model; m++)
+          data[o + m] += high[i + at + m] + lower[j + at + m];
     }
   }
   return { digit: -1, first, size, data };
@@ -326,7 +364,8 @@ function weigher(model, tables, head, first) {
     const q = lists[last][s] * d_head;
     let most = -Infinity;
     for (let key = 0; key <= last; key++) {
-      const e = (at[key] = lists[key][s]);
+      const e = lists[key][s];
+      at[key] = e;
       const keys = head.keys[key].keys;
       let score = 0;
       for (let i = 0; i < d_head; i++) score += head.queries[q + i] * keys[e * d_head + i];
@@ -343,7 +382,11 @@ function weigher(model, tables, head, first) {
 function meanWeight(model, l, h, row, key, resid) {
   const maps = mapsOf(model, l);
   const tables = resid.slice(0, row + 1);
-  const head = { queries: maps.queries(resid[row], h), keys: tables.map((table) => maps.keysAndValues(table, h)), edges: [] };
+  const head = {
+    queries: maps.queries(resid[row], h),
+    keys: tables.map((table) => maps.keysAndValues(table, h)),
+    edges: [],
+  };
   const first = Math.max(...tables.map(reach));
   const size = model.data.modulus ** first;
   const weigh = weigher(model, tables, head, first);
@@ -376,8 +419,16 @@ function mlp(model, l, p, table, holds) {
   if (held) return constant(held);
   const { d_model, layer_norm, eps, act_fn } = model.data;
   const d_mlp = /** @type {number} */ (model.data.d_mlp);
-  const fixed = Array.from({ length: d_mlp }, (_, n) => /** @type {number | undefined} */ (holds.get(`neuron.${l}.${n}@${p}`)));
-  const { W, b } = folded(model, `blocks.${l}.ln2`, parameter(model, `blocks.${l}.mlp.W_in`), parameter(model, `blocks.${l}.mlp.b_in`));
+  const fixed = Array.from(
+    { length: d_mlp },
+    (_, n) => /** @type {number | undefined} */ (holds.get(`neuron.${l}.${n}@${p}`)),
+  );
+  const { W, b } = folded(
+    model,
+    `blocks.${l}.ln2`,
+    parameter(model, `blocks.${l}.mlp.W_in`),
+    parameter(model, `blocks.${l}.mlp.b_in`),
+  );
   const W_out = parameter(model, `blocks.${l}.mlp.W_out`);
   const steady = Float64Array.from(parameter(model, `blocks.${l}.mlp.b_out`));
   const free = [];
@@ -440,7 +491,7 @@ function fourWide(data, inside, steady, eps) {
     let [y0, y1, y2, y3] = [s0, s1, s2, s3];
     for (let f = 0; f < inside.length; f += 9) {
       const pre = inside[f] + x0 * inside[f + 1] + x1 * inside[f + 2] + x2 * inside[f + 3] + x3 * inside[f + 4];
-      const post = pre > 0 ? pre : 0;
+      const post = Math.max(0, pre);
       y0 += post * inside[f + 5];
       y1 += post * inside[f + 6];
       y2 += post * inside[f + 7];
@@ -465,7 +516,10 @@ function norm(data, o, x, eps) {
   for (let m = 0; m < d; m++) mean += data[o + m];
   mean /= d;
   let variance = 0;
-  for (let m = 0; m < d; m++) variance += (x[m] = data[o + m] - mean) * x[m];
+  for (let m = 0; m < d; m++) {
+    x[m] = data[o + m] - mean;
+    variance += x[m] * x[m];
+  }
   const scale = 1 / Math.sqrt(variance / d + eps);
   for (let m = 0; m < d; m++) x[m] *= scale;
 }
@@ -581,7 +635,8 @@ function pushed(model, was, now, seed) {
       moved = true;
       toward(direction, seed, s);
     }
-    for (let m = 0; m < width; m++) data[s * width + m] = was.data[i + m] + (distance > 0 ? distance * direction[m] : 0);
+    for (let m = 0; m < width; m++)
+      data[s * width + m] = was.data[i + m] + (distance > 0 ? distance * direction[m] : 0);
   }
   return moved ? { digit, first, size, data } : was;
 }

@@ -41,18 +41,20 @@ export function linear(x, W, b) {
   return out;
 }
 
-/** Abramowitz and Stegun are not exact enough: the error function by its series and its continued fraction. @param {number} x */
+/**
+ * The error function. Near zero by its series without changes of sign, exp(-x^2) sum of 2^n x^(2n+1) / (1 3 5 ... (2n+1)),
+ * further out by its continued fraction. @param {number} x
+ */
 export function erf(x) {
   const a = Math.abs(x);
   if (a < 2.5) {
     let term = a;
     let sum = a;
-    for (let n = 1; Math.abs(term) > 1e-17 * sum; n++) {
-      term *= (-a * a) / n;
-      sum += term / (2 * n + 1);
-      if (n > 80) break;
+    for (let n = 1; term > 1e-17 * sum; n++) {
+      term *= (2 * a * a) / (2 * n + 1);
+      sum += term;
     }
-    return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
+    return (Math.sign(x) * 2 * sum * Math.exp(-a * a)) / Math.sqrt(Math.PI);
   }
   let fraction = a;
   for (let n = 60; n >= 1; n--) fraction = a + n / 2 / fraction;
@@ -114,7 +116,9 @@ function block(model, l, resid, holds) {
   const k = project("K");
   const v = project("V");
   const scores = heads(n_heads, (h) =>
-    resid.map((_, row) => Float64Array.from({ length: row + 1 }, (_, key) => dot(q[h][row], k[h][key]) / Math.sqrt(d_head))),
+    resid.map((_, row) =>
+      Float64Array.from({ length: row + 1 }, (_, key) => dot(q[h][row], k[h][key]) / Math.sqrt(d_head)),
+    ),
   );
   const pattern = heads(n_heads, (h) =>
     scores[h].map((row, at) =>
@@ -137,14 +141,33 @@ function block(model, l, resid, holds) {
     return heldOr(holds, `attn.${l}@${p}`, own);
   });
   const mid = resid.map((x, p) => sum(x, attn[p]));
-  if (!d_mlp) return { ln1, q, k, v, scores, pattern, z, result, attn, mid, ln2: [], pre: [], post: [], mlp: [], resid: mid };
+  if (!d_mlp)
+    return { ln1, q, k, v, scores, pattern, z, result, attn, mid, ln2: [], pre: [], post: [], mlp: [], resid: mid };
   /** @param {string} name */
   const ofMlp = (name) => parameter(model, `blocks.${l}.mlp.${name}`);
   const ln2 = mid.map((x) => layerNorm(model, `blocks.${l}.ln2`, x));
   const pre = ln2.map((x) => linear(x, ofMlp("W_in"), ofMlp("b_in")));
-  const post = pre.map((x, p) => x.map((value, n) => /** @type {number} */ (holds.get(`neuron.${l}.${n}@${p}`) ?? act(act_fn, value))));
+  const post = pre.map((x, p) =>
+    x.map((value, n) => /** @type {number} */ (holds.get(`neuron.${l}.${n}@${p}`) ?? act(act_fn, value))),
+  );
   const mlp = post.map((x, p) => heldOr(holds, `mlp.${l}@${p}`, linear(x, ofMlp("W_out"), ofMlp("b_out"))));
-  return { ln1, q, k, v, scores, pattern, z, result, attn, mid, ln2, pre, post, mlp, resid: mid.map((x, p) => sum(x, mlp[p])) };
+  return {
+    ln1,
+    q,
+    k,
+    v,
+    scores,
+    pattern,
+    z,
+    result,
+    attn,
+    mid,
+    ln2,
+    pre,
+    post,
+    mlp,
+    resid: mid.map((x, p) => sum(x, mlp[p])),
+  };
 }
 
 /** @template T @param {number} count @param {(head: number) => T} make @returns {T[]} */

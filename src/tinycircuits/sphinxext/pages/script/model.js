@@ -22,7 +22,10 @@ export function bytes(text) {
 }
 
 /** @param {Data} data */
-const trained = (data) => (data.dtype === "float32" ? Float64Array.from(new Float32Array(bytes(data.weights))) : new Float64Array(bytes(data.weights)));
+const trained = (data) =>
+  data.dtype === "float32"
+    ? Float64Array.from(new Float32Array(bytes(data.weights)))
+    : new Float64Array(bytes(data.weights));
 
 /** @param {Data} data @param {Float64Array} [weights] others than the trained ones @returns {Model} */
 export function modelOf(data, weights) {
@@ -61,7 +64,8 @@ export const inputs = (data) => data.modulus ** data.n_digits;
 /** The digits of an input, x_0 first. @param {Data} data @param {number} index */
 export function digitsOf(data, index) {
   const digits = new Array(data.n_digits);
-  for (let j = data.n_digits - 1; j >= 0; j--, index = Math.floor(index / data.modulus)) digits[j] = index % data.modulus;
+  for (let j = data.n_digits - 1; j >= 0; j--, index = Math.floor(index / data.modulus))
+    digits[j] = index % data.modulus;
   return digits;
 }
 

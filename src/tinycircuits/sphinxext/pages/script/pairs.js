@@ -4,7 +4,9 @@ import { trace } from "./forward.js";
 /** The tokens of `a + b =`. @param {import("./model.js").Data} data @param {number} a @param {number} b */
 export function pairTokens(data, a, b) {
   const signs = /** @type {Record<string, number>} */ (data.signs);
-  return Array.from({ length: /** @type {number} */ (data.n_ctx) - 1 }, (_, p) => (p === data.a ? a : p === data.b ? b : signs[p]));
+  return Array.from({ length: /** @type {number} */ (data.n_ctx) - 1 }, (_, p) =>
+    p === data.a ? a : p === data.b ? b : signs[p],
+  );
 }
 
 /** How many sums with this first number are wrong. @param {import("./model.js").Model} model @param {import("./forward.js").Holds} holds @param {number} a */

@@ -24,11 +24,21 @@ export function answered(known, { id, name, round, touches, other, states, contr
     return { id, wrong, any: wrong[0][0], mistakes: null, states: null, seconds: (performance.now() - started) / 1000 };
   }
   if (control) {
-    const wrong = Array.from({ length: control }, (_, draw) => count(model, { holds, control: { before, draw: draw + 1 } }).wrong);
+    const wrong = Array.from(
+      { length: control },
+      (_, draw) => count(model, { holds, control: { before, draw: draw + 1 } }).wrong,
+    );
     return { id, wrong, any: NaN, mistakes: null, states: null, seconds: (performance.now() - started) / 1000 };
   }
   const found = count(model, { holds, states });
-  return { id, wrong: [found.wrong], any: found.any, mistakes: found.mistakes, states: found.states, seconds: (performance.now() - started) / 1000 };
+  return {
+    id,
+    wrong: [found.wrong],
+    any: found.any,
+    mistakes: found.mistakes,
+    states: found.states,
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 /** @param {{ onmessage: any, postMessage: (message: any, transfer?: any[]) => void }} scope of a worker */

@@ -56,7 +56,10 @@ export function applied(model, touches, other) {
     if (touch.kind === "zero") parameter(edited, touch.name).fill(0);
   }
   const held = touches.filter((touch) => touch.kind === "hold");
-  const mean = means(edited, held.filter((touch) => touch.by === "mean").flatMap((touch) => sites(edited, touch)));
+  const mean = means(
+    edited,
+    held.filter((touch) => touch.by === "mean").flatMap((touch) => sites(edited, touch)),
+  );
   const second = held.some((touch) => touch.by === "other") ? trace(edited, tokensOf(model.data, other)) : null;
   /** @type {Holds} */
   const holds = new Map();
@@ -64,7 +67,14 @@ export function applied(model, touches, other) {
     for (const site of sites(edited, touch)) {
       const number = /^(edge|neuron)/.test(site);
       const zero = number ? 0 : new Float64Array(model.data.d_model);
-      holds.set(site, touch.by === "zero" ? zero : touch.by === "mean" ? /** @type {any} */ (mean.get(site)) : valueAt(/** @type {Trace} */ (second), site));
+      holds.set(
+        site,
+        touch.by === "zero"
+          ? zero
+          : touch.by === "mean"
+            ? /** @type {any} */ (mean.get(site))
+            : valueAt(/** @type {Trace} */ (second), site),
+      );
     }
   }
   return { model: edited, holds };
@@ -88,7 +98,8 @@ export function siteName(model, site) {
 export function weightName(model, name, index) {
   const shape = /** @type {import("./model.js").Span} */ (model.at.get(name)).shape;
   const at = [];
-  for (let axis = shape.length - 1, rest = index; axis >= 0; rest = Math.floor(rest / shape[axis]), axis--) at.unshift(rest % shape[axis]);
+  for (let axis = shape.length - 1, rest = index; axis >= 0; rest = Math.floor(rest / shape[axis]), axis--)
+    at.unshift(rest % shape[axis]);
   return `${shortName(model, name)}[${at.slice(name.includes("attn") ? 1 : 0).join(", ") || at.join(", ")}]`;
 }
 
@@ -96,7 +107,10 @@ export function weightName(model, name, index) {
 export function shortName(model, name) {
   const [, layer] = /^blocks\.(\d+)\./.exec(name) ?? [];
   const norm = { "ln1.w": "gain of LN1", "ln1.b": "bias of LN1", "ln2.w": "gain of LN2", "ln2.b": "bias of LN2" };
-  const last = /** @type {Record<string, string>} */ ({ "ln_final.w": "gain of the last LN", "ln_final.b": "bias of the last LN" });
+  const last = /** @type {Record<string, string>} */ ({
+    "ln_final.w": "gain of the last LN",
+    "ln_final.b": "bias of the last LN",
+  });
   const plain = name.replace(/^blocks\.\d+\./, "");
   const short = last[name] ?? /** @type {Record<string, string>} */ (norm)[plain] ?? plain.replace(/^(attn|mlp)\./, "");
   return layer !== undefined && model.data.n_layers > 1 ? `${short} of layer ${layer}` : short;
@@ -105,7 +119,8 @@ export function shortName(model, name) {
 /** One touch in words. @param {Model} model @param {Touch} touch */
 export function said(model, touch) {
   if (touch.kind === "zero") return `${shortName(model, touch.name)} = 0`;
-  if (touch.kind === "weight") return `${weightName(model, touch.name, touch.index)} = ${Number(touch.value.toPrecision(4))}`;
+  if (touch.kind === "weight")
+    return `${weightName(model, touch.name, touch.index)} = ${Number(touch.value.toPrecision(4))}`;
   const at = touch.pos === null || touch.site.startsWith("edge") ? "" : ` at ${positionName(model.data, touch.pos)}`;
   return `${siteName(model, touch.site)}${at}: ${WORDS[touch.by]}`;
 }
@@ -127,14 +142,20 @@ export function readTouches(model, text) {
   // Names hold underscores, so that a touch begins where one of the known beginnings stands.
   for (const one of text.split(/_(?=(?:embed|attn|head|mlp|neuron|edge|blocks|ln_final|W_|b_U))/)) {
     const [left, second, third] = one.split("~");
-    const hold = /^([a-z]+(?:\.\d+)*)(?:@(\d+))?$/.exec(left);
+    const hold = /^([a-z]+(?:\.(?:0|[1-9]\d*))*)(?:@(\d+))?$/.exec(left);
     if (model.at.has(left)) {
       const size = /** @type {import("./model.js").Span} */ (model.at.get(left)).size;
       const value = Number(third);
       if (third === undefined && second === "0") found = touchedWith(found, { kind: "zero", name: left });
-      else if (Number(second) < size && third && Number.isFinite(value)) found = touchedWith(found, { kind: "weight", name: left, index: Number(second), value });
+      else if (/^\d+$/.test(second) && Number(second) < size && third && Number.isFinite(value))
+        found = touchedWith(found, { kind: "weight", name: left, index: Number(second), value });
     } else if (hold && ["zero", "mean", "other"].includes(second) && exists(model, hold[1], hold[2])) {
-      found = touchedWith(found, { kind: "hold", site: hold[1], pos: hold[2] === undefined ? null : Number(hold[2]), by: /** @type {By} */ (second) });
+      found = touchedWith(found, {
+        kind: "hold",
+        site: hold[1],
+        pos: hold[2] === undefined ? null : Number(hold[2]),
+        by: /** @type {By} */ (second),
+      });
     }
   }
   return found;
