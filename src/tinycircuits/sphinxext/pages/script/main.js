@@ -52,7 +52,8 @@ async function build(place, name, text) {
   }
   const parts = new Set((place.dataset.show ?? "").split(" ").filter(Boolean));
   const whole = !parts.size;
-  const session = new Session(data, worker(), { address: whole, place });
+  const app = h("div.tcl-app", null);
+  const session = new Session(data, worker(), { address: whole, holder: app });
   const has = (/** @type {string} */ part) => whole || parts.has(part);
   const shown = /** @type {Set<import("./view.js").Part>} */ (new Set(["embed", "attn", "mlp", "logits"].filter(has)));
   const panels = [
@@ -65,9 +66,11 @@ async function build(place, name, text) {
     has("course") && course(session),
   ].filter((panel) => !!panel);
   session.listeners.add((what) => panels.forEach((panel) => panel.show(what)));
-  place.append(h("div.tcl-app", null, whole && heading(place, data, session), ...panels.map((panel) => panel.element)));
+  if (whole) app.append(heading(place, data, session));
+  app.append(...panels.map((panel) => panel.element));
+  place.append(app);
   if (text) session.read(text);
-  place.dataset.shown = text;
+  app.dataset.shown = text;
   session.tell("input");
   if (!session.busy) await session.recount();
 }
@@ -115,7 +118,6 @@ async function copied(button, text) {
 function begin(place) {
   const whole = !place.dataset.show;
   const text = (whole && location.hash.slice(1)) || place.dataset.state || "";
-  place.dataset.counted = "";
   const wanted = /(?:^|&)m=(\w+)/.exec(text)?.[1];
   const models = (place.dataset.models ?? "").split(" ");
   const name = wanted && models.includes(wanted) ? wanted : models[0];

@@ -5,8 +5,8 @@
  * @typedef {{ id: number, name: string, round: number | null, touches: Touch[], other: number[], states: boolean, control: number, pairs?: number }} Question
  *   `pairs` asks for the sums with this first number;
  *   `round` an index into the stored course, null for the trained model; `control` the number of draws, 0 for the count itself
- * @typedef {{ id: number, wrong: number[][], any: number, mistakes: Uint8Array | null, states: Float32Array | null, seconds: number }} Answer
- *   `wrong` has one row, or one for each draw
+ * @typedef {{ id: number, wrong: number[][], any: number, mistakes: Uint8Array | null, states: Float32Array | null, seconds: number, holds: import("./forward.js").Holds }} Answer
+ *   `wrong` has one row, or one for each draw; `holds` is what was held
  */
 import { count } from "./count.js";
 import { modelOf, roundOf } from "./model.js";
@@ -21,14 +21,14 @@ export function answered(known, { id, name, round, touches, other, states, contr
   const { model, holds } = applied(before, touches, other);
   if (pairs !== undefined) {
     const wrong = [[wrongPairs(model, holds, pairs)]];
-    return { id, wrong, any: wrong[0][0], mistakes: null, states: null, seconds: (performance.now() - started) / 1000 };
+    return { id, wrong, any: wrong[0][0], mistakes: null, states: null, seconds: (performance.now() - started) / 1000, holds };
   }
   if (control) {
     const wrong = Array.from(
       { length: control },
       (_, draw) => count(model, { holds, control: { before, draw: draw + 1 } }).wrong,
     );
-    return { id, wrong, any: NaN, mistakes: null, states: null, seconds: (performance.now() - started) / 1000 };
+    return { id, wrong, any: NaN, mistakes: null, states: null, seconds: (performance.now() - started) / 1000, holds };
   }
   const found = count(model, { holds, states });
   return {
@@ -38,6 +38,7 @@ export function answered(known, { id, name, round, touches, other, states, contr
     mistakes: found.mistakes,
     states: found.states,
     seconds: (performance.now() - started) / 1000,
+    holds,
   };
 }
 

@@ -12,8 +12,9 @@ import { applied, readTouches, touchedWith, place, written } from "./touches.js"
 const DRAWS = 2;
 
 export class Session {
-  /** @param {import("./model.js").Data} data @param {Worker} worker @param {{ address: boolean, place: HTMLElement }} how */
-  constructor(data, worker, { address, place: holder }) {
+  /** @param {import("./model.js").Data} data @param {Worker} worker @param {{ address: boolean, holder: HTMLElement }} how
+   *   `address` writes the state into the address; `holder` says when all is counted */
+  constructor(data, worker, { address, holder }) {
     this.data = data;
     this.address = address;
     this.holder = holder;
@@ -33,6 +34,9 @@ export class Session {
     /** @type {number[][] | null} */
     this.control = null;
     this.wantStates = false;
+    this.weights = "";
+    /** @type {import("./forward.js").Holds} */
+    this.known = new Map();
     this.lastPlace = "";
     this.lastTime = 0;
     this.busy = false;
@@ -41,11 +45,22 @@ export class Session {
     this.renew();
   }
 
+  /** The means that a count of these weights brought; the page itself computes none, which would make it wait. */
+  means() {
+    const { round, touches } = this.state;
+    const weights = JSON.stringify([round, touches.filter((touch) => touch.kind !== "hold")]);
+    if (this.weights !== weights) {
+      this.weights = weights;
+      this.known = new Map();
+    }
+    return this.known;
+  }
+
   /** Compute what the state means for the input that is shown. */
   renew() {
     const { round, touches, input, other } = this.state;
     this.base = modelOf(this.data, round === null ? undefined : roundOf(this.data, round));
-    const { model, holds } = applied(this.base, touches, other);
+    const { model, holds } = applied(this.base, touches, other, this.means());
     this.model = model;
     this.holds = holds;
     this.run = trace(model, tokensOf(this.data, input), holds);
@@ -138,6 +153,11 @@ export class Session {
       }
       const answer = untouched && !touches.length ? untouched : await this.ask(state, 0);
       this.counted = { ...answer, wrong: answer.wrong[0], mistakes: /** @type {Uint8Array} */ (answer.mistakes) };
+      if (state === this.state && touches.some((touch) => touch.kind === "hold" && touch.by === "mean")) {
+        for (const [site, value] of answer.holds) this.means().set(site, value);
+        this.renew();
+        this.tell("input");
+      }
       this.tell("count");
       if (this.waiting || !touches.length) continue;
       this.control = (await this.ask(state, DRAWS)).wrong;
@@ -167,16 +187,15 @@ export class Session {
   program() {
     const { touches, other, round } = this.state;
     const seconds = touches.some((touch) => touch.kind === "hold" && touch.by === "other");
-    const model = round === null ? "published.model" : "model";
     return [
       "from tinycircuits.interp.touches import Touches",
-      ...(round === null ? [] : ["from tinycircuits.results.courses import course"]),
+      ...(round === null ? [] : ["from tinycircuits.models.weights import put_weights", "from tinycircuits.results.courses import load_course"]),
       "from tinycircuits.results.runs import run",
       "",
       `published = run("${this.data.study}", ${this.data.seed})`,
-      ...(round === null ? [] : [`model = course("${this.data.study}").model(${round})`]),
+      ...(round === null ? [] : [`put_weights(published.model, load_course("${this.data.study}").weights[${round}].double())`]),
       `touches = Touches.read("${written(touches)}"${seconds ? `, other="${other.join("")}"` : ""})`,
-      `print(touches.wrong(${model}, published.study.task))  # wrong answers over all inputs`,
+      `print(touches.wrong(published.model, published.study.task))  # wrong answers over all inputs`,
       "",
     ].join("\n");
   }

@@ -46,25 +46,25 @@ export function valueAt(run, site) {
 /**
  * The model with its changed weights, and what is held in a run. Means and the second input's values are those of the model
  * with these weights and nothing held.
- * @param {Model} model @param {Touch[]} touches @param {number[]} other the digits of the second input
+ * @param {Model} model @param {Touch[]} touches @param {number[]} other the digits of the second input @param {Holds} [known]
+ *   means that are known: then no other one is computed, and a site whose mean is missing is not held
  * @returns {{ model: Model, holds: Holds }}
  */
-export function applied(model, touches, other) {
+export function applied(model, touches, other, known) {
   const edited = modelOf(model.data, Float64Array.from(model.weights));
   for (const touch of touches) {
     if (touch.kind === "weight") parameter(edited, touch.name)[touch.index] = touch.value;
     if (touch.kind === "zero") parameter(edited, touch.name).fill(0);
   }
   const held = touches.filter((touch) => touch.kind === "hold");
-  const mean = means(
-    edited,
-    held.filter((touch) => touch.by === "mean").flatMap((touch) => sites(edited, touch)),
-  );
+  const wanted = held.filter((touch) => touch.by === "mean").flatMap((touch) => sites(edited, touch));
+  const mean = known ?? means(edited, wanted);
   const second = held.some((touch) => touch.by === "other") ? trace(edited, tokensOf(model.data, other)) : null;
   /** @type {Holds} */
   const holds = new Map();
   for (const touch of held) {
     for (const site of sites(edited, touch)) {
+      if (touch.by === "mean" && !mean.has(site)) continue;
       const number = /^(edge|neuron)/.test(site);
       const zero = number ? 0 : new Float64Array(model.data.d_model);
       holds.set(
