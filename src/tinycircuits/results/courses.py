@@ -28,6 +28,7 @@ from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.courses import COURSES, CourseRow, Kept, course_row
 from tinycircuits.results.text import of
 from tinycircuits.tasks import ModularAddition, Task
+from tinycircuits.training.device import one_thread
 from tinycircuits.training.lanes.layout import initial_weights, layout, with_weights
 from tinycircuits.training.lanes.training import LaneCheckpoint, train_lanes
 from tinycircuits.training.loop import Checkpoint, train
@@ -123,6 +124,7 @@ def waves(model: TransformerBridge, task: ModularAddition) -> Looks:
     }
 
 
+@one_thread()
 def _make(chosen: CourseRow, seed: int, work: Work) -> Made:
     spec = chosen.spec(seed).of
     looks: list[Looks] = []
