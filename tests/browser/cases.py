@@ -13,7 +13,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from tests.browser.engine import Engine, Touch
 from tests.browser.reference import touched
 from tests.circuits import SPECS, scrambled
-from tinycircuits.display.live import live_data
+from tinycircuits.models.live import live_data
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import ReverseIncrement
 

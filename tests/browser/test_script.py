@@ -23,9 +23,9 @@ from tests.browser.cases import (
 from tests.browser.engine import Engine, Touch
 from tests.browser.reference import weight_named
 from tests.circuits import SPECS, scrambled
-from tinycircuits.display.live import live_data
 from tinycircuits.interp.removals import removals
 from tinycircuits.models.errors import teacher_forced
+from tinycircuits.models.live import live_data
 from tinycircuits.models.weights import named_weights
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import ModularAddition

@@ -10,8 +10,8 @@ from tests.browser.cases import OTHER, TASK, data_of, some_touches
 from tests.browser.engine import Engine, Touch
 from tests.browser.reference import weight_named
 from tests.circuits import SPECS, scrambled
-from tinycircuits.display.live import live_data
 from tinycircuits.models.build import ModelSpec
+from tinycircuits.models.live import live_data
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("engine")]
 

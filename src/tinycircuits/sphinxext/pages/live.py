@@ -50,11 +50,11 @@ def bundle() -> str:
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"declared by two modules of the live model: {', '.join(sorted(twice))}")
     joined = {file: _joined(file, text) for file, text in texts.items()}
-    names = ", ".join(exported)
+    all_of_it = ", ".join(exported)
     return (
         '(() => {\n"use strict";\nconst ENGINE = () => {\n'
         + "".join(joined[file] for file in engine)
-        + f"return {{ {names} }};\n}};\nconst {{ {names} }} = ENGINE();\n"
+        + f"return {{ {all_of_it} }};\n}};\nconst {{ {all_of_it} }} = ENGINE();\n"
         + "".join(joined[file] for file in page)
         + "})();\n"
     )

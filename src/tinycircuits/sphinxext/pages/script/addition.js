@@ -20,9 +20,22 @@ export function addition(data, ask, text) {
   const { n_layers, n_heads, modulus } = data;
   const positions = /** @type {string[]} */ (data.positions).slice(0, -1);
   const last = positions.length - 1;
-  const given = new Map(text.split("&").map((part) => /** @type {[string, string]} */ ([part.slice(0, 1), part.slice(2)])));
-  const removed = new Set(readTouches(model, given.get("t") ?? "").map((touch) => (touch.kind === "hold" ? touch.site : "")));
-  const field = (/** @type {string} */ label, /** @type {number} */ value) => h("input.tcl-number", { type: "number", min: 0, max: modulus - 1, step: 1, value, "aria-label": label, oninput: () => show() });
+  const given = new Map(
+    text.split("&").map((part) => /** @type {[string, string]} */ ([part.slice(0, 1), part.slice(2)])),
+  );
+  const removed = new Set(
+    readTouches(model, given.get("t") ?? "").map((touch) => (touch.kind === "hold" ? touch.site : "")),
+  );
+  const field = (/** @type {string} */ label, /** @type {number} */ value) =>
+    h("input.tcl-number", {
+      type: "number",
+      min: 0,
+      max: modulus - 1,
+      step: 1,
+      value,
+      "aria-label": label,
+      oninput: () => show(),
+    });
   const [a, b] = [field("a", Number(given.get("a") ?? 34)), field("b", Number(given.get("b") ?? 58))];
   const answer = h("output.tcl-big", { "aria-live": "polite" });
   const verdict = h("span", null);
@@ -49,19 +62,48 @@ export function addition(data, ask, text) {
   for (let l = 0; l < n_layers; l++) {
     const heads = Array.from({ length: n_heads }, (_, head) => {
       const bars = positions.map(() => h("i", null));
-      shown.push((run) => bars.forEach((bar, p) => (bar.style.height = `${100 * run.layers[l].pattern[head][last][p]}%`)));
+      shown.push((run) =>
+        bars.forEach((bar, p) => (bar.style.height = `${100 * run.layers[l].pattern[head][last][p]}%`)),
+      );
       const words = h("span.tcl-hidden", null);
-      shown.push((run) => (words.textContent = positions.map((name, p) => `${name} ${plain(run.layers[l].pattern[head][last][p])}`).join(", ")));
+      shown.push(
+        (run) =>
+          (words.textContent = positions
+            .map((name, p) => `${name} ${plain(run.layers[l].pattern[head][last][p])}`)
+            .join(", ")),
+      );
       const columns = positions.map((name, p) => h("span", null, h("b", null, bars[p]), h("small", null, name)));
-      return h("div.tcl-onehead", null, h("div.tcl-columns", { "aria-hidden": "true" }, ...columns), words, toggle(`head.${l}.${head}`, `head ${head}`));
+      return h(
+        "div.tcl-onehead",
+        null,
+        h("div.tcl-columns", { "aria-hidden": "true" }, ...columns),
+        words,
+        toggle(`head.${l}.${head}`, `head ${head}`),
+      );
     });
-    parts.push(h("section.tcl-part.tcl-attn", null, h("header", null, h("h4", null, `Attention ${l}, what “=” looks at`), toggle(`attn.${l}`, "remove")), h("div.tcl-heads", null, ...heads)), lens(`after attention ${l}`, (run) => run.layers[l].mid[last]));
-    parts.push(h("section.tcl-part.tcl-mlp", null, h("header", null, h("h4", null, `MLP ${l}`), toggle(`mlp.${l}`, "remove"))), lens(`after MLP ${l}`, (run) => run.layers[l].resid[last]));
+    parts.push(
+      h(
+        "section.tcl-part.tcl-attn",
+        null,
+        h("header", null, h("h4", null, `Attention ${l}, what “=” looks at`), toggle(`attn.${l}`, "remove")),
+        h("div.tcl-heads", null, ...heads),
+      ),
+      lens(`after attention ${l}`, (run) => run.layers[l].mid[last]),
+    );
+    parts.push(
+      h("section.tcl-part.tcl-mlp", null, h("header", null, h("h4", null, `MLP ${l}`), toggle(`mlp.${l}`, "remove"))),
+      lens(`after MLP ${l}`, (run) => run.layers[l].resid[last]),
+    );
   }
 
   /** The state at "=" as a strip, and what the unembedding would read from it. @param {string} label @param {(run: import("./forward.js").Trace) => Float64Array} state */
   function lens(label, state) {
-    const strip = h("canvas.tcl-strip", { width: data.d_model, height: 1, role: "img", "aria-label": `the ${data.d_model} numbers of the state ${label}` });
+    const strip = h("canvas.tcl-strip", {
+      width: data.d_model,
+      height: 1,
+      role: "img",
+      "aria-label": `the ${data.d_model} numbers of the state ${label}`,
+    });
     const reads = h("span", null);
     shown.push((run) => {
       const x = state(run);
@@ -71,13 +113,23 @@ export function addition(data, ask, text) {
       const context = strip.getContext("2d");
       const picture = context.createImageData(x.length, 1);
       const largest = Math.max(...x.map(Math.abs));
-      x.forEach((value, i) => picture.data.set([...(value < 0 ? [90, 165, 214] : [229, 138, 78]), Math.round((255 * Math.abs(value)) / largest)], 4 * i));
+      x.forEach((value, i) =>
+        picture.data.set(
+          [...(value < 0 ? [90, 165, 214] : [229, 138, 78]), Math.round((255 * Math.abs(value)) / largest)],
+          4 * i,
+        ),
+      );
       context.putImageData(picture, 0, 0);
     });
-    return h("div.tcl-state", null, h("div.tcl-numbers", null, h("span.tcl-label", null, `state ${label}`), strip, reads));
+    return h(
+      "div.tcl-state",
+      null,
+      h("div.tcl-numbers", null, h("span.tcl-label", null, `state ${label}`), strip, reads),
+    );
   }
 
-  const touches = () => [...removed].map((site) => /** @type {Touch} */ ({ kind: "hold", site, pos: null, by: "zero" }));
+  const touches = () =>
+    [...removed].map((site) => /** @type {Touch} */ ({ kind: "hold", site, pos: null, by: "zero" }));
   const pair = () => [a, b].map((box) => Math.min(modulus - 1, Math.max(0, Math.round(Number(box.value) || 0))));
   const show = () => {
     const [x, y] = pair();
@@ -91,7 +143,16 @@ export function addition(data, ask, text) {
     const most = Math.max(...logits);
     const sum = logits.reduce((all, logit) => all + Math.exp(logit - most), 0);
     const order = [...logits.keys()].sort((i, j) => logits[j] - logits[i]).slice(0, 5);
-    guesses.replaceChildren(...order.map((t) => h("span", null, h("b", null, /** @type {string[]} */ (data.tokens)[t]), ` ${plain((100 * Math.exp(logits[t] - most)) / sum, 1)} %`)));
+    guesses.replaceChildren(
+      ...order.map((t) =>
+        h(
+          "span",
+          null,
+          h("b", null, /** @type {string[]} */ (data.tokens)[t]),
+          ` ${plain((100 * Math.exp(logits[t] - most)) / sum, 1)} %`,
+        ),
+      ),
+    );
     shown.forEach((one) => one(run));
     const said = written(touches());
     history.replaceState(null, "", `#m=${data.name}&a=${x}&b=${y}${said && `&t=${said}`}`);

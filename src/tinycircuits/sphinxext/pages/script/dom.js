@@ -12,7 +12,8 @@ export function h(tag, given, ...children) {
   if (classes.length) made.className = classes.join(" ");
   for (const [key, value] of Object.entries(given ?? {})) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value === true ? "" : String(value));
+    else if (value !== false && value !== null && value !== undefined)
+      made.setAttribute(key, value === true ? "" : String(value));
   }
   made.append(.../** @type {(Node | string)[]} */ (children.filter((child) => child || child === "")));
   return made;
@@ -36,7 +37,11 @@ export function exact(value) {
 }
 
 /** Indices set low where no markup is possible: `y_2` becomes y₂. @param {string} text */
-export const lowered = (text) => text.replace(/\b([a-z])_(\d+)\b/g, (_, letter, index) => letter + [...index].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]).join(""));
+export const lowered = (text) =>
+  text.replace(
+    /\b([a-z])_(\d+)\b/g,
+    (_, letter, index) => letter + [...index].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]).join(""),
+  );
 
 /** x_3 with its index set low. @param {string} name @returns {Node} */
 export function named(name) {

@@ -17,7 +17,8 @@ const AXES = [
 const SIZE = 320;
 
 /** Where a normalised state lies. @param {ArrayLike<number>} x @param {number} [o] */
-export const point = (x, o = 0) => AXES.map((axis) => (axis[0] * x[o] + axis[1] * x[o + 1] + axis[2] * x[o + 2] + axis[3] * x[o + 3]) / 2);
+export const point = (x, o = 0) =>
+  AXES.map((axis) => (axis[0] * x[o] + axis[1] * x[o + 1] + axis[2] * x[o + 2] + axis[3] * x[o + 3]) / 2);
 
 /** @param {Session} session @returns {import("./panels.js").Panel} */
 export function globe(session) {
@@ -26,10 +27,31 @@ export function globe(session) {
   session.wantStates = true;
   const { n_digits: n, modulus } = data;
   const N = inputs(data);
-  const canvas = h("canvas.tcl-globe", { width: SIZE, height: SIZE, tabindex: 0, role: "img", "aria-label": "globe of the final states; turn it with the arrow keys" });
-  const legend = h("p.tcl-tokens", null, ...Array.from({ length: modulus + 1 }, (_, t) => h(`span.tcl-token${t % 5}`, null, t === modulus ? "BOS" : String(t))));
-  const which = h("select.tcl-select", { "aria-label": "answers that the globe shows" }, h("option", { value: "all" }, "all answers"), ...Array.from({ length: n }, (_, i) => h("option", { value: i }, `y_${i}`)));
-  const words = h("p.tcl-quiet", null, "Each point is the last state of one answer to one input; its colour is the right answer, the ground's colour what the model says there. Turn it with the mouse or the arrow keys.");
+  const canvas = h("canvas.tcl-globe", {
+    width: SIZE,
+    height: SIZE,
+    tabindex: 0,
+    role: "img",
+    "aria-label": "globe of the final states; turn it with the arrow keys",
+  });
+  const legend = h(
+    "p.tcl-tokens",
+    null,
+    ...Array.from({ length: modulus + 1 }, (_, t) =>
+      h(`span.tcl-token${t % 5}`, null, t === modulus ? "BOS" : String(t)),
+    ),
+  );
+  const which = h(
+    "select.tcl-select",
+    { "aria-label": "answers that the globe shows" },
+    h("option", { value: "all" }, "all answers"),
+    ...Array.from({ length: n }, (_, i) => h("option", { value: i }, `y_${i}`)),
+  );
+  const words = h(
+    "p.tcl-quiet",
+    null,
+    "Each point is the last state of one answer to one input; its colour is the right answer, the ground's colour what the model says there. Turn it with the mouse or the arrow keys.",
+  );
   let [turn, tilt] = [0.6, 0.35];
   /** @type {Float32Array | null} */
   let points = null;
@@ -54,14 +76,16 @@ export function globe(session) {
       }
     }
     words.lastChild?.remove();
-    words.append(`Each point is the last state of one answer to one input (${whole(at)} drawn); its colour is the right answer, the ground's colour what the model says there. Turn it with the mouse or the arrow keys.`);
+    words.append(
+      `Each point is the last state of one answer to one input (${whole(at)} drawn); its colour is the right answer, the ground's colour what the model says there. Turn it with the mouse or the arrow keys.`,
+    );
     from = points && points.length === found.length ? points : found;
     points = found;
   };
 
   /** The regions: for each token the linear function of a point whose largest wins. */
   const functions = () => {
-    const model = /** @type {import("./model.js").Model} */ (session.model);
+    const model = session.model;
     const [gain, shift, W_U, b_U] = ["ln_final.w", "ln_final.b", "W_U", "b_U"].map((name) => parameter(model, name));
     return Array.from({ length: b_U.length }, (_, t) => {
       const along = AXES.map((axis) => 2 * axis.reduce((sum, a, m) => sum + a * gain[m] * W_U[m * b_U.length + t], 0));
@@ -72,6 +96,7 @@ export function globe(session) {
   /** @param {number} part how far the points have gone from where they were */
   const draw = (part = 1) => {
     if (!points || !from) return;
+    const [now, was] = [points, from];
     const context = canvas.getContext("2d");
     const picture = context.createImageData(SIZE, SIZE);
     const palette = tokenColours(canvas);
@@ -100,7 +125,7 @@ export function globe(session) {
       }
     }
     for (let e = 0; e < colours.length; e++) {
-      const [a, b, c] = [0, 1, 2].map((m) => from[3 * e + m] + (points[3 * e + m] - from[3 * e + m]) * part);
+      const [a, b, c] = [0, 1, 2].map((m) => was[3 * e + m] + (now[3 * e + m] - was[3 * e + m]) * part);
       const [x, c1] = [a * ct + c * st, c * ct - a * st];
       const [y, z] = [b * cp - c1 * sp, b * sp + c1 * cp];
       if (z < 0) continue;
@@ -148,7 +173,9 @@ export function globe(session) {
       draw();
     });
   };
-  canvas.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => canvas.setPointerCapture(event.pointerId));
+  canvas.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) =>
+    canvas.setPointerCapture(event.pointerId),
+  );
   canvas.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     if (!canvas.hasPointerCapture(event.pointerId)) return;
     turn += event.movementX / 120;
@@ -174,7 +201,15 @@ export function globe(session) {
       go();
     } else if (what === "input") soon();
   };
-  return { element: h("div.tcl-globed", null, h("div", null, canvas), h("div", null, h("div.tcl-line", null, h("span.tcl-label", null, "Show"), which), legend, words)), show };
+  return {
+    element: h(
+      "div.tcl-globed",
+      null,
+      h("div", null, canvas),
+      h("div", null, h("div.tcl-line", null, h("span.tcl-label", null, "Show"), which), legend, words),
+    ),
+    show,
+  };
 }
 
 /** The colours of the tokens, as the style sheet has them. @param {HTMLElement} element */

@@ -87,7 +87,12 @@ function tries({ data, trained }) {
   return found.filter(([, [touch]]) => touch.kind !== "zero" || trained.at.has(touch.name));
 }
 
-const TITLES = { B: "B: one layer, eight digits", A: "A: two layers, eight digits", C: "C: two layers, four digits", E: "E: modular addition (1.5 MB)" };
+const TITLES = {
+  B: "B: one layer, eight digits",
+  A: "A: two layers, eight digits",
+  C: "C: two layers, four digits",
+  E: "E: modular addition (1.5 MB)",
+};
 
 /**
  * Which model, and how to pass the state on. @param {HTMLElement} place @param {Data} data @param {Session} [session]
@@ -95,15 +100,26 @@ const TITLES = { B: "B: one layer, eight digits", A: "A: two layers, eight digit
  */
 function heading(place, data, session) {
   const models = (place.dataset.models ?? "").split(" ");
-  const select = h("select.tcl-select", { "aria-label": "model" }, ...models.map((name) => h("option", { value: name }, /** @type {Record<string, string>} */ (TITLES)[name] ?? name)));
+  const select = h(
+    "select.tcl-select",
+    { "aria-label": "model" },
+    ...models.map((name) => h("option", { value: name }, /** @type {Record<string, string>} */ (TITLES)[name] ?? name)),
+  );
   select.value = data.name;
   select.addEventListener("change", () => {
     history.replaceState(null, "", `#m=${select.value}`);
     begin(place);
   });
   const link = h("button.tcl-button", { type: "button", onclick: () => copied(link, location.href) }, "Copy link");
-  const python = session && h("button.tcl-button", { type: "button", onclick: () => copied(python, session.program()) }, "Copy as Python");
-  return h("div.tcl-heading", null, h("label", null, h("span.tcl-label", null, "Model"), select), h("div.tcl-buttons", null, python, link));
+  const python =
+    session &&
+    h("button.tcl-button", { type: "button", onclick: () => copied(python, session.program()) }, "Copy as Python");
+  return h(
+    "div.tcl-heading",
+    null,
+    h("label", null, h("span.tcl-label", null, "Model"), select),
+    h("div.tcl-buttons", null, python, link),
+  );
 }
 
 /** @param {HTMLElement} button @param {string} text */
@@ -121,7 +137,9 @@ function begin(place) {
   const wanted = /(?:^|&)m=(\w+)/.exec(text)?.[1];
   const models = (place.dataset.models ?? "").split(" ");
   const name = wanted && models.includes(wanted) ? wanted : models[0];
-  return build(place, name, text).catch((error) => place.append(h("p.tcl-error", { role: "alert" }, `The live model cannot be shown: ${error.message}`)));
+  return build(place, name, text).catch((error) =>
+    place.append(h("p.tcl-error", { role: "alert" }, `The live model cannot be shown: ${error.message}`)),
+  );
 }
 
 for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tc-live"))) {

@@ -28,7 +28,16 @@ export function summary(session, tries) {
     undo.disabled = !session.past.length;
     redo.disabled = !session.future.length;
     reset.disabled = !touches.length && round === null;
-    list.replaceChildren(...(touches.length ? touches.map(chip) : [h("span.tcl-quiet", null, "Try:"), ...tries.map(([label, given]) => h("button.tcl-button", { type: "button", onclick: () => session.set({ touches: given }) }, label))]));
+    list.replaceChildren(
+      ...(touches.length
+        ? touches.map(chip)
+        : [
+            h("span.tcl-quiet", null, "Try:"),
+            ...tries.map(([label, given]) =>
+              h("button.tcl-button", { type: "button", onclick: () => session.set({ touches: given }) }, label),
+            ),
+          ]),
+    );
     const { counted, before, control } = session;
     if (!counted || !before) return;
     const [now, was] = [total(counted.wrong), total(before)];
@@ -41,10 +50,24 @@ export function summary(session, tries) {
   /** @param {Touch} touch */
   const chip = (touch) => {
     const text = lowered(said(session.trained, touch));
-    return h("span.tcl-chip", null, text, h("button", { type: "button", "aria-label": `take back: ${text}`, onclick: () => session.untouch(touch) }, "×"));
+    return h(
+      "span.tcl-chip",
+      null,
+      text,
+      h("button", { type: "button", "aria-label": `take back: ${text}`, onclick: () => session.untouch(touch) }, "×"),
+    );
   };
   const line = h("p.tcl-count", { role: "status", "aria-live": "polite" }, big, words);
-  return { element: h("div.tcl-summary", null, h("div.tcl-line", null, line, h("div.tcl-buttons", null, undo, redo, reset)), meter, list), show };
+  return {
+    element: h(
+      "div.tcl-summary",
+      null,
+      h("div.tcl-line", null, line, h("div.tcl-buttons", null, undo, redo, reset)),
+      meter,
+      list,
+    ),
+    show,
+  };
 }
 
 /** @param {number[]} wrong */
@@ -58,8 +81,17 @@ export function input(session, { second }) {
   const { n_digits: n, modulus } = session.data;
   const first = digits(session, "input");
   const other = digits(session, "other");
-  const answers = Array.from({ length: n }, (_, i) => h("button.tcl-answer", { type: "button", onclick: () => session.set({ row: i }, { remember: false }) }));
-  const any = h("button.tcl-button", { type: "button", onclick: () => session.set({ input: Array.from({ length: n }, () => Math.floor(Math.random() * modulus)) }) }, "Another");
+  const answers = Array.from({ length: n }, (_, i) =>
+    h("button.tcl-answer", { type: "button", onclick: () => session.set({ row: i }, { remember: false }) }),
+  );
+  const any = h(
+    "button.tcl-button",
+    {
+      type: "button",
+      onclick: () => session.set({ input: Array.from({ length: n }, () => Math.floor(Math.random() * modulus)) }),
+    },
+    "Another",
+  );
   const show = () => {
     first.show();
     other.show();
@@ -72,7 +104,10 @@ export function input(session, { second }) {
       button.replaceChildren(named(`y_${i}`), h("b", null, text), h("small", null, good ? "✓" : `✗ ${right[i]}`));
       button.classList.toggle("tcl-bad", !good);
       button.setAttribute("aria-pressed", String(session.state.row === i));
-      button.setAttribute("aria-label", `answer ${i}: ${text}, ${good ? "right" : `wrong, ${right[i]} is right`}; show how it comes about`);
+      button.setAttribute(
+        "aria-label",
+        `answer ${i}: ${text}, ${good ? "right" : `wrong, ${right[i]} is right`}; show how it comes about`,
+      );
     });
   };
   const element = h(
@@ -80,7 +115,14 @@ export function input(session, { second }) {
     null,
     h("div.tcl-line", null, h("span.tcl-label", null, "Input"), first.element, any),
     h("div.tcl-line", null, h("span.tcl-label", null, "Answers"), group("the model's answers", answers, "tcl-answers")),
-    second && h("div.tcl-line.tcl-second", null, h("span.tcl-label", null, "Second input"), other.element, h("span.tcl-quiet", null, "its values can be put in the place of the first one's")),
+    second &&
+      h(
+        "div.tcl-line.tcl-second",
+        null,
+        h("span.tcl-label", null, "Second input"),
+        other.element,
+        h("span.tcl-quiet", null, "its values can be put in the place of the first one's"),
+      ),
   );
   return { element, show };
 }
@@ -89,9 +131,13 @@ export function input(session, { second }) {
 function digits(session, which) {
   const { n_digits: n, modulus } = session.data;
   /** @param {number} j @param {number} value */
-  const put = (j, value) => session.set({ [which]: session.state[which].map((digit, at) => (at === j ? value : digit)) });
+  const put = (j, value) =>
+    session.set({ [which]: session.state[which].map((digit, at) => (at === j ? value : digit)) });
   const boxes = Array.from({ length: n }, (_, j) => {
-    const box = h("button.tcl-digit", { type: "button", onclick: () => put(j, (session.state[which][j] + 1) % modulus) });
+    const box = h("button.tcl-digit", {
+      type: "button",
+      onclick: () => put(j, (session.state[which][j] + 1) % modulus),
+    });
     box.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (!/^\d$/.test(event.key) || Number(event.key) >= modulus || event.ctrlKey || event.metaKey) return;
       put(j, Number(event.key));
@@ -105,9 +151,15 @@ function digits(session, which) {
     boxes.forEach((box, j) => {
       const digit = session.state[which][j];
       if (box.textContent !== String(digit)) box.textContent = String(digit);
-      box.setAttribute("aria-label", `digit ${j}${which === "other" ? " of the second input" : ""}: ${digit}; type or press for another`);
+      box.setAttribute(
+        "aria-label",
+        `digit ${j}${which === "other" ? " of the second input" : ""}: ${digit}; type or press for another`,
+      );
     });
-  return { element: group(which === "other" ? "digits of the second input" : "digits of the input", boxes, "tcl-digits"), show };
+  return {
+    element: group(which === "other" ? "digits of the second input" : "digits of the input", boxes, "tcl-digits"),
+    show,
+  };
 }
 
 /** Wrong inputs for each answer: now, before, and after a push. @param {Session} session @returns {Panel} */
@@ -115,12 +167,34 @@ export function counts(session) {
   const { n_digits: n } = session.data;
   const N = inputs(session.data);
   const note = h("p.tcl-quiet", null);
-  const rows = Array.from({ length: n }, (_, i) => ({ bar: h("span.tcl-bar", null, h("i", null), h("i.tcl-push", null)), now: h("td", null), was: h("td", null), push: h("td", null), head: h("th", { scope: "row" }, named(`y_${i}`)) }));
+  const rows = Array.from({ length: n }, (_, i) => ({
+    bar: h("span.tcl-bar", null, h("i", null), h("i.tcl-push", null)),
+    now: h("td", null),
+    was: h("td", null),
+    push: h("td", null),
+    head: h("th", { scope: "row" }, named(`y_${i}`)),
+  }));
   const table = h(
     "table.tcl-table",
     null,
-    h("thead", null, h("tr", null, h("th", { scope: "col" }, "answer"), h("td", null), h("th", { scope: "col" }, "wrong now"), h("th", { scope: "col" }, "before"), h("th", { scope: "col" }, "pushed"))),
-    h("tbody", null, ...rows.map((row) => h("tr", null, row.head, h("td.tcl-wide", null, row.bar), row.now, row.was, row.push))),
+    h(
+      "thead",
+      null,
+      h(
+        "tr",
+        null,
+        h("th", { scope: "col" }, "answer"),
+        h("td", null),
+        h("th", { scope: "col" }, "wrong now"),
+        h("th", { scope: "col" }, "before"),
+        h("th", { scope: "col" }, "pushed"),
+      ),
+    ),
+    h(
+      "tbody",
+      null,
+      ...rows.map((row) => h("tr", null, row.head, h("td.tcl-wide", null, row.bar), row.now, row.was, row.push)),
+    ),
   );
   const show = () => {
     const { counted, before, control } = session;
@@ -156,10 +230,17 @@ export function map(session) {
   const list = h("div.tcl-first", null);
   canvas.addEventListener("click", (/** @type {MouseEvent} */ event) => {
     const box = canvas.getBoundingClientRect();
-    const [x, y] = [Math.floor(((event.clientX - box.left) / box.width) * across), Math.floor(((event.clientY - box.top) / box.height) * down)];
+    const [x, y] = [
+      Math.floor(((event.clientX - box.left) / box.width) * across),
+      Math.floor(((event.clientY - box.top) / box.height) * down),
+    ];
     session.set({ input: digitsOf(session.data, Math.min(N - 1, y * across + x)) });
   });
-  const caption = h("p.tcl-quiet", null, `Each dot is an input: down the first ${n - Math.floor(n / 2)} digits, across the last ${Math.floor(n / 2)}. The darker, the more answers are wrong. Click on one to load it.`);
+  const caption = h(
+    "p.tcl-quiet",
+    null,
+    `Each dot is an input: down the first ${n - Math.floor(n / 2)} digits, across the last ${Math.floor(n / 2)}. The darker, the more answers are wrong. Click on one to load it.`,
+  );
   const show = (/** @type {string} */ what) => {
     if (!session.counted || what === "control") return;
     const { mistakes, any } = session.counted;
@@ -168,7 +249,9 @@ export function map(session) {
     const here = session.state.input.reduce((index, digit) => index * modulus + digit, 0);
     for (let s = 0; s < N; s++) {
       const part = mistakes[s] / n;
-      const [red, green, blue, alpha] = mistakes[s] ? [213 - 90 * part, 94 - 60 * part, 0, 90 + 165 * part] : [0, 114, 178, 26];
+      const [red, green, blue, alpha] = mistakes[s]
+        ? [213 - 90 * part, 94 - 60 * part, 0, 90 + 165 * part]
+        : [0, 114, 178, 26];
       picture.data.set([red, green, blue, alpha], 4 * s);
     }
     picture.data.set([36, 41, 47, 255], 4 * here);
@@ -178,7 +261,13 @@ export function map(session) {
     for (let s = 0; s < N && first.length < 6; s++) if (mistakes[s]) first.push(s);
     list.replaceChildren(
       h("span.tcl-label", null, any ? "First wrong inputs" : "No input is answered wrongly."),
-      ...first.map((s) => h("button.tcl-button.tcl-mono", { type: "button", onclick: () => session.set({ input: digitsOf(session.data, s) }) }, digitsOf(session.data, s).join(" "))),
+      ...first.map((s) =>
+        h(
+          "button.tcl-button.tcl-mono",
+          { type: "button", onclick: () => session.set({ input: digitsOf(session.data, s) }) },
+          digitsOf(session.data, s).join(" "),
+        ),
+      ),
     );
   };
   return { element: h("div.tcl-mapped", null, h("div", null, canvas), h("div", null, list, caption)), show };
@@ -214,7 +303,9 @@ export function course(session) {
       if (!session.busy) session.set({ round: next === last ? null : next }, { remember: false });
     }, 350);
   });
-  slider.addEventListener("input", () => session.set({ round: Number(slider.value) === last ? null : Number(slider.value) }, { remember: false }));
+  slider.addEventListener("input", () =>
+    session.set({ round: Number(slider.value) === last ? null : Number(slider.value) }, { remember: false }),
+  );
   const show = () => {
     const at = session.state.round ?? last;
     if (slider.value !== String(at)) slider.value = String(at);
@@ -239,11 +330,20 @@ export function inspector(session, explained) {
   const show = () => {
     if (!chosen) return;
     const { name, line: from, note, value, site, pos, weight } = explained(chosen);
-    line.replaceChildren(h("b", null, lowered(value === undefined ? name : `${name} = ${exact(value)}`)), lowered(from ? ` = ${from}` : `: ${note}`));
+    line.replaceChildren(
+      h("b", null, lowered(value === undefined ? name : `${name} = ${exact(value)}`)),
+      lowered(from ? ` = ${from}` : `: ${note}`),
+    );
     const want = site ? `site ${site} ${pos}` : weight ? `weight ${weight.name} ${weight.index}` : "";
     if (want !== made) {
       made = want;
-      tools.replaceChildren(...(site ? [removal(session, site, { pos, where: pos !== undefined && site !== "embed" })] : weight ? weightTools(session, weight) : []));
+      tools.replaceChildren(
+        ...(site
+          ? [removal(session, site, { pos, where: pos !== undefined && site !== "embed" })]
+          : weight
+            ? weightTools(session, weight)
+            : []),
+      );
     }
     for (const tool of tools.children) tool.dispatchEvent(new CustomEvent("renew"));
   };
@@ -262,8 +362,22 @@ export function inspector(session, explained) {
  *   lets one choose between everywhere and `pos`
  */
 export function removal(session, site, { label = "replace by", pos = null, where = false } = {}) {
-  const select = h("select.tcl-select", { "aria-label": `${label}: ${siteName(session.trained, site)}` }, ...[["", "as it is"], ["zero", "zero"], ["mean", "its mean over all inputs"], ["other", "the second input's"]].map(([value, text]) => h("option", { value }, text)));
-  const places = h("select.tcl-select", { "aria-label": "at which positions" }, h("option", { value: "all" }, "at all positions"), h("option", { value: "one" }, pos === null ? "" : lowered(`at ${positionName(session.data, pos)} only`)));
+  const select = h(
+    "select.tcl-select",
+    { "aria-label": `${label}: ${siteName(session.trained, site)}` },
+    ...[
+      ["", "as it is"],
+      ["zero", "zero"],
+      ["mean", "its mean over all inputs"],
+      ["other", "the second input's"],
+    ].map(([value, text]) => h("option", { value }, text)),
+  );
+  const places = h(
+    "select.tcl-select",
+    { "aria-label": "at which positions" },
+    h("option", { value: "all" }, "at all positions"),
+    h("option", { value: "one" }, pos === null ? "" : lowered(`at ${positionName(session.data, pos)} only`)),
+  );
   const at = () => (where && places.value === "all" ? null : pos);
   select.addEventListener("change", () => {
     const touch = /** @type {import("./touches.js").Hold} */ ({ kind: "hold", site, pos: at(), by: select.value });
@@ -287,11 +401,16 @@ export function removal(session, site, { label = "replace by", pos = null, where
 function weightTools(session, { name, index }) {
   const slider = h("input", { type: "range", min: -4, max: 4, step: 0.01, "aria-label": "value of the weight" });
   const number = h("input.tcl-number", { type: "number", step: "any", "aria-label": "value of the weight" });
-  const put = (/** @type {string} */ text) => text !== "" && Number.isFinite(Number(text)) && session.touch({ kind: "weight", name, index, value: Number(text) });
+  const put = (/** @type {string} */ text) =>
+    text !== "" && Number.isFinite(Number(text)) && session.touch({ kind: "weight", name, index, value: Number(text) });
   slider.addEventListener("input", () => put(slider.value));
   number.addEventListener("change", () => put(number.value));
   const zero = h("button.tcl-button", { type: "button", onclick: () => put("0") }, "Zero");
-  const back = h("button.tcl-button", { type: "button", onclick: () => session.untouch({ kind: "weight", name, index, value: 0 }) }, "As trained");
+  const back = h(
+    "button.tcl-button",
+    { type: "button", onclick: () => session.untouch({ kind: "weight", name, index, value: 0 }) },
+    "As trained",
+  );
   const renew = () => {
     const value = session.parameter(name)[index];
     if (document.activeElement !== slider) slider.value = String(value);
@@ -302,4 +421,3 @@ function weightTools(session, { name, index }) {
   renew();
   return [slider, number, zero, back];
 }
-

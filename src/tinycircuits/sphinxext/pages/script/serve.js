@@ -21,7 +21,15 @@ export function answered(known, { id, name, round, touches, other, states, contr
   const { model, holds } = applied(before, touches, other);
   if (pairs !== undefined) {
     const wrong = [[wrongPairs(model, holds, pairs)]];
-    return { id, wrong, any: wrong[0][0], mistakes: null, states: null, seconds: (performance.now() - started) / 1000, holds };
+    return {
+      id,
+      wrong,
+      any: wrong[0][0],
+      mistakes: null,
+      states: null,
+      seconds: (performance.now() - started) / 1000,
+      holds,
+    };
   }
   if (control) {
     const wrong = Array.from(

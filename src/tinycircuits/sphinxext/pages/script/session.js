@@ -5,9 +5,10 @@
  * @typedef {{ round: number | null, input: number[], other: number[], row: number, touches: Touch[] }} State
  * @typedef {{ wrong: number[], any: number, mistakes: Uint8Array, states: Float32Array | null, seconds: number }} Counted
  */
-import { tokensOf, modelOf, parameter, roundOf } from "./model.js";
+
 import { trace } from "./forward.js";
-import { applied, readTouches, touchedWith, place, written } from "./touches.js";
+import { modelOf, parameter, roundOf, tokensOf } from "./model.js";
+import { applied, place, readTouches, touchedWith, written } from "./touches.js";
 
 const DRAWS = 2;
 
@@ -20,7 +21,13 @@ export class Session {
     this.holder = holder;
     this.trained = modelOf(data);
     /** @type {State} */
-    this.state = { round: null, input: EXAMPLE.slice(0, data.n_digits), other: OTHER.slice(0, data.n_digits), row: Math.min(4, data.n_digits - 1), touches: [] };
+    this.state = {
+      round: null,
+      input: EXAMPLE.slice(0, data.n_digits),
+      other: OTHER.slice(0, data.n_digits),
+      row: Math.min(4, data.n_digits - 1),
+      touches: [],
+    };
     /** @type {State[]} */
     this.past = [];
     /** @type {State[]} */
@@ -42,7 +49,11 @@ export class Session {
     this.busy = false;
     this.waiting = false;
     this.questions = asker(worker, data);
-    this.renew();
+    this.base = this.trained;
+    this.model = this.trained;
+    /** @type {import("./forward.js").Holds} */
+    this.holds = new Map();
+    this.run = trace(this.trained, tokensOf(data, this.state.input));
   }
 
   /** The means that a count of these weights brought; the page itself computes none, which would make it wait. */
@@ -82,7 +93,11 @@ export class Session {
 
   /** @param {State} next */
   show(next) {
-    const recount = ["round", "other", "touches"].some((key) => JSON.stringify(next[/** @type {keyof State} */ (key)]) !== JSON.stringify(this.state[/** @type {keyof State} */ (key)]));
+    const recount = ["round", "other", "touches"].some(
+      (key) =>
+        JSON.stringify(next[/** @type {keyof State} */ (key)]) !==
+        JSON.stringify(this.state[/** @type {keyof State} */ (key)]),
+    );
     this.state = next;
     this.renew();
     this.tell("input");
@@ -125,7 +140,7 @@ export class Session {
 
   /** @param {string} name of a parameter */
   parameter(name) {
-    return parameter(/** @type {import("./model.js").Model} */ (this.model), name);
+    return parameter(this.model, name);
   }
 
   /** @param {"input" | "count" | "control"} what */
@@ -189,11 +204,18 @@ export class Session {
     const seconds = touches.some((touch) => touch.kind === "hold" && touch.by === "other");
     return [
       "from tinycircuits.interp.touches import Touches",
-      ...(round === null ? [] : ["from tinycircuits.models.weights import put_weights", "from tinycircuits.results.courses import load_course"]),
+      ...(round === null
+        ? []
+        : [
+            "from tinycircuits.models.weights import put_weights",
+            "from tinycircuits.results.courses import load_course",
+          ]),
       "from tinycircuits.results.runs import run",
       "",
       `published = run("${this.data.study}", ${this.data.seed})`,
-      ...(round === null ? [] : [`put_weights(published.model, load_course("${this.data.study}").weights[${round}].double())`]),
+      ...(round === null
+        ? []
+        : [`put_weights(published.model, load_course("${this.data.study}").weights[${round}].double())`]),
       `touches = Touches.read("${written(touches)}"${seconds ? `, other="${other.join("")}"` : ""})`,
       `print(touches.wrong(published.model, published.study.task))  # wrong answers over all inputs`,
       "",
@@ -207,18 +229,26 @@ export class Session {
 
   /** Take over what a text says; what does not fit this model is left as it is. @param {string} text */
   read(text) {
-    const given = new Map(text.split("&").map((part) => /** @type {[string, string]} */ ([part.slice(0, 1), part.slice(2)])));
+    const given = new Map(
+      text.split("&").map((part) => /** @type {[string, string]} */ ([part.slice(0, 1), part.slice(2)])),
+    );
     /** @param {string | undefined} digits */
-    const list = (digits) => (digits && new RegExp(`^[0-${this.data.modulus - 1}]{${this.data.n_digits}}$`).test(digits) ? [...digits].map(Number) : null);
+    const list = (digits) =>
+      digits && new RegExp(`^[0-${this.data.modulus - 1}]{${this.data.n_digits}}$`).test(digits)
+        ? [...digits].map(Number)
+        : null;
     const round = Number(given.get("r") ?? NaN);
     const row = Number(given.get("y") ?? NaN);
-    this.set({
-      input: list(given.get("x")) ?? this.state.input,
-      other: list(given.get("o")) ?? this.state.other,
-      row: row >= 0 && row < this.data.n_digits ? row : this.state.row,
-      round: this.data.course && round >= 0 && round < this.data.course.rounds.length ? round : null,
-      touches: readTouches(this.trained, decodeURIComponent(given.get("t") ?? "")),
-    }, { remember: false });
+    this.set(
+      {
+        input: list(given.get("x")) ?? this.state.input,
+        other: list(given.get("o")) ?? this.state.other,
+        row: row >= 0 && row < this.data.n_digits ? row : this.state.row,
+        round: this.data.course && round >= 0 && round < this.data.course.rounds.length ? round : null,
+        touches: readTouches(this.trained, decodeURIComponent(given.get("t") ?? "")),
+      },
+      { remember: false },
+    );
   }
 }
 
@@ -244,6 +274,8 @@ export function asker(worker, data) {
         resolve(answer);
       };
       worker.addEventListener("message", heard);
-      worker.postMessage({ question: { round: null, other: [], states: false, control: 0, touches: [], ...question, id, name: data.name } });
+      worker.postMessage({
+        question: { round: null, other: [], states: false, control: 0, touches: [], ...question, id, name: data.name },
+      });
     });
 }

@@ -22,11 +22,14 @@ export function view(session, parts) {
   /** Cells whose keys are `kind.0`, `kind.1` ... @param {string} label @param {string} kind @param {number} count */
   const cells = (label, kind, count) => {
     const made = Array.from({ length: count }, (_, i) => cell(`${kind}.${i}`, look.choose));
-    shown.push(() => made.forEach((one, i) => one.show(explain(session, `${kind}.${i}`).value ?? NaN, `${label} ${i}`)));
+    shown.push(() =>
+      made.forEach((one, i) => one.show(explain(session, `${kind}.${i}`).value ?? NaN, `${label} ${i}`)),
+    );
     return group(label, made);
   };
   /** @param {string | Node} label @param {string} spoken @param {string} kind @param {number} count */
-  const line = (label, spoken, kind, count) => h("div.tcl-numbers", null, h("span.tcl-label", null, label), cells(spoken, kind, count));
+  const line = (label, spoken, kind, count) =>
+    h("div.tcl-numbers", null, h("span.tcl-label", null, label), cells(spoken, kind, count));
   /** @param {string} label @param {string} kind */
   const state = (label, kind) => h("div.tcl-state", null, line(label, label, kind, d_model));
 
@@ -50,7 +53,11 @@ export function view(session, parts) {
   const matrix = (name, renewals) => {
     const { size, shape } = /** @type {import("./model.js").Span} */ (session.trained.at.get(name));
     const made = Array.from({ length: size }, (_, i) => cell(`w.${name}.${i}`, look.choose));
-    renewals.push(() => made.forEach((one, i) => one.show(explain(session, `w.${name}.${i}`).value ?? NaN, explain(session, `w.${name}.${i}`).name)));
+    renewals.push(() =>
+      made.forEach((one, i) =>
+        one.show(explain(session, `w.${name}.${i}`).value ?? NaN, explain(session, `w.${name}.${i}`).name),
+      ),
+    );
     const grid = group(shortName(session.trained, name), made, "tcl-matrix");
     grid.style.setProperty("--columns", String(shape[shape.length - 1]));
     return h("div.tcl-numbers", null, h("span.tcl-label", null, bare(name)), grid, zeroed(name));
@@ -58,7 +65,10 @@ export function view(session, parts) {
   /** @param {string} name */
   const zeroed = (name) => {
     const touch = /** @type {import("./touches.js").Zero} */ ({ kind: "zero", name });
-    const button = h("button.tcl-button", { type: "button", onclick: () => (session.touchOf(place(touch)) ? session.untouch(touch) : session.touch(touch)) });
+    const button = h("button.tcl-button", {
+      type: "button",
+      onclick: () => (session.touchOf(place(touch)) ? session.untouch(touch) : session.touch(touch)),
+    });
     const renew = () => {
       const on = Boolean(session.touchOf(place(touch)));
       button.textContent = on ? "put back" : "remove";
@@ -70,7 +80,14 @@ export function view(session, parts) {
     return button;
   };
   /** A bias, which can be removed with one press. @param {string} name @param {number} count */
-  const bias = (name, count) => h("div.tcl-numbers", null, h("span.tcl-label", null, `bias ${bare(name)}`), cells(`bias ${name}`, `w.${name}`, count), zeroed(name));
+  const bias = (name, count) =>
+    h(
+      "div.tcl-numbers",
+      null,
+      h("span.tcl-label", null, `bias ${bare(name)}`),
+      cells(`bias ${name}`, `w.${name}`, count),
+      zeroed(name),
+    );
   /** @param {string} site @param {string} label */
   const removable = (site, label) => {
     const made = removal(session, site, { label });
@@ -88,27 +105,82 @@ export function view(session, parts) {
       token.replaceChildren("token ", h("b", null, said === modulus ? "BOS" : String(said)));
       where.replaceChildren("position ", named(positionName(data, p)));
     });
-    stages.push(h("section.tcl-part.tcl-embed", null, h("header", null, h("h4", null, "Embedding")), line(token, "embedding of the token", "tok", d_model), line(where, "embedding of the position", "pos", d_model), weights(["W_E", "W_pos"])), state("state", "embed"));
+    stages.push(
+      h(
+        "section.tcl-part.tcl-embed",
+        null,
+        h("header", null, h("h4", null, "Embedding")),
+        line(token, "embedding of the token", "tok", d_model),
+        line(where, "embedding of the position", "pos", d_model),
+        weights(["W_E", "W_pos"]),
+      ),
+      state("state", "embed"),
+    );
   }
   for (let l = 0; l < n_layers; l++) {
     const of = n_layers > 1 ? ` ${l}` : "";
     const attn = `blocks.${l}.attn`;
     if (parts.has("attn")) {
-      const heads = Array.from({ length: n_heads }, (_, head) => h("div", null, line("query", "query", `q.${l}.${head}`, d_head), looks(l, head), line("mix of values", "mix of values", `z.${l}.${head}`, d_head), n_heads > 1 && removable(`head.${l}.${head}`, `head ${head}`)));
+      const heads = Array.from({ length: n_heads }, (_, head) =>
+        h(
+          "div",
+          null,
+          line("query", "query", `q.${l}.${head}`, d_head),
+          looks(l, head),
+          line("mix of values", "mix of values", `z.${l}.${head}`, d_head),
+          n_heads > 1 && removable(`head.${l}.${head}`, `head ${head}`),
+        ),
+      );
       stages.push(
-        h("section.tcl-part.tcl-attn", null, h("header", null, h("h4", null, `Attention${of}`), removable(`attn.${l}`, "replace all it writes by")), line("LayerNorm", "LayerNorm before attention", `ln1.${l}`, d_model), ...heads, bias(`${attn}.b_O`, d_model), line("writes", "attention writes", `attn.${l}`, d_model), weights(["W_Q", "b_Q", "W_K", "b_K", "W_V", "b_V", "W_O"].map((name) => `${attn}.${name}`).concat(data.layer_norm ? [`blocks.${l}.ln1.w`, `blocks.${l}.ln1.b`] : []))),
+        h(
+          "section.tcl-part.tcl-attn",
+          null,
+          h("header", null, h("h4", null, `Attention${of}`), removable(`attn.${l}`, "replace all it writes by")),
+          line("LayerNorm", "LayerNorm before attention", `ln1.${l}`, d_model),
+          ...heads,
+          bias(`${attn}.b_O`, d_model),
+          line("writes", "attention writes", `attn.${l}`, d_model),
+          weights(
+            ["W_Q", "b_Q", "W_K", "b_K", "W_V", "b_V", "W_O"]
+              .map((name) => `${attn}.${name}`)
+              .concat(data.layer_norm ? [`blocks.${l}.ln1.w`, `blocks.${l}.ln1.b`] : []),
+          ),
+        ),
         state("state", `mid.${l}`),
       );
     }
     if (parts.has("mlp") && d_mlp) {
       const mlp = `blocks.${l}.mlp`;
       stages.push(
-        h("section.tcl-part.tcl-mlp", null, h("header", null, h("h4", null, `MLP${of}`), removable(`mlp.${l}`, "replace all it writes by")), line("LayerNorm", "LayerNorm before the MLP", `ln2.${l}`, d_model), line("neurons", "neuron", `post.${l}`, d_mlp), bias(`${mlp}.b_out`, d_model), line("writes", "the MLP writes", `mlp.${l}`, d_model), weights(["W_in", "b_in", "W_out"].map((name) => `${mlp}.${name}`).concat(data.layer_norm ? [`blocks.${l}.ln2.w`, `blocks.${l}.ln2.b`] : []))),
+        h(
+          "section.tcl-part.tcl-mlp",
+          null,
+          h("header", null, h("h4", null, `MLP${of}`), removable(`mlp.${l}`, "replace all it writes by")),
+          line("LayerNorm", "LayerNorm before the MLP", `ln2.${l}`, d_model),
+          line("neurons", "neuron", `post.${l}`, d_mlp),
+          bias(`${mlp}.b_out`, d_model),
+          line("writes", "the MLP writes", `mlp.${l}`, d_model),
+          weights(
+            ["W_in", "b_in", "W_out"]
+              .map((name) => `${mlp}.${name}`)
+              .concat(data.layer_norm ? [`blocks.${l}.ln2.w`, `blocks.${l}.ln2.b`] : []),
+          ),
+        ),
         state("state", `resid.${l}`),
       );
     }
   }
-  if (parts.has("logits")) stages.push(h("section.tcl-part.tcl-logits", null, h("header", null, h("h4", null, "Unembedding")), line("last LayerNorm", "last LayerNorm", "final", d_model), scores(), weights(["W_U", "b_U"].concat(data.layer_norm ? ["ln_final.w", "ln_final.b"] : []))));
+  if (parts.has("logits"))
+    stages.push(
+      h(
+        "section.tcl-part.tcl-logits",
+        null,
+        h("header", null, h("h4", null, "Unembedding")),
+        line("last LayerNorm", "last LayerNorm", "final", d_model),
+        scores(),
+        weights(["W_U", "b_U"].concat(data.layer_norm ? ["ln_final.w", "ln_final.b"] : [])),
+      ),
+    );
 
   /** What the row reads at each position. @param {number} l @param {number} head */
   function looks(l, head) {
@@ -118,8 +190,25 @@ export function view(session, parts) {
       const values = Array.from({ length: d_head }, (_, i) => cell(`v.${l}.${head}.${key}.${i}`, look.choose));
       const bar = h("i", null);
       const token = h("td.tcl-mono", null);
-      const place_ = h("button.tcl-name", { type: "button", "data-key": `at.${key}`, "aria-label": `position ${positionName(data, key)}`, onclick: () => look.choose(`at.${key}`) }, named(positionName(data, key)));
-      const row = h("tr", null, h("th", { scope: "row" }, place_), token, h("td", null, score), h("td.tcl-look", null, h("span.tcl-bar", null, bar), weight), h("td", null, group(`value at ${positionName(data, key)}`, values)));
+      const place_ = h(
+        "button.tcl-name",
+        {
+          type: "button",
+          "data-key": `at.${key}`,
+          "aria-label": `position ${positionName(data, key)}`,
+          onclick: () => look.choose(`at.${key}`),
+        },
+        named(positionName(data, key)),
+      );
+      const row = h(
+        "tr",
+        null,
+        h("th", { scope: "row" }, place_),
+        token,
+        h("td", null, score),
+        h("td.tcl-look", null, h("span.tcl-bar", null, bar), weight),
+        h("td", null, group(`value at ${positionName(data, key)}`, values)),
+      );
       shown.push(() => {
         const p = n + session.state.row;
         row.hidden = key > p;
@@ -134,12 +223,19 @@ export function view(session, parts) {
         bar.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
         values.forEach((one, i) => one.show(layer.v[head][key][i], `value ${i} at ${name}`));
         row.classList.toggle("tcl-source", key === data.sources[session.state.row] + 1);
-        row.classList.toggle("tcl-touched", session.holds.has(`edge.${l}.${head}.${p}.${key}`) || session.holds.has(`embed@${key}`));
+        row.classList.toggle(
+          "tcl-touched",
+          session.holds.has(`edge.${l}.${head}.${p}.${key}`) || session.holds.has(`embed@${key}`),
+        );
       });
       return row;
     });
     const columns = ["position", "token", "score", "weight", "value"].map((name) => h("th", { scope: "col" }, name));
-    return h("div.tcl-scroll", { tabindex: 0, role: "region", "aria-label": "what attention reads" }, h("table.tcl-table.tcl-looks", null, h("thead", null, h("tr", null, ...columns)), h("tbody", null, ...rows)));
+    return h(
+      "div.tcl-scroll",
+      { tabindex: 0, role: "region", "aria-label": "what attention reads" },
+      h("table.tcl-table.tcl-looks", null, h("thead", null, h("tr", null, ...columns)), h("tbody", null, ...rows)),
+    );
   }
 
   /** The logits, the largest marked. */
@@ -154,14 +250,30 @@ export function view(session, parts) {
         labels[t].classList.toggle("tcl-best", t === best);
       });
     });
-    return h("div.tcl-numbers", null, h("span.tcl-label", null, "logits"), group("logits", made.flatMap((one, t) => [h("span.tcl-logit", null, labels[t], one)])));
+    return h(
+      "div.tcl-numbers",
+      null,
+      h("span.tcl-label", null, "logits"),
+      group(
+        "logits",
+        made.flatMap((one, t) => [h("span.tcl-logit", null, labels[t], one)]),
+      ),
+    );
   }
 
   const title = h("h3", null);
   const show = (/** @type {string} */ what) => {
     if (what !== "input") return;
     const i = session.state.row;
-    title.replaceChildren("How ", named(`y_${i}`), " comes about, read at ", named(positionName(data, n + i)), ": it should be ", named(`x_${data.sources[i]}`), ` + ${data.increment}`);
+    title.replaceChildren(
+      "How ",
+      named(`y_${i}`),
+      " comes about, read at ",
+      named(positionName(data, n + i)),
+      ": it should be ",
+      named(`x_${data.sources[i]}`),
+      ` + ${data.increment}`,
+    );
     shown.forEach((one) => one());
     look.show("input");
   };
