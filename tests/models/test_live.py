@@ -20,13 +20,13 @@ TASK = ReverseIncrement(n_digits=3)
 
 def read(model, task: Task, **more) -> dict:
     """The data as a page finds them."""
-    return json.loads(json.dumps(live_data(model, task, name="T", study="none", seed=0, **more)))
+    return json.loads(json.dumps(live_data(model, task, name="T", title="a test", study="none", seed=0, **more)))
 
 
 def weights_in(data: dict, text: str, dtype: str) -> list[dict[str, np.ndarray]]:
     """The named parameters of each model that is written in ``text``."""
     sizes = [math.prod(shape) for _, shape in data["parameters"]]
-    rows = np.frombuffer(base64.b64decode(text), dtype=f"<{dtype[0]}{int(dtype[-2:]) // 8}").reshape(-1, sum(sizes))
+    rows = np.frombuffer(base64.b85decode(text), dtype=f"<{dtype[0]}{int(dtype[-2:]) // 8}").reshape(-1, sum(sizes))
     cuts = np.cumsum(sizes)[:-1]
     return [
         {name: part.reshape(shape) for (name, shape), part in zip(data["parameters"], np.split(row, cuts), strict=True)}
@@ -132,4 +132,4 @@ def test_a_course_has_the_models_of_its_rounds_in_single_precision():
 def test_a_task_that_the_page_cannot_compute_is_refused():
     task = IncrementInPlace(n_digits=2)
     with pytest.raises(ValueError, match="task must be ReverseIncrement or ModularAddition, got IncrementInPlace"):
-        live_data(scrambled(SPECS["one layer"], task), task, name="T", study="none", seed=0)
+        live_data(scrambled(SPECS["one layer"], task), task, name="T", title="a test", study="none", seed=0)

@@ -9,6 +9,8 @@ from typing import Any
 
 from tinycircuits.display.figure import FIGURE_MIME, Figure
 
+_LARGE = 500_000
+"""Bytes of a file of which a reader is told before it is loaded."""
 PARTS = ("embed", "attn", "mlp", "logits", "map", "globe", "course")
 """What a page can show of a model."""
 NO_FOLDER = 'data-at=""'
@@ -40,10 +42,18 @@ class Live:
 
     def html(self) -> str:
         """The page face: the still face, and what the script needs to put the model in its place."""
-        names = " ".join(model["name"] for model in self.models)
-        given = {"models": names, "show": " ".join(self.parts), "state": self.state, "version": self._version()}
+        given = {"models": json.dumps(self._titles()), "show": " ".join(self.parts), "state": self.state, "version": self._version()}
         described = "".join(f' data-{key}="{escape(value)}"' for key, value in given.items() if value)
         return f'<div class="tc-live" {NO_FOLDER}{described}><div class="tcl-still">{self.still.html()}</div></div>'
+
+    def _titles(self) -> dict[str, str]:
+        """What a reader chooses from, by name; that a file is large is said."""
+        sizes = {name: len(text) for name, text in self.files().items()}
+        found = {}
+        for model in self.models:
+            size = sizes[f"model-{model['name']}.js"]
+            found[model["name"]] = model["title"] + (f", {size / 1e6:.1f} MB" if size > _LARGE else "")
+        return found
 
     def files(self) -> dict[str, str]:
         """The scripts that bring the models, by file name."""

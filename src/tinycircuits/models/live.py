@@ -1,6 +1,7 @@
 """The data of the live model: one trained model whole, as JSON that a page computes with."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 from jaxtyping import Float
@@ -14,12 +15,20 @@ FORMAT = 1
 
 
 def live_data(
-    model: TransformerBridge, task: Task, *, name: str, study: str, seed: int, course: Course | None = None
+    model: TransformerBridge,
+    task: Task,
+    *,
+    name: str,
+    study: str,
+    seed: int,
+    title: str = "",
+    python: Sequence[str] = (),
+    course: Course | None = None,
 ) -> dict[str, Any]:
     """The model and its task as plain JSON values.
 
     ``parameters`` are pairs of TransformerLens' name and shape; ``weights`` all their numbers, each parameter row by
-    row, one after another: little-endian ``dtype`` (that of the model) in base64. A ``course`` is in float32: its last
+    row, one after another: little-endian ``dtype`` (that of the model) in base85 (RFC 1924). A ``course`` is in float32: its last
     round differs from ``weights`` by rounding. ``tokens`` are the printed names of the tokens in order of their index;
     ``positions`` those of a whole sequence, ``n_ctx`` of them, of which the model reads all but the last.
 
@@ -27,12 +36,14 @@ def live_data(
     says at which positions of the input ``a`` and ``b`` stand, and which token stands at each other (``signs``, by
     position); the sum is read at the last position. ``gelu`` is the exact one, x Phi(x).
 
+    ``python`` are lines of a program that have made ``model`` and ``task`` from what is stored.
+
     Raises ``ValueError`` for a task that the page cannot compute.
     """
     cfg = model.cfg
     named = named_weights(model)
     flat = flat_weights(model)
-    found: dict[str, Any] = {"format": FORMAT, "name": name, "study": study, "seed": seed}
+    found: dict[str, Any] = {"format": FORMAT, "name": name, "title": title or name, "study": study, "seed": seed, "python": [*python]}
     found |= {
         "n_layers": cfg.n_layers,
         "n_heads": cfg.n_heads,
@@ -45,12 +56,12 @@ def live_data(
     }
     found |= _task(task)
     found["parameters"] = [[each, list(weight.shape)] for each, weight in named.items()]
-    found |= {"dtype": str(flat.dtype).removeprefix("torch."), "weights": _base64(flat)}
+    found |= {"dtype": str(flat.dtype).removeprefix("torch."), "weights": _base85(flat)}
     if course is not None:
         found["course"] = {
             "rounds": list(course.rounds),
             "wrong": course.wrong.tolist(),
-            "weights": _base64(course.weights.float()),
+            "weights": _base85(course.weights.float()),
         }
     return found
 
@@ -75,6 +86,6 @@ def _task(task: Task) -> dict[str, Any]:
     raise ValueError(f"task must be ReverseIncrement or ModularAddition, got {type(task).__name__}")
 
 
-def _base64(values: Float[Tensor, "..."]) -> str:
+def _base85(values: Float[Tensor, "..."]) -> str:
     numbers = values.detach().contiguous().numpy()
-    return base64.b64encode(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()).decode()
+    return base64.b85encode(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()).decode()

@@ -5,6 +5,7 @@ from typing import Any
 from tinycircuits.models.live import live_data
 from tinycircuits.models.weights import Course
 from tinycircuits.results.runs import run
+from tinycircuits.results.sweeps import load_sweep
 
 
 def live_model(name: str, course: Course | None = None) -> dict[str, Any]:
@@ -17,7 +18,34 @@ def live_model(name: str, course: Course | None = None) -> dict[str, Any]:
         published.model,
         published.study.task,
         name=published.study.article or name,
+        title=published.study.title,
         study=name,
         seed=published.seed,
         course=course,
+        python=[
+            "from tinycircuits.results.runs import run",
+            "",
+            f"published = run({name!r}, {published.seed})",
+            "model, task = published.model, published.study.task",
+        ],
+    )
+
+
+def live_seed(sweep: str, seed: int, course: Course, *, name: str, title: str) -> dict[str, Any]:
+    """One model of a sweep with its ``course``, under a name and a title of its own; raises as ``load_sweep`` does."""
+    result = load_sweep(sweep, range(seed, seed + 1))
+    return live_data(
+        result.model(seed),
+        result.sweep.task,
+        name=name,
+        title=title,
+        study=sweep,
+        seed=seed,
+        course=course,
+        python=[
+            "from tinycircuits.results.sweeps import load_sweep",
+            "",
+            f"result = load_sweep({sweep!r}, range({seed}, {seed + 1}))",
+            f"model, task = result.model({seed}), result.sweep.task",
+        ],
     )

@@ -87,23 +87,18 @@ function tries({ data, trained }) {
   return found.filter(([, [touch]]) => touch.kind !== "zero" || trained.at.has(touch.name));
 }
 
-const TITLES = {
-  B: "B: one layer, eight digits",
-  A: "A: two layers, eight digits",
-  C: "C: two layers, four digits",
-  E: "E: modular addition (1.5 MB)",
-};
+/** The titles of the models that a place offers, by name. @param {HTMLElement} place @returns {Record<string, string>} */
+const titles = (place) => JSON.parse(place.dataset.models ?? "{}");
 
 /**
  * Which model, and how to pass the state on. @param {HTMLElement} place @param {Data} data @param {Session} [session]
  * @returns {HTMLElement}
  */
 function heading(place, data, session) {
-  const models = (place.dataset.models ?? "").split(" ");
   const select = h(
     "select.tcl-select",
     { "aria-label": "model" },
-    ...models.map((name) => h("option", { value: name }, /** @type {Record<string, string>} */ (TITLES)[name] ?? name)),
+    ...Object.entries(titles(place)).map(([name, title]) => h("option", { value: name }, `${name}: ${title}`)),
   );
   select.value = data.name;
   select.addEventListener("change", () => {
@@ -135,7 +130,7 @@ function begin(place) {
   const whole = !place.dataset.show;
   const text = (whole && location.hash.slice(1)) || place.dataset.state || "";
   const wanted = /(?:^|&)m=(\w+)/.exec(text)?.[1];
-  const models = (place.dataset.models ?? "").split(" ");
+  const models = Object.keys(titles(place));
   const name = wanted && models.includes(wanted) ? wanted : models[0];
   return build(place, name, text).catch((error) =>
     place.append(h("p.tcl-error", { role: "alert" }, `The live model cannot be shown: ${error.message}`)),

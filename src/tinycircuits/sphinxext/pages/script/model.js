@@ -2,7 +2,7 @@
  * The weights of a model under TransformerLens' names, and what a reader changed in them.
  *
  * @typedef {{
- *   name: string, study: string, seed: number, n_layers: number, n_heads: number, d_model: number, d_head: number,
+ *   name: string, title: string, python: string[], study: string, seed: number, n_layers: number, n_heads: number, d_model: number, d_head: number,
  *   d_mlp: number | null, act_fn: string, layer_norm: boolean, eps: number, n_digits: number, modulus: number,
  *   sources: number[], increment: number, parameters: [string, number[]][], weights: string, dtype: string, n_ctx: number,
  *   task: string, tokens: string[], positions: string[], a?: number, b?: number, signs?: Record<string, number>,
@@ -13,11 +13,17 @@
  * @typedef {{ start: number, size: number, shape: number[] }} Span where a parameter lies in the flat weights
  */
 
-/** @param {string} text base64 @returns {ArrayBuffer} */
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]));
+
+/** Five digits stand for four bytes, a quarter more instead of the third that base64 takes. @param {string} text base85, RFC 1924 @returns {ArrayBuffer} */
 export function bytes(text) {
-  const raw = atob(text);
-  const found = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i++) found[i] = raw.charCodeAt(i);
+  const found = new DataView(new ArrayBuffer((text.length / 5) * 4));
+  for (let i = 0; i < text.length; i += 5) {
+    let word = 0;
+    for (let k = i; k < i + 5; k++) word = word * 85 + /** @type {number} */ (VALUES.get(text[k]));
+    found.setUint32((i / 5) * 4, word);
+  }
   return found.buffer;
 }
 

@@ -199,25 +199,20 @@ export class Session {
   }
 
   /** A program for the package that prints the same counts. */
-  program() {
+program() {
     const { touches, other, round } = this.state;
     const seconds = touches.some((touch) => touch.kind === "hold" && touch.by === "other");
+    const [first, ...rest] = this.data.python;
+    const course = `put_weights(model, load_course("${this.data.study}", ${this.data.seed}).weights[${round}].double())`;
     return [
       "from tinycircuits.interp.touches import Touches",
-      ...(round === null
-        ? []
-        : [
-            "from tinycircuits.models.weights import put_weights",
-            "from tinycircuits.results.courses import load_course",
-          ]),
-      "from tinycircuits.results.runs import run",
-      "",
-      `published = run("${this.data.study}", ${this.data.seed})`,
-      ...(round === null
-        ? []
-        : [`put_weights(published.model, load_course("${this.data.study}").weights[${round}].double())`]),
+      ...(round === null ? [] : ["from tinycircuits.models.weights import put_weights"]),
+      ...(round === null ? [] : ["from tinycircuits.results.courses import load_course"]),
+      first,
+      ...rest,
+      ...(round === null ? [] : [course]),
       `touches = Touches.read("${written(touches)}"${seconds ? `, other="${other.join("")}"` : ""})`,
-      `print(touches.wrong(published.model, published.study.task))  # wrong answers over all inputs`,
+      "print(touches.wrong(model, task))  # wrong answers over all inputs",
       "",
     ].join("\n");
   }
