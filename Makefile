@@ -38,6 +38,7 @@ lint: $(STAMP) ## style, types and the import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	tools/script/check
 
 test: lint ## lint, then the test suite
 	$(BIN)/pytest -n 2 --dist loadgroup -m "$(MARKS)" $(TESTS)
