@@ -38,6 +38,7 @@ lint: $(STAMP) ## style, types and the import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	tools/script/check
 
 test: lint ## lint, then the test suite
 	$(BIN)/pytest -n 2 --dist loadgroup -m "$(MARKS)" $(TESTS)
@@ -56,8 +57,9 @@ $(foreach field,$(FIELDS),$(eval pdf: export BOOK_$(field) := $$(value $(field))
 pdf: $(STAMP) ## typeset the book (needs TeX); for a hand-in STUDENT= COURSE= TUTOR=, for a part of it PARTS= CHAPTERS=; CODE=1 with all code
 	@TINYCIRCUITS_FROZEN=1 $(BIN)/python -m tinycircuits.sphinxext.press.typeset book $(BUILD_ARGS)
 
-bench: $(STAMP) ## measure training and analyses, as ratios
+bench: $(STAMP) ## measure training and analyses, as ratios, and the live model in the browser
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.live
 
 mutants: $(STAMP) ## plant known mistakes in a copy of the source and count those noticed; ONLY=lanes JOBS=2
 	$(BIN)/python tools/mutants.py --jobs $(or $(JOBS),1) $(ONLY)

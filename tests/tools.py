@@ -1,4 +1,4 @@
-"""What the tests of the finished book need: a browser, TeX, a built book. CI may not go without them."""
+"""What the tests of the finished book need: browsers, TeX, a built book. CI may not go without them."""
 
 import os
 import shutil
@@ -18,10 +18,18 @@ def missing(what: str) -> None:
 
 def chromium() -> str:
     """Return the path of the system's Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return _program("Chromium", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def firefox() -> str:
+    """Return the path of the system's Firefox."""
+    return _program("Firefox", "firefox-esr", "firefox")
+
+
+def _program(title: str, *names: str) -> str:
     found = next((path for path in map(shutil.which, names) if path), None)
     if found is None:
-        missing("Chromium is not installed")
+        missing(f"{title} is not installed")
     return str(found)
 
 

@@ -7,12 +7,13 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from transformer_lens.model_bridge import TransformerBridge
 
 from tests.browser.engine import Engine, Touch
-from tests.browser.reference import touched
 from tests.circuits import SPECS, scrambled
+from tinycircuits.interp.touches import Touches
 from tinycircuits.models.live import live_data
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import ReverseIncrement
@@ -68,10 +69,20 @@ class Case:
 
 @cache
 def cases(shape: str, make: Callable[[dict[str, Any]], Iterator[list[Touch]]]) -> list[Case]:
-    """The changes that ``make`` finds in a shape, with what comes of them."""
-    return [
-        Case(shape, touches, touched(model_of(shape), TASK, touches, OTHER).numpy()) for touches in make(data_of(shape))
-    ]
+    """The changes that ``make`` finds in a shape, with what the package makes of them."""
+    return [Case(shape, touches, _expected(model_of(shape), touches)) for touches in make(data_of(shape))]
+
+
+@torch.no_grad()
+def _expected(model: TransformerBridge, touches: list[Touch]) -> Float[np.ndarray, "batch answer d_vocab"]:
+    with Touches.read("_".join(map(_written, touches)), OTHER).on(model, TASK) as touched:
+        return touched(TASK.inputs(TASK.sequences()))[:, list(TASK.predicting_rows)].numpy()
+
+
+def _written(touch: Touch) -> str:
+    if touch["kind"] == "hold":
+        return touch["site"] + ("" if touch["pos"] is None else f"@{touch['pos']}") + f"~{touch['by']}"
+    return f"{touch['name']}~0" if touch["kind"] == "zero" else f"{touch['name']}~{touch['index']}~{touch['value']!r}"
 
 
 def one_of_each(data: dict[str, Any]) -> Iterator[list[Touch]]:

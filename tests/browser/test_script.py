@@ -14,19 +14,16 @@ from tests.browser.cases import (
     STUDIES,
     cases,
     far_out,
-    model_of,
     one_of_each,
     published,
     some_at_once,
     some_touches,
 )
 from tests.browser.engine import Engine, Touch
-from tests.browser.reference import weight_named
 from tests.circuits import SPECS, scrambled
 from tinycircuits.interp.removals import removals
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.models.live import live_data
-from tinycircuits.models.weights import named_weights
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import ModularAddition
 
@@ -89,16 +86,9 @@ def test_every_part_head_and_neuron_is_removed_as_in_the_package(engine: Engine,
     assert found == {(row.removed, row.kind): row.wrong.tolist() for row in rows}
 
 
-@shapes
-def test_the_reference_changes_the_weight_that_it_names(shape: str) -> None:
-    for name, weight in named_weights(model_of(shape)).items():
-        if name != "b_U":
-            assert torch.equal(weight_named(model_of(shape), name), weight), name
-
-
 @pytest.mark.parametrize("make", [one_of_each, some_at_once, far_out])
 @shapes
-def test_a_change_is_what_the_hooks_of_transformer_lens_make_of_it(engine: Engine, shape: str, make) -> None:
+def test_a_change_is_what_the_package_makes_of_it(engine: Engine, shape: str, make) -> None:
     differing = [(case.touches, case.differing(engine)) for case in cases(shape, make)]
     assert differing
     assert [(touches, wrong) for touches, wrong in differing if wrong] == []

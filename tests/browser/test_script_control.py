@@ -8,10 +8,10 @@ import torch
 
 from tests.browser.cases import OTHER, TASK, data_of, some_touches
 from tests.browser.engine import Engine, Touch
-from tests.browser.reference import weight_named
 from tests.circuits import SPECS, scrambled
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.models.live import live_data
+from tinycircuits.models.weights import named_weights, with_weights
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("engine")]
 
@@ -42,9 +42,8 @@ def test_what_a_part_writes_is_pushed_as_far_as_its_change(engine: Engine, site:
     """In models in which nothing follows that part, so that final states differ by what is written alone."""
     spec = ModelSpec(n_layers=1, d_model=6, n_heads=2, d_head=2, d_mlp=d_mlp, layer_norm=False)
     model = scrambled(spec, TASK)
-    with torch.no_grad():
-        if site == "embed":
-            weight_named(model, "blocks.0.attn.W_O").zero_()
+    if site == "embed":
+        model = with_weights(model, named_weights(model) | {"blocks.0.attn.W_O": torch.zeros_like(model.W_O[0])})
     data = live_data(model, TASK, name=site, study="none", seed=0)
     engine.take(data)
     touches: list[Touch] = [{"kind": "hold", "site": site, "pos": None, "by": "mean"}]

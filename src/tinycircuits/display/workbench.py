@@ -42,7 +42,12 @@ class Live:
 
     def html(self) -> str:
         """The page face: the still face, and what the script needs to put the model in its place."""
-        given = {"models": json.dumps(self._titles()), "show": " ".join(self.parts), "state": self.state, "version": self._version()}
+        given = {
+            "models": json.dumps(self._titles()),
+            "show": " ".join(self.parts),
+            "state": self.state,
+            "version": self._version(),
+        }
         described = "".join(f' data-{key}="{escape(value)}"' for key, value in given.items() if value)
         return f'<div class="tc-live" {NO_FOLDER}{described}><div class="tcl-still">{self.still.html()}</div></div>'
 

@@ -28,22 +28,28 @@ def live_data(
     """The model and its task as plain JSON values.
 
     ``parameters`` are pairs of TransformerLens' name and shape; ``weights`` all their numbers, each parameter row by
-    row, one after another: little-endian ``dtype`` (that of the model) in base85 (RFC 1924). A ``course`` is in float32: its last
-    round differs from ``weights`` by rounding. ``tokens`` are the printed names of the tokens in order of their index;
-    ``positions`` those of a whole sequence, ``n_ctx`` of them, of which the model reads all but the last.
+    row, one after another: little-endian ``dtype`` (that of the model) in base85 (RFC 1924). A ``course`` is in
+    float32: its last round differs from ``weights`` by rounding. ``tokens`` are the printed names of the tokens in
+    order of their index; ``positions`` those of a whole sequence, ``n_ctx`` of them, of which the model reads all but
+    the last. ``python`` are lines of a program that have made ``model`` and ``task`` from what is stored.
 
     A digit task says ``sources`` and ``increment``: y_i = (x[sources[i]] + increment) mod modulus. Modular addition
     says at which positions of the input ``a`` and ``b`` stand, and which token stands at each other (``signs``, by
     position); the sum is read at the last position. ``gelu`` is the exact one, x Phi(x).
-
-    ``python`` are lines of a program that have made ``model`` and ``task`` from what is stored.
 
     Raises ``ValueError`` for a task that the page cannot compute.
     """
     cfg = model.cfg
     named = named_weights(model)
     flat = flat_weights(model)
-    found: dict[str, Any] = {"format": FORMAT, "name": name, "title": title or name, "study": study, "seed": seed, "python": [*python]}
+    found: dict[str, Any] = {
+        "format": FORMAT,
+        "name": name,
+        "title": title or name,
+        "study": study,
+        "seed": seed,
+        "python": [*python],
+    }
     found |= {
         "n_layers": cfg.n_layers,
         "n_heads": cfg.n_heads,

@@ -552,9 +552,9 @@ function read(model, table, { W, b }) {
   const x = new Float64Array(d_model);
   for (let e = 0; e < table.size; e++) {
     norm(table.data, e * d_model, x, layer_norm ? eps : -1);
-    for (let j = 0; j < b.length; j++) {
+    for (let j = 0, w = 0; j < b.length; j++) {
       let value = b[j];
-      for (let m = 0; m < d_model; m++) value += x[m] * W[j * d_model + m];
+      for (let m = 0; m < d_model; m++) value += x[m] * W[w++];
       out[e * b.length + j] = value;
     }
   }
@@ -578,7 +578,8 @@ function judged(model, reads, resid) {
   /** @type {number[]} */
   const wrong = [];
   const said = reads.map((table, i) => {
-    const best = Uint8Array.from({ length: table.size }, (_, e) => largest(table.data, e * vocabulary, vocabulary));
+    const best = new Uint8Array(table.size);
+    for (let e = 0; e < table.size; e++) best[e] = largest(table.data, e * vocabulary, vocabulary);
     const of = entries(modulus, table, n);
     const source = entries(modulus, { digit: sources[i], first: 0, size: modulus, data: table.data }, n);
     const says = new Uint8Array(N);
@@ -607,9 +608,14 @@ function judged(model, reads, resid) {
 /** The token with the largest logit, the first of equal ones; 255 where one is not a number. @param {Float64Array} data @param {number} o @param {number} width */
 function largest(data, o, width) {
   let best = 0;
+  let most = -Infinity;
   for (let t = 0; t < width; t++) {
-    if (Number.isNaN(data[o + t])) return 255;
-    if (data[o + t] > data[o + best]) best = t;
+    const value = data[o + t];
+    if (Number.isNaN(value)) return 255;
+    if (value > most) {
+      most = value;
+      best = t;
+    }
   }
   return best;
 }

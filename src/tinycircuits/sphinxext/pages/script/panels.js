@@ -254,9 +254,16 @@ export function map(session) {
         : [0, 114, 178, 26];
       picture.data.set([red, green, blue, alpha], 4 * s);
     }
-    for (const [x, y] of [[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    for (const [x, y] of [
+      [0, 0],
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+    ]) {
       const [column, row] = [(here % across) + x, Math.floor(here / across) + y];
-      if (column >= 0 && column < across && row >= 0 && row < down) picture.data.set([36, 41, 47, 255], 4 * (row * across + column));
+      if (column >= 0 && column < across && row >= 0 && row < down)
+        picture.data.set([36, 41, 47, 255], 4 * (row * across + column));
     }
     context.putImageData(picture, 0, 0);
     canvas.setAttribute("aria-label", `map of all ${whole(N)} inputs; ${whole(any)} have a wrong answer`);

@@ -199,7 +199,7 @@ export class Session {
   }
 
   /** A program for the package that prints the same counts. */
-program() {
+  program() {
     const { touches, other, round } = this.state;
     const seconds = touches.some((touch) => touch.kind === "hold" && touch.by === "other");
     const [first, ...rest] = this.data.python;
