@@ -235,3 +235,10 @@ def test_a_part_of_the_model_opens_in_a_chapter(browser: Browser, site: Path, na
     assert seen.page.locator(".tcl-count").first.inner_text().startswith("49,152" if swapped else "0 of 524,288")
     assert seen.page.locator(".tcl-part").count() > 0
     assert not seen.errors
+
+
+def test_only_pages_with_a_live_model_load_its_script(site: Path) -> None:
+    texts = {path.name: path.read_text() for path in site.glob("*.html")}
+    loading = {name for name, text in texts.items() if 'src="_static/live.js' in text}
+    assert loading == {name for name, text in texts.items() if 'class="tc-live"' in text}
+    assert loading == {"workbench.html", "attention.html", "mlp.html", "ablation.html", "circuit.html"}
