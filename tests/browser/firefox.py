@@ -30,8 +30,10 @@ class Firefox:
         return self._ask("WebDriver:ExecuteScript", script=f"return {script}", args=[])["value"]
 
     def press(self, label: str) -> None:
-        """Press the mouse on the button that is called so."""
-        found = self._ask("WebDriver:FindElement", using="css selector", value=f'button[aria-label="{label}"]')["value"]
+        """Press the mouse on the button that is called so, scrolled to the middle: at the edges something may lie."""
+        css = f'button[aria-label="{label}"]'
+        self.evaluate(f"document.querySelector({json.dumps(css)}).scrollIntoView({{ block: 'center' }})")
+        found = self._ask("WebDriver:FindElement", using="css selector", value=css)["value"]
         (element,) = found.values()
         self._ask("WebDriver:ElementClick", id=element)
 
