@@ -77,6 +77,12 @@ def test_the_page_counts_what_the_package_counts(browser: Browser, site: Path, n
     assert sum(wrong(page)) > 0
 
 
+def test_a_spoiled_address_shows_the_model_as_it_was_trained(browser: Browser, site: Path) -> None:
+    page = opened(browser, site, "m=B&x=9&y=77&r=-1&t=%E0%A4%A_nonsense~zero")
+    assert sum(wrong(page)) == 0
+    assert page.locator(".tcl-chip").count() == 0
+
+
 def test_every_number_says_where_it_comes_from(browser: Browser, site: Path) -> None:
     page = opened(browser, site)
     for key in page.locator(".tcl-flow [data-key]").evaluate_all("cells => cells.map(cell => cell.dataset.key)"):

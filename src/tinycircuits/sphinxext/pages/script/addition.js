@@ -9,6 +9,7 @@ import { h, plain, whole } from "./dom.js";
 import { layerNorm, linear, trace } from "./forward.js";
 import { modelOf, parameter } from "./model.js";
 import { pairTokens } from "./pairs.js";
+import { decoded } from "./session.js";
 import { applied, readTouches, written } from "./touches.js";
 
 /**
@@ -24,7 +25,7 @@ export function addition(data, ask, text) {
     text.split("&").map((part) => /** @type {[string, string]} */ ([part.slice(0, 1), part.slice(2)])),
   );
   const removed = new Set(
-    readTouches(model, given.get("t") ?? "").map((touch) => (touch.kind === "hold" ? touch.site : "")),
+    readTouches(model, decoded(given.get("t") ?? "")).map((touch) => (touch.kind === "hold" ? touch.site : "")),
   );
   const field = (/** @type {string} */ label, /** @type {number} */ value) =>
     h("input.tcl-number", {

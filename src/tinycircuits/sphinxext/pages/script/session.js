@@ -240,10 +240,19 @@ export class Session {
         other: list(given.get("o")) ?? this.state.other,
         row: row >= 0 && row < this.data.n_digits ? row : this.state.row,
         round: this.data.course && round >= 0 && round < this.data.course.rounds.length ? round : null,
-        touches: readTouches(this.trained, decodeURIComponent(given.get("t") ?? "")),
+        touches: readTouches(this.trained, decoded(given.get("t") ?? "")),
       },
       { remember: false },
     );
+  }
+}
+
+/** What a browser or a mail program may have written otherwise; as it stands where that cannot be. @param {string} text */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 
