@@ -12,7 +12,7 @@ from tinycircuits.sphinxext.rebuild.inputs import Project, imported, parsed
 ROOT = Path(__file__).parents[1]
 USED_BY = {
     "attention": ["agree", "attention", "circuit", "intro", "known", "needed"],  # some through other analyses as well
-    "fourier": ["clock", "features", "heads"],
+    "fourier": ["clock", "features", "heads", "workbench"],
     "ov": ["needed"],
 }
 """For three analyses, of much and of little use, the chapters that import them, or an analysis that does."""

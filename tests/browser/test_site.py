@@ -24,7 +24,7 @@ PAGES = sorted(path.name for path in (BUILD / "html").glob("*.html") if path.nam
 OFFENDERS = {
     "figures whose drawing is not seen": """
         [...document.querySelectorAll('.tc-still')]
-            .filter(still => ![...still.querySelectorAll('svg')].some(svg => svg.clientHeight > 40))
+            .filter(still => !still.closest('.tcl-ready') && ![...still.querySelectorAll('svg')].some(svg => svg.clientHeight > 40))
             .map(still => still.parentElement.id)""",
     "scripts for what nobody explores": "[...document.scripts].filter(s => s.src.includes('plotly')).map(s => s.src)",
     "images that are not shown": "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)",
@@ -388,6 +388,10 @@ def test_every_page_leads_on(site: Path) -> None:
     assert sorted(visited) == sorted(set(PAGES) - {"genindex.html", "search.html"})
 
 
+STATE = re.compile(r"m=\w")
+"""What stands in an address for a state of the live model."""
+
+
 def test_every_local_link_leads_to_something(site: Path) -> None:
     pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
     broken = []
@@ -397,7 +401,7 @@ def test_every_local_link_leads_to_something(site: Path) -> None:
             if parts.scheme or not (parts.path or parts.fragment):
                 continue
             target = site / unquote(parts.path) if parts.path else site / name
-            anchor = unquote(parts.fragment)
+            anchor = "" if STATE.match(parts.fragment) else unquote(parts.fragment)
             if not target.exists() or (anchor and f'id="{anchor}"' not in pages.get(target.name, f'id="{anchor}"')):
                 broken.append(f"{name}: {link}")
     assert broken == []

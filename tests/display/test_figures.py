@@ -34,10 +34,15 @@ def committed() -> set[str]:
     return set(git("ls-files", "figures").split())
 
 
+def scripts(site: Path) -> list[Path]:
+    """The scripts that draw figures anew; those that bring a model's weights are none."""
+    return sorted(path for path in site.rglob("*.js") if not path.name.startswith("model-"))
+
+
 def test_every_figure_of_the_book_is_committed_and_no_other(site: Path, committed: set[str]) -> None:
     drawn = {f"figures/{path.relative_to(site)}" for path in site.rglob("*.csv")}
     assert drawn == {path for path in committed if path.endswith(".csv")}, "make book, then git add figures"
-    figures = {f"figures/{path.relative_to(site)}".replace(".js", ".svg") for path in site.rglob("*.js")}
+    figures = {f"figures/{path.relative_to(site)}".replace(".js", ".svg") for path in scripts(site)}
     drawings = {path for path in committed if path.endswith(".svg")}
     assert figures <= drawings
     assert {path.replace(".svg", ".csv") for path in drawings} <= drawn
@@ -57,7 +62,7 @@ Entry = tuple[str, str, str]
 def legends(site: Path) -> list[Entry]:
     """Every entry of every legend that tells series apart by colour."""
     found = []
-    for path in sorted(site.rglob("*.js")):
+    for path in scripts(site):
         script = re.fullmatch(r'tinyFigure\("[^"]+",(.*)\)\n', path.read_text(encoding="utf-8"), re.S)
         assert script, path
         figure = json.loads(script[1])

@@ -55,7 +55,7 @@ def test_the_search_knows_prose_captions_and_cells_section_by_section_and_no_cod
 def test_an_entry_is_a_place_of_its_own() -> None:
     shown = {
         "title": "A1 says", "verdict": "holds", "paragraphs": ["Rule."], "evidence": None, "closing": [],
-        "code": {"file": "a.py", "line": 1, "text": "hidden = 1"}, "cite": "",
+        "code": {"file": "a.py", "line": 1, "text": "hidden = 1"}, "cite": "", "live": "",
     }  # fmt: skip
     node = entries.entry_node(shown, lambda text: [nodes.Text(text)], {"holds": "holds"})
     node["ids"] = ["claim-a1"]
@@ -65,6 +65,17 @@ def test_an_entry_is_a_place_of_its_own() -> None:
     assert rows[1][0] == "#claim-a1"
     assert rows[1][1].startswith("A1 says · ")
     assert rows[1][2] == "Rule."
+
+
+def test_an_entry_leads_to_the_live_model_on_the_page_alone() -> None:
+    shown = {
+        "title": "A1 says", "verdict": "", "paragraphs": [], "evidence": None, "closing": [], "code": None, "cite": "",
+        "live": "m=A&t=mlp.0~zero",
+    }  # fmt: skip
+    node = entries.entry_node(shown, lambda text: [nodes.Text(text)], {})
+    (link,) = node.findall(nodes.reference)
+    assert link["refuri"] == "workbench.html#m=A&t=mlp.0~zero"
+    assert link.parent.parent["expr"] == "html"
 
 
 def box(*paragraphs: str) -> nodes.admonition:

@@ -160,7 +160,7 @@ def test_of_two_forms_that_begin_alike_the_longer_is_found():
 def test_what_opens_an_entry_holds_no_link():
     shown = {
         "title": "An ablation", "verdict": None, "paragraphs": ["Of an MLP."], "evidence": None, "closing": [],
-        "code": None, "cite": "",
+        "code": None, "cite": "", "live": "",
     }  # fmt: skip
     entry = entry_node(shown, lambda text: [nodes.Text(text)], {})
     assert [text for text in entry.findall(nodes.Text) if is_prose(text)] == ["Of an MLP."]

@@ -28,7 +28,7 @@ def publish(form: Callable[[Any], str] | None = None, /, **values: Any) -> None:
         elif form is None or isinstance(value, bool):
             raise TypeError(f"{name}: text or a whole number expected, got {value!r}; format it first")
         else:
-            shown = form(value)
+            shown = form(value.item() if getattr(value, "ndim", None) == 0 else value)
         glue(name, Prose(shown), display=False)
 
 

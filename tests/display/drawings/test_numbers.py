@@ -39,7 +39,7 @@ from tinycircuits.display.theme import SERIES, TOKENS
 
 def test_numbers_have_a_sign_a_true_minus_and_no_negative_zero() -> None:
     assert [kit.signed(x, 1) for x in (1.25, -0.26, -0.04)] == ["+1.2", "\N{MINUS SIGN}0.3", "0.0"]
-    assert kit.lettered("from x_0 to y_12, W_E and $") == "from x₀ to y₁₂, W_E and \\$"
+    assert kit.lettered("from x_0 to y_12, W_E and $") == "from x₀ to y₁₂, $\\mathrm{W}_{\\mathrm{E}}$ and \\$"
 
 
 def test_a_row_of_attention_prints_every_number_and_bars_as_long_as_the_weights() -> None:
