@@ -24,7 +24,8 @@ PAGES = sorted(path.name for path in (BUILD / "html").glob("*.html") if path.nam
 OFFENDERS = {
     "figures whose drawing is not seen": """
         [...document.querySelectorAll('.tc-still')]
-            .filter(still => !still.closest('.tcl-ready') && ![...still.querySelectorAll('svg')].some(svg => svg.clientHeight > 40))
+            .filter(still => !still.closest('.tcl-ready'))
+            .filter(still => ![...still.querySelectorAll('svg')].some(svg => svg.clientHeight > 40))
             .map(still => still.parentElement.id)""",
     "scripts for what nobody explores": "[...document.scripts].filter(s => s.src.includes('plotly')).map(s => s.src)",
     "images that are not shown": "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)",

@@ -6,7 +6,7 @@
 
   /* The entry that the address names is open. */
   function follow() {
-    const named = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const named = location.hash && document.getElementById(location.hash.slice(1));
     const entry = named && named.closest("details.tc-entry");
     if (!entry || entry.open) return;
     entry.open = true;
