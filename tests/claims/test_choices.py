@@ -20,7 +20,14 @@ from tinycircuits.results.numbers import OfDigits
 from tinycircuits.results.profiles import Profile, places
 from tinycircuits.results.runs import load
 from tinycircuits.results.summaries import recipes
-from tinycircuits.results.summaries.recipes import OURS, every_choice, other_than_given, studied, training_recipe
+from tinycircuits.results.summaries.recipes import (
+    OURS,
+    choice_grid,
+    every_choice,
+    other_than_given,
+    studied,
+    training_recipe,
+)
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.alternatives import ALTERNATIVES
 from tinycircuits.results.tables.profiles import SOURCES, Source
@@ -96,6 +103,19 @@ def test_the_table_has_a_row_for_every_choice_of_every_article_and_says_nothing_
     assert len(table) == len(CHOICES) * len(ARTICLES)
     assert (table["there"].isna() == (table["given"] == "open")).all()
     assert (table["here"] != "").all()
+
+
+def test_the_grid_says_in_one_cell_what_the_table_says_in_a_row():
+    grid = choice_grid().set_index("choice")
+    assert list(grid.index) == list(CHOICES)
+    assert list(grid.columns) == list(ARTICLES)
+    for row in every_choice().itertuples():
+        cell = grid.loc[row.choice, row.article]
+        assert row.here in cell
+        assert cell.startswith("*") == (row.given == "open")
+    assert grid.loc["models shown", "B"] == "100 (one)"
+    assert grid.loc["length", "C"] == "4,000 steps (there called epochs)", "what both say stands once"
+    assert grid.loc["optimizer", "C"] == "AdamW, betas 0.9 and 0.999", "and nothing where ours only says more"
 
 
 def test_article_c_leaves_hardly_anything_open_and_d_most():

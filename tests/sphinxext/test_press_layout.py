@@ -20,8 +20,8 @@ def cell(*outputs, tags=()):
     return nodes.container("", source, *shown, classes=["cell", *tags])
 
 
-def section(*children):
-    return nodes.section("", nodes.title("", "Check"), *children)
+def section(*children, title="Check"):
+    return nodes.section("", nodes.title("", title), *children)
 
 
 def raws(tree):
@@ -59,10 +59,17 @@ def test_nothing_is_left_of_a_cell_that_shows_nothing():
 
 
 def test_a_section_that_held_nothing_else_goes_and_its_number_stays_free():
-    tree = document(section(cell(), cell()), section(cell(), nodes.paragraph("", "Words.")))
+    tree = document(section(cell(), cell()), section(nodes.paragraph("", "Words."), cell(), title="Numbers"))
     code.without_code(tree)
     assert raws(tree) == [r"\stepcounter{section}"]
     assert [type(child) for child in tree] == [nodes.raw, nodes.section]
+
+
+def test_a_check_goes_with_its_cell_unless_it_shows_something():
+    words = nodes.paragraph("", "This cell fails when a sentence is false.")
+    tree = document(section(words, cell()), section(words.deepcopy(), cell(nodes.table())), section(words.deepcopy()))
+    code.without_code(tree)
+    assert [type(child) for child in tree] == [nodes.raw, nodes.section, nodes.section]
 
 
 def test_what_closes_a_chapter_is_left_out_of_the_contents_from_its_first_section_on():

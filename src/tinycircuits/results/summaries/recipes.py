@@ -77,7 +77,7 @@ OURS: dict[str, Callable[[Study], Value]] = {
 
 IN_FULL: dict[str, Callable[[Study], str]] = {
     "optimizer": lambda of: "AdamW, betas {:g} and {:g}".format(*of.train.betas),
-    "warm-up": lambda of: f"{of.train.warmup_steps:,} steps" if of.train.warmup_steps else "none",
+    "warm-up": lambda of: f"{of.train.warmup_steps:,} steps" if of.train.warmup_steps else "no",
     "gradient clipping": lambda of: f"at norm {of.train.clip_norm:g}" if of.train.clip_norm else "none",
     "models shown": lambda of: f"{OURS['models shown'](of):,}",
     "inputs looked at": lambda of: f"all {OURS['inputs looked at'](of):,}",
@@ -117,6 +117,26 @@ def choices(article: str) -> pd.DataFrame:
 def every_choice() -> pd.DataFrame:
     """The rows of all articles, one under the other."""
     return pd.concat([choices(article) for article in ARTICLES], ignore_index=True)
+
+
+def choice_grid() -> pd.DataFrame:
+    """One row for each choice, one column for each article: what the study does; in italics where nothing is said.
+
+    In brackets what the article says, where its words are others.
+    """
+    table = every_choice()
+    said = table["there"].fillna("")
+    cells = table.assign(cell=[_beside(*each) for each in zip(table["here"], said, strict=True)])
+    grid = cells.pivot(index="choice", columns="article", values="cell").loc[list(CHOICES)]
+    return grid.rename_axis(columns=None).reset_index()
+
+
+def _beside(here: str, there: str) -> str:
+    if not there:
+        return f"*{here}*"
+    if here.startswith(there):
+        return here
+    return f"{here} ({there.removeprefix(here).lstrip(', ')})"
 
 
 def other_than_given(article: str) -> dict[str, tuple[tuple[Value, ...], Value]]:

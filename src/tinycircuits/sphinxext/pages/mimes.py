@@ -22,6 +22,8 @@ _BOLD = 1.1
 """How much wider a heading's letters are."""
 _PIECE = re.compile(r"(?:`[^`]*`|[^` ])+")
 """What is never broken: a word, or a name in code with what touches it."""
+_RAGGED = 4
+"""Characters that a broken line leaves empty, about."""
 _MARKED = re.compile(r"(`[^`]*`|\$[^$]*\$)")
 _NAMED = re.compile(r"(?<![\w{/.-])(W_(?:E|pos|Q|K|V|O|in|out|U)|[xy]_[0-9])(?![\w}])")
 _PAGE = 52
@@ -117,15 +119,45 @@ def column_spec(columns: list[str], rows: list[list[str]], numeric: list[bool]) 
     if sum(least) + _GAP * len(columns) > _LINE:  # then short cells are broken as well, between words
         pieces = [[_shown_length(word) for row in rows for word in _PIECE.findall(row[i])] for i in range(len(columns))]
         least = [max([*words, *each]) for each, words in zip(pieces, headings, strict=True)]
-    wish = [max(few, *body) for few, body in zip(least, bodies, strict=True)]
-    room = max(_LINE - _GAP * len(columns) - sum(least), 0)
-    share = min(1.0, room / max(sum(wish) - sum(least), 1))
-    widths = [few + share * (many - few) for few, many in zip(least, wish, strict=True)]
+    widths = _fewest_lines(least, _LINE - _GAP * len(columns), bodies)
     scale = min(1.0, (_LINE - _GAP * len(columns)) / sum(widths)) * _CHARACTER
     sides = [r"\raggedleft" if right else r"\raggedright" for right in numeric]
     return "".join(
         rf">{{{side}\arraybackslash}}p{{{scale * width:.2f}mm}}" for side, width in zip(sides, widths, strict=True)
     )
+
+
+def _fewest_lines(least: list[float], room: float, bodies: list[list[int]]) -> list[float]:
+    """Widths of columns, at least ``least`` and together at most ``room``, under which rows take few lines.
+
+    Room is given away where a character saves most, until none saves any; what is left goes to the widest cells.
+    """
+    widths, before = list(least), _lines(least, bodies)
+    while steps := [
+        ((before - _lines([*widths[:i], to, *widths[i + 1 :]], bodies)) / (to - widths[i]), i, to)
+        for i, body in enumerate(bodies)
+        for to in {float(-(-length // lines)) + _RAGGED * (lines > 1) for length in body for lines in (1, 2, 3)}
+        if widths[i] < to <= widths[i] + room - sum(widths)
+    ]:
+        saved, i, to = max(steps)
+        if saved <= 0:
+            break
+        widths[i], before = to, before - saved * (to - widths[i])
+    wishes = [max(0.0, max(body) - width) for body, width in zip(bodies, widths, strict=True)]
+    share = min(1.0, max(room - sum(widths), 0.0) / max(sum(wishes), 1.0))
+    return [width + share * wish for width, wish in zip(widths, wishes, strict=True)]
+
+
+def _lines(widths: list[float], bodies: list[list[int]]) -> float:
+    """Lines of all rows; each cell counts a little too, so that two high cells of a row may shrink in turn."""
+    rows = [
+        [
+            1 if length <= width else -(-length // max(width - _RAGGED, 1))
+            for length, width in zip(row, widths, strict=True)
+        ]
+        for row in zip(*bodies, strict=True)
+    ]
+    return float(sum(max(row) + 0.1 * sum(row) for row in rows))
 
 
 def _shown_length(text: str) -> int:

@@ -6,7 +6,7 @@ from docutils import nodes
 
 from tinycircuits.sphinxext.pages.folding import folded
 from tinycircuits.sphinxext.press.edition import PREFIX
-from tinycircuits.sphinxext.press.layout import latex
+from tinycircuits.sphinxext.press.layout import CHECK, latex
 
 
 def asked(environment: Mapping[str, str]) -> bool:
@@ -20,7 +20,8 @@ def asked(environment: Mapping[str, str]) -> bool:
 def without_code(tree: nodes.document) -> None:
     """Take out the code that a page folds.
 
-    A cell that shows nothing else goes whole, and so does a section that held nothing else; its number stays free.
+    A cell that shows nothing else goes whole, and so does a section that held nothing else, or words about it only, as
+    the check of a chapter does; its number stays free.
     """
     for source in folded(tree):
         cell = source.parent
@@ -28,5 +29,10 @@ def without_code(tree: nodes.document) -> None:
         cell.remove(source)
         if not cell.children:
             section.remove(cell)
-        if isinstance(section, nodes.section) and len(section.children) == 1:
+        if isinstance(section, nodes.section) and _is_empty(section):
             section.replace_self(latex(r"\stepcounter{section}"))
+
+
+def _is_empty(section: nodes.section) -> bool:
+    title, *rest = section.children
+    return not rest or (title.astext() == CHECK and all(isinstance(child, nodes.paragraph) for child in rest))

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from docutils import nodes
 from sphinx import addnodes
 
-CLOSING = ("What we found", "Limits", "Check")
+CHECK = "Check"
+"""Title of the section whose cell stops the build when a sentence of its chapter is false."""
+CLOSING = ("What we found", "Limits", CHECK)
 """Titles of the sections that close a chapter."""
 
 _SHORT, _CODE_LINE = 14, 10.4
