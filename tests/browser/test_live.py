@@ -120,6 +120,17 @@ def test_a_weight_is_edited_undone_and_passed_on_as_a_link(browser: Browser, sit
     assert wrong(page) == counted
 
 
+@pytest.mark.parametrize("state", ["m=C&o=1302&t=attn.1@5~other_mlp.0~mean", "m=C&r=3&t=neuron.1.2~zero"])
+def test_the_program_that_is_copied_prints_the_same_counts(
+    browser: Browser, site: Path, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = opened(browser, site, state)
+    page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
+    page.get_by_role("button", name="Copy as Python").click()
+    exec(page.evaluate("() => window.copied"), {})  # it is the page's own program
+    assert capsys.readouterr().out == f"tensor({wrong(page)})\n".replace(",", ", ").replace("  ", " ")
+
+
 def test_it_works_with_the_keyboard_alone(browser: Browser, site: Path) -> None:
     page = opened(browser, site)
     page.locator(".tcl-digits button").first.focus()

@@ -352,7 +352,7 @@ SHIFTS = """
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_moves_while_a_page_loads(browser: Browser, server: str, width: int) -> None:
-    for name in ("attention.html", "held.html"):
+    for name in ("attention.html", "held.html", "workbench.html"):
         with browser.new_context(viewport={"width": width, "height": 900}) as context:
             page = context.new_page()
             page.add_init_script(SHIFTS)

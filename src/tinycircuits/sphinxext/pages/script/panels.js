@@ -295,6 +295,14 @@ export function course(session) {
   const holder = h("div.tcl-curve", { "aria-hidden": "true" });
   holder.innerHTML = `<svg viewBox="0 0 100 60" preserveAspectRatio="none"><polyline points="${points.join(" ")}" vector-effect="non-scaling-stroke"/></svg><i></i>`;
   const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "round of training" });
+  /** @param {number} round */
+  const go = (round) => session.set({ round: round === last ? null : round }, { remember: false });
+  const pull = (/** @type {PointerEvent} */ event) => {
+    const box = holder.getBoundingClientRect();
+    if (event.buttons) go(Math.round(last * Math.min(1, Math.max(0, (event.clientX - box.left) / box.width))));
+  };
+  holder.addEventListener("pointerdown", pull);
+  holder.addEventListener("pointermove", pull);
   const out = h("span.tcl-quiet", null);
   const play = h("button.tcl-button", { type: "button" }, "Play");
   let timer = 0;
@@ -310,12 +318,10 @@ export function course(session) {
     timer = window.setInterval(() => {
       const next = (session.state.round ?? last) + 1;
       if (next > last || !play.isConnected) return stop();
-      if (!session.busy) session.set({ round: next === last ? null : next }, { remember: false });
+      if (!session.busy) go(next);
     }, 350);
   });
-  slider.addEventListener("input", () =>
-    session.set({ round: Number(slider.value) === last ? null : Number(slider.value) }, { remember: false }),
-  );
+  slider.addEventListener("input", () => go(Number(slider.value)));
   const show = () => {
     const at = session.state.round ?? last;
     if (slider.value !== String(at)) slider.value = String(at);

@@ -128,14 +128,17 @@ export function view(session, parts) {
           line("query", "query", `q.${l}.${head}`, d_head),
           looks(l, head),
           line("mix of values", "mix of values", `z.${l}.${head}`, d_head),
-          n_heads > 1 && removable(`head.${l}.${head}`, `head ${head}`),
+          removable(
+            `head.${l}.${head}`,
+            n_heads > 1 ? `replace what head ${head} writes by` : "replace what it brings by",
+          ),
         ),
       );
       stages.push(
         h(
           "section.tcl-part.tcl-attn",
           null,
-          h("header", null, h("h4", null, `Attention${of}`), removable(`attn.${l}`, "replace all it writes by")),
+          h("header", null, h("h4", null, `Attention${of}`), removable(`attn.${l}`, "replace it with its bias by")),
           line("LayerNorm", "LayerNorm before attention", `ln1.${l}`, d_model),
           ...heads,
           bias(`${attn}.b_O`, d_model),
@@ -157,6 +160,7 @@ export function view(session, parts) {
           null,
           h("header", null, h("h4", null, `MLP${of}`), removable(`mlp.${l}`, "replace all it writes by")),
           line("LayerNorm", "LayerNorm before the MLP", `ln2.${l}`, d_model),
+          line("before ReLU", "before the ReLU of neuron", `pre.${l}`, d_mlp),
           line("neurons", "neuron", `post.${l}`, d_mlp),
           bias(`${mlp}.b_out`, d_model),
           line("writes", "the MLP writes", `mlp.${l}`, d_model),
@@ -187,6 +191,7 @@ export function view(session, parts) {
     const rows = Array.from({ length: 2 * n }, (_, key) => {
       const score = cell(`score.${l}.${head}.${key}`, look.choose);
       const weight = cell(`weight.${l}.${head}.${key}`, look.choose);
+      const keys = Array.from({ length: d_head }, (_, i) => cell(`k.${l}.${head}.${key}.${i}`, look.choose));
       const values = Array.from({ length: d_head }, (_, i) => cell(`v.${l}.${head}.${key}.${i}`, look.choose));
       const bar = h("i", null);
       const token = h("td.tcl-mono", null);
@@ -205,6 +210,7 @@ export function view(session, parts) {
         null,
         h("th", { scope: "row" }, place_),
         token,
+        h("td", null, group(`key at ${positionName(data, key)}`, keys)),
         h("td", null, score),
         h("td.tcl-look", null, h("span.tcl-bar", null, bar), weight),
         h("td", null, group(`value at ${positionName(data, key)}`, values)),
@@ -221,6 +227,7 @@ export function view(session, parts) {
         const share = layer.pattern[head][p][key];
         weight.show(share, `weight on ${name}`);
         bar.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
+        keys.forEach((one, i) => one.show(layer.k[head][key][i], `key ${i} at ${name}`));
         values.forEach((one, i) => one.show(layer.v[head][key][i], `value ${i} at ${name}`));
         row.classList.toggle("tcl-source", key === data.sources[session.state.row] + 1);
         row.classList.toggle(
@@ -230,7 +237,9 @@ export function view(session, parts) {
       });
       return row;
     });
-    const columns = ["position", "token", "score", "weight", "value"].map((name) => h("th", { scope: "col" }, name));
+    const columns = ["position", "token", "key", "score", "weight", "value"].map((name) =>
+      h("th", { scope: "col" }, name),
+    );
     return h(
       "div.tcl-scroll",
       { tabindex: 0, role: "region", "aria-label": "what attention reads" },
