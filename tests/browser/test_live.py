@@ -259,3 +259,19 @@ def test_only_pages_with_a_live_model_load_its_script(site: Path) -> None:
     loading = {name for name, text in texts.items() if 'src="_static/live.js' in text}
     assert loading == {name for name, text in texts.items() if 'class="tc-live"' in text}
     assert loading == {"workbench.html", "attention.html", "mlp.html", "ablation.html", "circuit.html"}
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_count_stays_in_sight_beside_what_is_changed(browser: Browser, site: Path, width: int) -> None:
+    page = opened(browser, site, "m=B&t=mlp.0~mean", width=width)
+    cell(page, "post.0.6").click()
+    page.evaluate("document.querySelector('.tcl-mlp').scrollIntoView({ block: 'center' })")
+    seen = """() => {
+        const box = document.querySelector('.tcl-big').getBoundingClientRect();
+        return document.elementFromPoint(box.left + 5, box.top + 5).matches('.tcl-big');
+    }"""
+    page.wait_for_function(seen)
+    inside = (
+        "() => { const box = document.querySelector('.tcl-inspector'); return box.scrollWidth <= box.clientWidth; }"
+    )
+    assert page.evaluate(inside)
