@@ -174,7 +174,12 @@ def test_the_globe_turns(browser: Browser, site: Path) -> None:
     before = page.evaluate(picture)
     page.locator(".tcl-globe").focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function(f"before => ({picture})() !== before", arg=before)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    turned = page.evaluate(picture)
+    assert turned != before
+    page.keyboard.press("ArrowRight")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert page.evaluate(picture) == before
 
 
 def test_the_course_runs_the_model_of_that_round(browser: Browser, site: Path) -> None:

@@ -47,10 +47,13 @@ export function globe(session) {
     h("option", { value: "all" }, "all answers"),
     ...Array.from({ length: n }, (_, i) => h("option", { value: i }, `y_${i}`)),
   );
+  const drawn = h("span", null);
   const words = h(
     "p.tcl-quiet",
     null,
-    "Each point is the last state of one answer to one input; its colour is the right answer, the ground's colour what the model says there. Turn it with the mouse or the arrow keys.",
+    "Each point is the last state of one answer to one input",
+    drawn,
+    "; its colour is the right answer, the ground's colour what the model says there. Red points are wrong. Turn it with the mouse or the arrow keys.",
   );
   let [turn, tilt] = [0.6, 0.35];
   /** @type {Float32Array | null} */
@@ -75,10 +78,7 @@ export function globe(session) {
         colours[at] = (Math.floor(s / place) + data.increment) % modulus;
       }
     }
-    words.lastChild?.remove();
-    words.append(
-      `Each point is the last state of one answer to one input (${whole(at)} drawn); its colour is the right answer, the ground's colour what the model says there. Turn it with the mouse or the arrow keys.`,
-    );
+    drawn.textContent = ` (${whole(at)} drawn)`;
     from = points && points.length === found.length ? points : found;
     points = found;
   };

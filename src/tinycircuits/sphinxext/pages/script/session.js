@@ -49,7 +49,6 @@ export class Session {
     this.busy = false;
     this.waiting = false;
     this.questions = asker(worker, data);
-    this.base = this.trained;
     this.model = this.trained;
     /** @type {import("./forward.js").Holds} */
     this.holds = new Map();
@@ -70,8 +69,8 @@ export class Session {
   /** Compute what the state means for the input that is shown. */
   renew() {
     const { round, touches, input, other } = this.state;
-    this.base = modelOf(this.data, round === null ? undefined : roundOf(this.data, round));
-    const { model, holds } = applied(this.base, touches, other, this.means());
+    const before = modelOf(this.data, round === null ? undefined : roundOf(this.data, round));
+    const { model, holds } = applied(before, touches, other, this.means());
     this.model = model;
     this.holds = holds;
     this.run = trace(model, tokensOf(this.data, input), holds);
