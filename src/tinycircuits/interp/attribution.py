@@ -79,7 +79,7 @@ def logit_contributions(
     last = f"blocks.{model.cfg.n_layers - 1}.hook_resid_post"
     kept = activations(model, tokens, [*parts.values(), last], rows=rows)
     written = torch.stack([kept[hook] for hook in parts.values()])
-    direct, bias = _read(model, written, kept[last])
+    direct, bias = direct_logits(model, written, kept[last])
     return LogitContributions(labels=(*parts, "bias"), values=torch.cat([direct, bias.expand_as(direct[:1])]))
 
 
@@ -115,12 +115,12 @@ def logit_attribution(model: TransformerBridge, sequences: Int[Tensor, "batch n_
     )
 
 
-def _read(
+def direct_logits(
     model: TransformerBridge,
-    parts: Float[Tensor, "part batch row d_model"],
-    final: Float[Tensor, "batch row d_model"],
-) -> tuple[Float[Tensor, "part batch row d_vocab"], Float[Tensor, " d_vocab"]]:
-    """The parts and the biases through the frozen final LayerNorm and the unembedding."""
+    parts: Float[Tensor, "part *rest d_model"],
+    final: Float[Tensor, "*rest d_model"],
+) -> tuple[Float[Tensor, "part *rest d_vocab"], Float[Tensor, " d_vocab"]]:
+    """Parts and biases through the unembedding and the final LayerNorm, its scale frozen at that of ``final``."""
     if model.cfg.normalization_type is None:
         return parts @ model.W_U, model.b_U
     norm = model.ln_final.original_component

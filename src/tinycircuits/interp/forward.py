@@ -108,12 +108,25 @@ def components_after(model: TransformerBridge, component: Component) -> tuple[Co
 
 
 def mlp_out(
-    model: TransformerBridge, layer: int, resid: Float[Tensor, "batch row d_model"]
-) -> Float[Tensor, "batch row d_model"]:
+    model: TransformerBridge, layer: int, resid: Float[Tensor, "*rest d_model"]
+) -> Float[Tensor, "*rest d_model"]:
     """act(LN(resid) @ W_in + b_in) @ W_out + b_out."""
+    return written_by_neurons(model, layer, _ACTIVATIONS[model.cfg.act_fn](mlp_pre(model, layer, resid)))
+
+
+def mlp_pre(
+    model: TransformerBridge, layer: int, resid: Float[Tensor, "*rest d_model"]
+) -> Float[Tensor, "*rest d_mlp"]:
+    """What the neurons read: LN(resid) @ W_in + b_in."""
     state = _norm(model.blocks[layer].ln2.original_component, resid)
-    pre = functional.linear(state, model.W_in[layer].T, model.b_in[layer])
-    return functional.linear(_ACTIVATIONS[model.cfg.act_fn](pre), model.W_out[layer].T, model.b_out[layer])
+    return functional.linear(state, model.W_in[layer].T, model.b_in[layer])
+
+
+def written_by_neurons(
+    model: TransformerBridge, layer: int, hidden: Float[Tensor, "*rest d_mlp"]
+) -> Float[Tensor, "*rest d_model"]:
+    """What neurons of these values write: hidden @ W_out + b_out."""
+    return functional.linear(hidden, model.W_out[layer].T, model.b_out[layer])
 
 
 def attn_out(

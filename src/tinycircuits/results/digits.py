@@ -15,6 +15,7 @@ from tinycircuits.interp.interchange import interchange
 from tinycircuits.interp.logits import cosine_to_digits, logit_lens
 from tinycircuits.interp.mlp import digit_contributions
 from tinycircuits.interp.probes import fit_probe
+from tinycircuits.interp.program import ladder
 from tinycircuits.models.build import ModelSpec, named_parameters
 from tinycircuits.models.by_hand import hand_built
 from tinycircuits.models.errors import free_running, teacher_forced
@@ -38,7 +39,8 @@ def digit_profile(
     ``wrong.<set>`` counts by answer; ``attention.<what>`` by answer in layer 0; ``nearest.<where>`` shares;
     ``ablated.<part>.<kind>`` by ``SETS``; ``lens.<where>``, ``turned.<how>`` and ``linear.<how>`` shares;
     ``interchange.<part>`` by answer; ``shift.<matrix>`` mean cosine by digit; ``diagonal.<which>`` mean attention on
-    the source digits; ``by hand.<what>``, ``last attention.<kind>`` counts; ``print.<what>`` the ``Fingerprint``.
+    the source digits; ``by hand.<what>``, ``last attention.<kind>`` counts; ``print.<what>`` the ``Fingerprint``;
+    ``program.changed`` counts by rung and answer.
     Raises ``ValueError`` for an unknown part and for another task.
     """
     if not isinstance(task, ReverseIncrement):
@@ -168,6 +170,12 @@ def _fingerprint(model: TransformerBridge, task: ReverseIncrement, split: SplitI
         yield f"print.{name}", getattr(found, name)
 
 
+def _program(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    """Answers that each kind of program changes, and the same with tables that go by a wrong digit."""
+    for neighbour, ending in ((False, ""), (True, ", wrong digit")):
+        yield f"program.changed{ending}", ladder(model, task, neighbour=neighbour).changed
+
+
 _MEASURES: dict[str, Callable[[TransformerBridge, ReverseIncrement, SplitIndices], Numbers]] = {
     "errors": _errors,
     "attention": _attention,
@@ -181,4 +189,5 @@ _MEASURES: dict[str, Callable[[TransformerBridge, ReverseIncrement, SplitIndices
     "set by hand": _set_by_hand,
     "last attention": _last_attention,
     "fingerprint": _fingerprint,
+    "program": _program,
 }

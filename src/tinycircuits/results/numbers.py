@@ -72,6 +72,9 @@ class OfDigits(Profile):
     carries: Float[Tensor, "seed part answer"] = stored("print.carries")
     carries_control: Float[Tensor, "seed part answer"] = stored("print.carries_control")
 
+    program: Int[Tensor, "seed rung answer"] = stored("program.changed")
+    program_wrong_digit: Int[Tensor, "seed rung answer"] = stored("program.changed, wrong digit")
+
     def without(self, part: str, kind: str = "zero_weights") -> Float[Tensor, "seed set"]:
         """Share of right digits without a part such as ``L0 mlp``: on ``ALL``, ``ORDERED``, ``OWN``, after ``PUSH``."""
         return self[f"ablated.{part}.{kind}"]

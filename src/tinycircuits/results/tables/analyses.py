@@ -71,7 +71,8 @@ def analysis(
     return Analysis(of, function, tuple(sorted(arguments.items())), trained, model)
 
 
-A, B, D, E = "reversal-8d-2l", "reversal-8d-1l", "addition-113-3l", "addition-97-2l"
+A, B, C = "reversal-8d-2l", "reversal-8d-1l", "reversal-4d-2l"
+D, E = "addition-113-3l", "addition-97-2l"
 _ATTN, _MLP = "part: L0 attn", "part: L0 mlp"
 
 
@@ -90,6 +91,8 @@ def _reversal() -> Iterator[Analysis]:
     yield analysis(B, "averaged.averaged_pattern", layer=0, seed=0)
     yield analysis(B, "averaged.averaged_output", component=_ATTN, seed=0)
     yield analysis(B, "averaged.put_means", component=_ATTN)
+    yield analysis(B, "account.account", rung="fetch, one matrix", seed=0)
+    yield analysis(C, "account.account", rung="fetch, own switches", seed=0)
     for trained in (True, False):
         yield analysis(B, "mlp.neuron_activity", trained=trained, layer=0)
     for layer_norm in (False, True):

@@ -113,6 +113,12 @@ def _beside(other: Alternative) -> Source:
     return Source(of, asked, other.sweep, seeds, many_parts=asked, dtype=dtype, beside=True)
 
 
+def _told(study: str, trained: str, n_seeds: int) -> Source:
+    """What the chapter on programs asks of the seeds of a sweep, and of untrained ones."""
+    parts = ("errors", "program")
+    return Source(study, (), trained, n_seeds, many_parts=parts, only=("trained", "untrained"))
+
+
 def _shown(study: str, parts: tuple[str, ...], of_untrained: tuple[str, ...], dtype: Dtype = "float64") -> Source:
     """What the book's own claims ask of the published model of a study, and of untrained ones."""
     return Source(study, parts, many_parts=of_untrained, dtype=dtype, only=("published", "untrained"))
@@ -180,5 +186,8 @@ SOURCES = {
         many_parts=("errors", "fingerprint"),
         only=("trained", "untrained"),
     ),
+    "B, programs": _told("reversal-8d-1l", "seeds-b", 200),
+    "C, programs": _told("reversal-4d-2l", "seeds-c-ordered", 1_000),
+    "C, programs, shuffled": _told("reversal-4d-2l", "seeds-c-shuffled", 1_000),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""
