@@ -43,7 +43,7 @@ def test_neurons_that_each_wait_for_a_digit_need_a_matrix_for_each_digit():
 
 def test_the_ladder_runs_every_rung_and_names_the_first_that_changes_nothing():
     model = hand_built(TASK, mlp=True)
-    found = ladder(model, TASK)
+    found = ladder(model, cells(model, TASK))
     assert found.n_inputs == N
     assert found.changed.tolist() == [changes(model, name) for name in NAMED]
     assert found.shortest.tolist() == [list(NAMED).index("fetch, a matrix for each digit")] * 3
@@ -58,7 +58,8 @@ def test_an_answer_without_a_program_is_past_the_last_rung():
 
 def test_the_tables_of_a_wrong_digit_change_three_answers_of_four():
     """But for the first answer where the table goes by the token as well: there the token is the digit."""
-    *blind, last = ladder(hand_built(TASK, mlp=False), TASK, neighbour=True).changed.tolist()
+    model = hand_built(TASK, mlp=False)
+    *blind, last = ladder(model, cells(model, TASK, neighbour=True)).changed.tolist()
     assert blind == [[MISSED] * 3] * (len(RUNGS) - 1)
     assert last == [0, MISSED, MISSED]
 
@@ -81,6 +82,14 @@ def test_cells_are_means_over_the_inputs_that_agree(spec):
             torch.testing.assert_close(found.written[layer][i, v, q], expected)
     assert found.said[i, v, q].tolist() == said[chosen, ROWS[i]].bincount(minlength=TASK.d_vocab).tolist()
     assert found.count.sum((1, 2)).tolist() == [N] * 3
+
+
+def test_cells_know_what_the_model_gets_wrong():
+    model = scrambled(SPECS["one layer"], TASK)
+    wrong = (model(TOKENS)[:, ROWS].argmax(-1) != TASK.answers(SEQUENCES)).sum(0)
+    found = cells(model, TASK)
+    assert found.wrong.tolist() == wrong.tolist() != [0] * 3
+    assert found.right.tolist() == [[1, 2, 3, 0]] * 3
 
 
 def test_at_the_first_answer_the_token_is_the_source_digit():

@@ -12,6 +12,7 @@ from tinycircuits.claims import rules_addition as addition
 from tinycircuits.claims import rules_part_1 as part_1
 from tinycircuits.claims import rules_part_2 as part_2
 from tinycircuits.claims import rules_part_3 as part_3
+from tinycircuits.claims import rules_part_4 as part_4
 from tinycircuits.claims import rules_reversal as reversal
 from tinycircuits.claims.judge import Measure, Observed
 from tinycircuits.claims.starts import starts
@@ -169,6 +170,16 @@ OF_MODELS: dict[str, Measure] = {
     "seeds": of_sweeps(part_2.the_split_decides_how_often_it_works, *part_2.C_SWEEPS),
     "needed": of_sweeps(part_2.attention_alone_is_enough, *reversal.ONE_PART_ONLY, *part_2.NEIGHBOURS),
     "agree": of_kinds(part_2.the_outline_agrees_and_the_detail_does_not, part_2.prints, "trained", "untrained"),
+    "program": Measure(
+        part_4.the_model_is_a_short_program,
+        partial(part_4.programs, False),
+        {"tables of a wrong digit": partial(part_4.programs, True)},
+    ),
+    "outside": Measure(
+        part_4.an_instrument_reads_how_weights_are_written,
+        lambda: False,
+        {"weights pushed as far": lambda: True},
+    ),
     "sizes": of_sweeps(part_2.width_decides, *(size_name(*size) for size in SIZES)),
 }
 """Every claim's measure by its id, but for those about the ledger itself."""

@@ -58,6 +58,8 @@ class Cells:
     """How many inputs there are; at y_0 the token is the source digit, and most are 0."""
     said: Int[Tensor, "answer value token said"]
     """How often the model says each token there."""
+    right: Int[Tensor, "answer value"]
+    """What the task asks for where the source digit is ``value``."""
     embedded: Float[Tensor, "answer token d_model"]
     fetched: tuple[Float[Tensor, "answer value token d_model"], ...]
     """Mean output of the attention of each layer."""
@@ -65,6 +67,12 @@ class Cells:
     """Mean output of the MLP of each layer; none for an attention-only model."""
     on: tuple[Float[Tensor, "answer value token neuron"], ...]
     """Share of the inputs for which each neuron is above zero."""
+
+    @property
+    def wrong(self) -> Int[Tensor, " answer"]:
+        """Over all inputs the model's answers that are not the task's."""
+        right = self.right[..., None, None].expand(*self.count.shape, 1)
+        return (self.count - self.said.gather(-1, right)[..., 0]).sum((1, 2))
 
     def over(self, means: Float[Tensor, "answer value token x"], by: str) -> Float[Tensor, "answer #value #token x"]:
         """The mean of the cells over what ``by`` does not name, each by the number of its inputs."""
@@ -165,8 +173,9 @@ def cells(model: TransformerBridge, task: DigitTask, *, neighbour: bool = False)
     """
     if not model.cfg.attn_only and model.cfg.act_fn != "relu":
         raise ValueError(f"model must have ReLU for its neurons to be switches, got {model.cfg.act_fn}")
-    source, _ = made_from(task)
-    source = (*source[1:], source[0]) if neighbour else source
+    source, answer = made_from(task)
+    if neighbour:
+        source, answer = (*source[1:], source[0]), answer.roll(-1, 0)
     sequences, rows = task.sequences(), list(task.predicting_rows)
     inputs = task.inputs(sequences)
     parts = components(model)
@@ -192,6 +201,7 @@ def cells(model: TransformerBridge, task: DigitTask, *, neighbour: bool = False)
     return Cells(
         count=by_cell(count),
         said=by_cell(torch.einsum("bac,bas->acs", belongs, said)),
+        right=answer,
         embedded=states,
         fetched=tuple(mean(kept[part.hook]) for part in parts if part.kind == "attn"),
         written=tuple(mean(kept[part.hook]) for part in mlps),
@@ -218,14 +228,11 @@ def program(model: TransformerBridge, found: Cells, rung: Rung) -> Program:
 
 
 @torch.no_grad()
-def ladder(model: TransformerBridge, task: DigitTask, *, neighbour: bool = False) -> Ladder:
+def ladder(model: TransformerBridge, found: Cells) -> Ladder:
     """How many answers change over all inputs when the program of each rung takes the place of the model.
 
-    With ``neighbour`` its tables go by a wrong digit, as in ``cells``.
+    ``found`` are the ``cells`` of the model.
 
     Source: ours; that every internal variable is replaced at once follows causal abstraction (Geiger et al. 2021).
-
-    Raises as ``cells`` does.
     """
-    found = cells(model, task, neighbour=neighbour)
     return Ladder(int(found.count[0].sum()), torch.stack([program(model, found, rung).changed for rung in RUNGS]))

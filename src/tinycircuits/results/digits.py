@@ -8,14 +8,16 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.ablation import Ablation, ablation_table
+from tinycircuits.interp.account import account
 from tinycircuits.interp.activations import Component, components, stages
 from tinycircuits.interp.agreement import fingerprint
 from tinycircuits.interp.attention import attention_block, attention_pattern, attention_summary
+from tinycircuits.interp.blind import blind
 from tinycircuits.interp.interchange import interchange
 from tinycircuits.interp.logits import cosine_to_digits, logit_lens
 from tinycircuits.interp.mlp import digit_contributions
 from tinycircuits.interp.probes import fit_probe
-from tinycircuits.interp.program import ladder
+from tinycircuits.interp.program import cells, ladder
 from tinycircuits.models.build import ModelSpec, named_parameters
 from tinycircuits.models.by_hand import hand_built
 from tinycircuits.models.errors import free_running, teacher_forced
@@ -40,7 +42,8 @@ def digit_profile(
     ``ablated.<part>.<kind>`` by ``SETS``; ``lens.<where>``, ``turned.<how>`` and ``linear.<how>`` shares;
     ``interchange.<part>`` by answer; ``shift.<matrix>`` mean cosine by digit; ``diagonal.<which>`` mean attention on
     the source digits; ``by hand.<what>``, ``last attention.<kind>`` counts; ``print.<what>`` the ``Fingerprint``;
-    ``program.changed`` counts by rung and answer.
+    ``program.changed`` counts by rung and answer, ``account.<what>`` by variable and answer,
+    ``rewritten.<what>`` by change of the weights.
     Raises ``ValueError`` for an unknown part and for another task.
     """
     if not isinstance(task, ReverseIncrement):
@@ -171,9 +174,31 @@ def _fingerprint(model: TransformerBridge, task: ReverseIncrement, split: SplitI
 
 
 def _program(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
-    """Answers that each kind of program changes, and the same with tables that go by a wrong digit."""
-    for neighbour, ending in ((False, ""), (True, ", wrong digit")):
-        yield f"program.changed{ending}", ladder(model, task, neighbour=neighbour).changed
+    """Answers that each kind of program changes; what the model gets wrong comes with the same run."""
+    found = cells(model, task)
+    yield "wrong.all", found.wrong
+    yield "program.changed", ladder(model, found).changed
+
+
+def _wrong_digit(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    """The same with tables that go by a wrong digit."""
+    yield "program.changed, wrong digit", ladder(model, cells(model, task, neighbour=True)).changed
+
+
+def _account(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    """Answers that change when one variable takes the value of the program with a matrix for each place."""
+    found = account(model, task, rung="fetch, one matrix", seed=0)
+    yield "account.alone", found.alone
+    yield "account.pushed", found.pushed
+
+
+def _rewritten(model: TransformerBridge, task: ReverseIncrement, split: SplitIndices) -> Numbers:
+    """What changes when the weights are written in another way, and when they are pushed as far."""
+    found = blind(model, task, seed=0)
+    yield "rewritten.changed", found.changed
+    yield "rewritten.pushed", found.changed_by_push
+    for name, moved in zip(found.instruments, found.moved.T, strict=True):
+        yield f"rewritten.moved.{name}", moved.contiguous()
 
 
 _MEASURES: dict[str, Callable[[TransformerBridge, ReverseIncrement, SplitIndices], Numbers]] = {
@@ -190,4 +215,7 @@ _MEASURES: dict[str, Callable[[TransformerBridge, ReverseIncrement, SplitIndices
     "last attention": _last_attention,
     "fingerprint": _fingerprint,
     "program": _program,
+    "program of a wrong digit": _wrong_digit,
+    "account": _account,
+    "rewritten": _rewritten,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -73,7 +74,21 @@ class OfDigits(Profile):
     carries_control: Float[Tensor, "seed part answer"] = stored("print.carries_control")
 
     program: Int[Tensor, "seed rung answer"] = stored("program.changed")
+    account_alone: Int[Tensor, "seed variable answer"] = stored("account.alone")
+    account_pushed: Int[Tensor, "seed variable answer"] = stored("account.pushed")
     program_wrong_digit: Int[Tensor, "seed rung answer"] = stored("program.changed, wrong digit")
+
+    @property
+    def shortest_program(self) -> Int[Tensor, "seed answer"]:
+        """By its index the first program that changes no answer; one past the last where there is none."""
+        return torch.cat([self.program, torch.zeros_like(self.program[:, :1])], 1).eq(0).int().argmax(1)
+
+    changed_by_rewriting: Int[Tensor, "seed symmetry"] = stored("rewritten.changed")
+    changed_by_push: Int[Tensor, "seed symmetry"] = stored("rewritten.pushed")
+
+    def moved_by_rewriting(self, instrument: str) -> Float[Tensor, "seed symmetry"]:
+        """How far the reading of an instrument moves with each change of the weights."""
+        return self[f"rewritten.moved.{instrument}"]
 
     def without(self, part: str, kind: str = "zero_weights") -> Float[Tensor, "seed set"]:
         """Share of right digits without a part such as ``L0 mlp``: on ``ALL``, ``ORDERED``, ``OWN``, after ``PUSH``."""

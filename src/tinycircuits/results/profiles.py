@@ -48,6 +48,10 @@ class Profile:
         """The same of some seeds only, by the index of their rows."""
         return replace(self, seeds=self.seeds[rows], numbers={name: each[rows] for name, each in self.numbers.items()})
 
+    def faultless(self: Some) -> Some:
+        """The same of the models that make no mistake on any input."""
+        return self.of_seeds(self.solved.nonzero()[:, 0])
+
     @cached_property
     def solved(self) -> Bool[Tensor, " seed"]:
         """Which models make no mistake on any input."""

@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.sae import random_dictionary
-from tinycircuits.models.build import build
+from tinycircuits.models.build import Dtype, build
 from tinycircuits.models.dictionary import SparseAutoencoder
 from tinycircuits.results.differences import tensors_that_differ
 from tinycircuits.results.digits import digit_profile
@@ -104,7 +104,8 @@ def _measured(source: Source, place: Place, seed: int, bar: str | None = None) -
             return _of_model(source, spec, fresh, study(source.study).train.split)
         case SweepSpec(train=recipe):
             name = source.trained if spec.of.task == study(source.study).task else source.shuffled
-            return _of_model(source, spec, _block(name, place.seeds).model(seed, source.dtype), recipe.split)
+            model = _block(name, place.seeds).put(_bare(spec.of, source.dtype), seed)
+            return _of_model(source, spec, model, recipe.split)
     if spec.of == study(source.study).spec(seed):
         return _of_model(source, spec, load(source.study, seed).model, spec.of.train.split)
     return _trained_anew(source, spec, spec.of, bar)
@@ -139,6 +140,12 @@ def _as_sparse(fit: str, seed: int) -> SparseAutoencoder:
     first = load_fit(fit, 0)
     width = first.dictionary.W_enc.shape[1]
     return random_dictionary(_states(fit)[0], width=width, l0=first.metrics["l0"], seed=seed)
+
+
+@cache
+def _bare(of: SweepSpec, dtype: Dtype) -> TransformerBridge:
+    """One model of a sweep's shape, which takes the weights of each seed in turn: to build it takes half a second."""
+    return build(of.model, of.task, seed=0, dtype=dtype)
 
 
 @cache

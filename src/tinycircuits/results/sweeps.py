@@ -96,11 +96,14 @@ class SweepResult:
         It is one object with other weights at each step, so look at each model before asking for the next.
         Raises ``ValueError`` for a seed that is not there.
         """
-        where = layout(self.sweep.model, self.sweep.task)
         for index, seed in enumerate(seeds):
             if index == 0:
                 model = self.model(seed)
-            yield with_weights(model, where, self._weights_of(seed))
+            yield self.put(model, seed)
+
+    def put(self, model: TransformerBridge, seed: int) -> TransformerBridge:
+        """The same model, a model of this sweep, its weights overwritten with those of one seed."""
+        return with_weights(model, layout(self.sweep.model, self.sweep.task), self._weights_of(seed))
 
     def wrong(self, chosen: Bool[Tensor, " lane"]) -> Bool[Tensor, "some batch answer"]:
         """Which answers over all inputs are wrong, in the order of ``task.sequences()``, for the chosen models."""

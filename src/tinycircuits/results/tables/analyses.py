@@ -93,6 +93,7 @@ def _reversal() -> Iterator[Analysis]:
     yield analysis(B, "averaged.put_means", component=_ATTN)
     yield analysis(B, "account.account", rung="fetch, one matrix", seed=0)
     yield analysis(C, "account.account", rung="fetch, own switches", seed=0)
+    yield analysis(C, "blind.blind", seed=0)
     for trained in (True, False):
         yield analysis(B, "mlp.neuron_activity", trained=trained, layer=0)
     for layer_norm in (False, True):

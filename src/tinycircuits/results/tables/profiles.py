@@ -114,9 +114,9 @@ def _beside(other: Alternative) -> Source:
 
 
 def _told(study: str, trained: str, n_seeds: int) -> Source:
-    """What the chapter on programs asks of the seeds of a sweep, and of untrained ones."""
-    parts = ("errors", "program")
-    return Source(study, (), trained, n_seeds, many_parts=parts, only=("trained", "untrained"))
+    """What the chapter on programs asks of the published model and of the seeds of a sweep."""
+    whole = ("program", "program of a wrong digit", "account")
+    return Source(study, whole, trained, n_seeds, many_parts=("program",), only=("trained", "published"))
 
 
 def _shown(study: str, parts: tuple[str, ...], of_untrained: tuple[str, ...], dtype: Dtype = "float64") -> Source:
@@ -176,6 +176,7 @@ SOURCES = {
     ),
     "B, shown": _shown("reversal-8d-1l", ("errors", "diagonal", "followed"), ("errors", "diagonal")),
     "C, shown": _shown("reversal-4d-2l", ("errors", "set by hand", "last attention"), ("errors", "last attention")),
+    "C, rewritten": Source("reversal-4d-2l", ("rewritten",), only=("published",)),
     "D, shown": _shown("addition-113-3l", ("errors", "waves"), ("errors", "waves"), "float32"),
     "E, shown": _shown("addition-97-2l", ("errors", "waves"), ("errors", "waves"), "float32"),
     "C, prints": Source(
@@ -188,6 +189,8 @@ SOURCES = {
     ),
     "B, programs": _told("reversal-8d-1l", "seeds-b", 200),
     "C, programs": _told("reversal-4d-2l", "seeds-c-ordered", 1_000),
-    "C, programs, shuffled": _told("reversal-4d-2l", "seeds-c-shuffled", 1_000),
+    "C, programs, shuffled": Source(
+        "reversal-4d-2l", (), "seeds-c-shuffled", 1_000, many_parts=("program",), only=("trained",)
+    ),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""

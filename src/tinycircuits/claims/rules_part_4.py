@@ -1,0 +1,74 @@
+"""What the rules of the book's part IV see: models explained to the end, and what no look from outside can tell."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from tinycircuits.claims.judge import Observed
+from tinycircuits.claims.rules_part_1 import once
+from tinycircuits.results.numbers import OfDigits, digits
+
+ONE_MATRIX, FOR_EACH_DIGIT = 2, 3
+"""Of the programs, in their order from short to long: with a matrix for each place, and with one for each digit."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Article B's published model and the seeds of its recipe; with ``wrong_digit`` the tables go by another digit."""
+
+    published: OfDigits
+    seeds: OfDigits
+    wrong_digit: bool
+
+
+def programs(wrong_digit: bool) -> Programs:
+    """What is stored of them; raises as ``profile`` does."""
+    return Programs(digits("B, programs", "published"), digits("B, programs", "trained"), wrong_digit)
+
+
+def the_model_is_a_short_program(of: Programs) -> Observed:
+    """A matrix for each place changes no answer of the published model, nor does any of its variables alone, where a
+    push of that length changes some; of the faultless seeds it does for fewer than a tenth, a matrix for each digit for
+    more than half, and some table for more than nine tenths."""
+    published, seeds = of.published, of.seeds.faultless()
+    changed = published.program_wrong_digit if of.wrong_digit else published.program
+    together = float(changed[0, ONE_MATRIX].sum())
+    alone, pushed = published.account_alone[0].sum(1), published.account_pushed[0].sum(1)
+    told: list[float] = (
+        (seeds.program == 0).cummax(1).values.all(2).double().mean(0).tolist()
+    )  # by this or a shorter one
+    values: Mapping[str, float | Tensor] = {
+        "answers changed by the program": together,
+        "most by one variable": alone.max(),
+        "fewest by a push": pushed.min(),
+        "share of seeds with a matrix for each place": told[ONE_MATRIX],
+        "with a matrix for each digit": told[FOR_EACH_DIGIT],
+        "with any table": told[-1],
+    }
+    met = together == 0 == int(alone.max()) < int(pushed.min())
+    return once(met and told[ONE_MATRIX] < 0.1 < 0.5 < told[FOR_EACH_DIGIT] and told[-1] > 0.9, values)
+
+
+def an_instrument_reads_how_weights_are_written(by_push: bool) -> Observed:
+    """In article C's published model no rewriting of the weights changes an answer; the cosine with the embeddings
+    moves by more than one half, the count without a part's weights by more than a twentieth of all answers, the
+    attention weights and the counts without the whole part by nothing. ``by_push`` moves the weights without a rule."""
+    of = digits("C, rewritten", "published")
+    moved = {name: float(of.moved_by_rewriting(name)[0].max()) for name in (*_STILL, _COSINE, _WEIGHTS)}
+    changed = of.changed_by_push if by_push else of.changed_by_rewriting
+    still = max(moved[name] for name in _STILL)
+    values: Mapping[str, float | Tensor] = {
+        "answers changed": changed[0].sum(),
+        "cosine with W_E moves by": moved[_COSINE],
+        "wrong without a part's weights moves by": moved[_WEIGHTS],
+        "attention and whole parts move by": still,
+    }
+    met = int(changed[0].sum()) == 0 and still < 1e-6 and moved[_COSINE] > 0.5
+    return once(met and moved[_WEIGHTS] > N_ANSWERS_OF_C / 20, values)
+
+
+_STILL = ("attention weights", "wrong without a part (zero)", "wrong without a part (mean)")
+_COSINE, _WEIGHTS = "cosine with W_E", "wrong without its weights"
+N_ANSWERS_OF_C = 4 * 4**4
+"""Answers of article C's model over all inputs."""
