@@ -10,12 +10,13 @@ import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from tests.display.drawings.reading import faces, written
+from tests.display.drawings.reading import arrows, ends, faces, written
 from tinycircuits.display import Figure
 from tinycircuits.display.drawings.ablation import ablations
 from tinycircuits.display.drawings.architecture import architecture
 from tinycircuits.display.drawings.attention import attention_row, softmax_bars
 from tinycircuits.display.drawings.circuit import hand_circuit
+from tinycircuits.display.drawings.corners import corners
 from tinycircuits.display.drawings.digits import one_hot_permutation, reversal, xor_plane
 from tinycircuits.display.drawings.globe import hemispheres
 from tinycircuits.display.drawings.kit import WIDTH
@@ -65,6 +66,10 @@ GLOBE = Globe(
 )
 """Four quarters around a pole, of which that of 0 is the largest, and a cap for BOS."""
 
+SAID = torch.tensor([[1, 2, 3, 0]] * 5)
+MOVED = torch.stack([torch.ones(5, 4, 2), torch.tensor([[0.0, 2], [-2, 0], [0, -2], [2, 0]]).expand(5, 4, 2)])
+"""Four digits that begin in one place and go to the quarters of what is said, at five answers."""
+
 DRAWINGS: dict[str, Callable[[], Figure]] = {
     "attention_row": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW),
     "softmax_bars": lambda: softmax_bars(["x_0", "x_1", "y_0"], SCORES, WEIGHTS, right="x_1", name="a"),
@@ -82,6 +87,7 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "journey": lambda: journey(WRITES, **JOURNEY),
     "hand_circuit": lambda: hand_circuit(SLOTS, SOURCE, {"before": BEFORE, "after": AFTER}, **CIRCUIT),
     "planes": lambda: planes({"before": PLANE, "after": PLANE}, name="a"),
+    "corners": lambda: corners(MOVED, SAID, name="a"),
     "hemispheres": lambda: hemispheres(GLOBE, name="a"),
     "hemispheres of two stages": lambda: hemispheres({"before": GLOBE, "after": GLOBE}, name="a"),
 }
@@ -126,6 +132,7 @@ REFUSED: dict[str, Callable[[], Figure]] = {
     "source: 8 numbers": lambda: hand_circuit(SLOTS, SOURCE[:5], {"before": BEFORE, "after": AFTER}, **CIRCUIT),
     "states: a one in the slot answer": lambda: hand_circuit(SLOTS, SOURCE, {"a": BEFORE, "b": BEFORE}, **CIRCUIT),
     "groups": lambda: planes({}, name="a"),
+    "steps: at least two stages of four digits": lambda: corners(MOVED[:1], SAID, name="a"),
     "stages: nothing to draw": lambda: hemispheres({}, name="a"),
     "stages: globes of one read-out": lambda: hemispheres(
         {"a": GLOBE, "b": replace(GLOBE, offsets=GLOBE.offsets + 1)}, name="a"
@@ -185,3 +192,19 @@ def test_the_ink_follows_the_page_and_no_ground_is_painted(drawing: Figure) -> N
 def test_the_same_numbers_give_the_same_bytes(request: pytest.FixtureRequest, drawing: Figure) -> None:
     again = DRAWINGS[request.node.callspec.params["drawing"]]()
     assert (again.svg(), again.csv()) == (drawing.svg(), drawing.csv())
+
+
+def test_corners_have_an_arrow_from_each_digit_into_the_quarter_of_its_answer() -> None:
+    figure = corners(MOVED, SAID, name="a")
+    assert len(figure.mpl_fig.axes) == 1 + 5
+    assert [f"y_{i}" for i in range(5)] == list(dict.fromkeys(figure.data["answer"]))
+    for panel in range(1, 6):
+        drawn = arrows(figure, panel)
+        assert len(drawn) == 4
+        for arrow, end, said in zip(drawn, MOVED[1, panel - 1], SAID[panel - 1], strict=True):
+            start, reached = ends(arrow)
+            assert start == pytest.approx([1, 1])
+            assert reached == pytest.approx(end.tolist())
+            quarter = "0123"[(0 if end[0] > 0 else 2) if abs(end[0]) > abs(end[1]) else (1 if end[1] > 0 else 3)]
+            assert quarter == str(int(said))
+    assert figure.data["says"].tolist() == SAID.flatten().tolist()

@@ -28,8 +28,8 @@ def corners(steps: Float[Tensor, "stage answer value 2"], says: Int[Tensor, "ans
     """
     if len(steps) < 2 or steps.shape[2:] != (4, 2):
         raise ValueError(f"steps: at least two stages of four digits expected, got shape {tuple(steps.shape)}")
-    before, after = (each.detach().numpy() for each in steps[-2:])
-    reach = 1.12 * max(abs(before).max(), abs(after).max())
+    before, after = steps[-2:].detach().double().numpy()
+    reach = 1.12 * float(max(abs(before).max(), abs(after).max()))
     lines = -(-len(before) // _COLUMNS)
     rows = []
     with kit.canvas(lines * (_SIDE + _HEAD) + _FOOT) as axes:
@@ -42,7 +42,14 @@ def corners(steps: Float[Tensor, "stage answer value 2"], says: Int[Tensor, "ans
             inner.add_patch(Polygon(starts, fc="none", ec=GREY, lw=0.7, zorder=2))
             for digit, (start, end) in enumerate(zip(starts, ends, strict=True)):
                 said = int(says[i, digit])
-                kit.arrow(inner, tuple(start), tuple(end), colour=INK, lw=0.7, head=4.5)
+                kit.arrow(
+                    inner,
+                    (float(start[0]), float(start[1])),
+                    (float(end[0]), float(end[1])),
+                    colour=INK,
+                    lw=0.7,
+                    head=4.5,
+                )
                 inner.plot(*start, "o", ms=2.6, mfc=TOKENS[said], mec=INK, mew=0.5, zorder=4)
                 rows.append((f"y_{i}", digit, *start.tolist(), *end.tolist(), said))
         kit.words(axes, kit.WIDTH / 2, 8, "corners: before the MLP; heads of arrows: after it")
