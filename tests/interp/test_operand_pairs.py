@@ -8,6 +8,7 @@ from tinycircuits.interp.activations import Component, activations, components
 from tinycircuits.interp.operand_pairs import changed_pairs, operand_pairs
 from tinycircuits.interp.pairs import unit_directions
 from tinycircuits.models.build import ModelSpec
+from tinycircuits.models.errors import share_interval
 from tinycircuits.tasks import ModularAddition
 
 TASK = ModularAddition(modulus=3, plus_sign=True)
@@ -118,6 +119,15 @@ def test_a_sample_is_of_the_same_pairs_and_says_that_it_is_one():
     found = operand_pairs(model, TASK, SPEC, Component(1, "attn"), seed=0, n_sampled=500)
     whole = operand_pairs(model, TASK, SPEC, Component(1, "attn"), seed=0)
     assert (found.sampled, found.n_pairs) == (True, 500)
+    assert found.share(0) == share_interval(int(found.as_source[0]), 500)
+    assert whole.share(1) == (int(whole.as_source[1]) / 18,) * 2
+    assert found.row() == {
+        "part": "L1 attn",
+        "pairs": 500,
+        "which": "sampled",
+        "other $a$": found.share(0),
+        "other $b$": found.share(1),
+    }
     assert (found.as_source.double() / 500 - whole.as_source.double() / 18).abs().max() < 0.1
 
 

@@ -11,6 +11,7 @@ from tinycircuits.interp.activations import Component, batches
 from tinycircuits.interp.interchange import CleanRows
 from tinycircuits.interp.pairs import unit_directions
 from tinycircuits.models.build import ModelSpec, build
+from tinycircuits.models.errors import share_interval
 from tinycircuits.tasks import ModularAddition
 
 NEAR = 1e-9
@@ -42,6 +43,17 @@ class OperandPairs:
     def neither(self) -> Int[Tensor, "2"]:
         """The answer is neither sum."""
         return self.n_pairs - self.as_source - self.as_base
+
+    def share(self, operand: int) -> tuple[float, float]:
+        """Share of pairs with the source's sum, from .. to: exact, or a sample's 95 % interval (Clopper-Pearson)."""
+        part = int(self.as_source[operand])
+        return share_interval(part, self.n_pairs) if self.sampled else (part / self.n_pairs, part / self.n_pairs)
+
+    def row(self) -> dict[str, object]:
+        """A row of a table: the part, how many pairs, and the share that follows the source by the swapped number."""
+        kind = "sampled" if self.sampled else "all"
+        numbers = {f"other ${name}$": self.share(operand) for operand, name in enumerate("ab")}
+        return {"part": self.component.label, "pairs": self.n_pairs, "which": kind, **numbers}
 
 
 @torch.no_grad()
