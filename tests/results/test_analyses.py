@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from tests.tiny import TINY, only_these
 from tinycircuits.interp.ablation import ablation_table
 from tinycircuits.interp.activations import Component, attention_heads, components
+from tinycircuits.interp.all_pairs import all_pairs
 from tinycircuits.interp.interchange import interchange
 from tinycircuits.models.build import build
 from tinycircuits.results import analyses, door, runs
 from tinycircuits.results.analyses import stored
 from tinycircuits.results.codec import decoded, encoded
+from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.analyses import ANALYSES, analysis
 
 
@@ -58,6 +60,15 @@ def test_another_seeds_analysis_is_that_of_its_model(run):
     expected = ablation_table(other.model, TINY.task.sequences(), TINY.task, seed=0)
     equal(stored(ablation_table, other, seed=0), expected)
     assert not torch.equal(expected.clean_wrong, stored(ablation_table, run, seed=0).clean_wrong)
+
+
+def test_with_shuffled_answers_it_is_the_first_model_of_their_sweep():
+    swept, of = load_sweep("shuffled-c", range(1)), runs.load("reversal-4d-2l")
+    task, component = swept.sweep.task, Component(1, "mlp")
+    expected = all_pairs(swept.model(0), task.sequences(), task, component)
+    equal(stored(all_pairs, of, shuffled=True, component=component), expected)
+    with pytest.raises(ValueError, match="sweep of models with shuffled answers, got addition-97-2l"):
+        _ = analysis("addition-97-2l", "all_pairs.all_pairs", shuffled=True).spec
 
 
 def test_a_part_of_the_model_is_an_argument_by_its_label(run):

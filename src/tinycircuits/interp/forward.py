@@ -79,7 +79,7 @@ def logits_after(
 def row_logits_after(
     model: TransformerBridge,
     changed: Float[Tensor, "batch row d_model"],
-    component: Component,
+    component: Component | None,
     clean: Mapping[Component, Float[Tensor, "batch pos d_model"]],
     *,
     rows: Sequence[int],
@@ -88,11 +88,11 @@ def row_logits_after(
 
     ``changed[:, j]`` belongs to an intervention at ``rows[j]`` alone. All these interventions fit in one pass: a row
     never sees later rows, so that its earlier neighbours stay ``clean[attention component]``, what each later
-    attention reads in the clean run.
+    attention reads in the clean run. Without a component it is the state that the first one reads.
 
     Raises ``ValueError`` for an unknown component.
     """
-    for part in components_after(model, component):
+    for part in components(model) if component is None else components_after(model, component):
         if part.kind == "mlp":
             changed = changed + mlp_out(model, part.layer, changed)
         else:

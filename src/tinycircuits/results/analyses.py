@@ -16,7 +16,11 @@ from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.rows import Row
 from tinycircuits.results.runs import Run, load
 from tinycircuits.results.store import Stored
+from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.analyses import ANALYSES, Analysis, analysis
+from tinycircuits.results.tables.studies import Study
+from tinycircuits.results.tables.sweeps import Sweep
+from tinycircuits.tasks import Task
 
 Found = TypeVar("Found")
 INTERP = "tinycircuits.interp."
@@ -24,8 +28,12 @@ ANALYSIS_TOLERANCE = 2e-3
 """Difference of a number computed again that another machine may make: it rounds otherwise in single precision."""
 
 
-def stored(function: Callable[..., Found], of: Run, *, trained: bool = True, **arguments: Any) -> Found:
+def stored(
+    function: Callable[..., Found], of: Run, *, trained: bool = True, shuffled: bool = False, **arguments: Any
+) -> Found:
     """What ``function(model, ..., **arguments)`` found in the model of a run, or in the same before its training.
+
+    With ``shuffled`` it is a model of the same study that was trained on the answers of other inputs.
 
     The function's parameters ``model``, ``sequences``, ``task``, ``split`` and ``spec`` are those of the run. An
     argument may be a function of the model, such as ``attention_heads``, or a part of it. Raises as ``door.get`` does,
@@ -33,7 +41,7 @@ def stored(function: Callable[..., Found], of: Run, *, trained: bool = True, **a
     """
     asked = {name: _said(value) for name, value in arguments.items()}
     model = None if of.seed == of.study.published_seed else of.seed
-    row = analysis(of.study.name, _path(function), trained=trained, model=model, **asked)
+    row = analysis(of.study.name, _path(function), trained=trained, model=model, shuffled=shuffled, **asked)
     if row.name not in ANALYSES:
         raise ValueError(f"{row.name} is no row of the table of analyses; call {function.__name__} itself")
     return cast(Found, _value(door.get(entry(ANALYSES[row.name]))))
@@ -69,9 +77,7 @@ def entry(chosen: Analysis) -> Entry:
 
 def computed(chosen: Analysis) -> Any:
     """What the analysis finds now; raises as ``runs.load`` does for the run."""
-    run = load(chosen.study, chosen.seed)
-    task = run.study.task
-    model = run.model if chosen.trained else build(run.study.model, task, seed=0, dtype="float64")
+    model, task, of = _looked_at(chosen)
     sequences = task.sequences()
     module, _, name = chosen.analysis.rpartition(".")
     function = getattr(importlib.import_module(INTERP + module), name)
@@ -79,11 +85,21 @@ def computed(chosen: Analysis) -> Any:
         "model": model,
         "sequences": sequences,
         "task": task,
-        "split": run.study.train.split.indices(len(sequences)),
-        "spec": run.study.model,
+        "split": of.train.split.indices(len(sequences)),
+        "spec": of.model,
     }
     given = {name: value for name, value in known.items() if name in inspect.signature(function).parameters}
     return function(**given, **{name: _meant(value, model) for name, value in chosen.arguments})
+
+
+def _looked_at(chosen: Analysis) -> tuple[TransformerBridge, Task, Study | Sweep]:
+    """The model of an analysis, its task, and the row of the table that it is from."""
+    if chosen.shuffled:
+        swept = load_sweep(chosen.sweep, range(1))
+        return swept.model(0), swept.sweep.task, swept.sweep
+    run = load(chosen.study, chosen.seed)
+    model = run.model if chosen.trained else build(run.study.model, run.study.task, seed=0, dtype="float64")
+    return model, run.study.task, run.study
 
 
 def _make(chosen: Analysis, work: Work) -> Made:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinycircuits.results.tables.alternatives import START_SIZES
+from tinycircuits.results.tables.profiles import SOURCES
 from tinycircuits.results.tables.studies import RunSpec, study
+from tinycircuits.results.tables.sweeps import SweepSpec, sweep
 from tinycircuits.specs import Spec
 
 Argument = bool | int | float | str
@@ -14,11 +16,11 @@ class AnalysisSpec(Spec):
     """All that one stored analysis depends on.
 
     ``analysis`` is a function of ``tinycircuits.interp`` with its module, ``ablation.ablation_table``; ``of`` the run
-    whose model it looks at, or before training where it is not ``trained``. ``recipe`` is raised by hand whenever a
-    change of the function changes a number.
+    whose model it looks at, or before training where it is not ``trained``; or the block of a sweep whose first model
+    it looks at. ``recipe`` is raised by hand whenever a change of the function changes a number.
     """
 
-    of: RunSpec
+    of: RunSpec | SweepSpec
     trained: bool
     analysis: str
     arguments: tuple[tuple[str, Argument], ...]
@@ -29,7 +31,8 @@ class AnalysisSpec(Spec):
 class Analysis:
     """One row of the table: an analysis of one model of a study, or of the same model before training.
 
-    Without a ``seed`` it is the published model.
+    Without a ``seed`` it is the published model; ``shuffled`` is the first one that was trained on the answers of other
+    inputs, where the article has a sweep of such models.
     """
 
     study: str
@@ -38,12 +41,14 @@ class Analysis:
     trained: bool = True
     seed: int | None = None
     recipe: int = 1
+    shuffled: bool = False
 
     @property
     def name(self) -> str:
         """``reversal-8d-1l.ablation_table(draws=0, seed=0), untrained``."""
         said = ", ".join(f"{name}={value}" for name, value in self.arguments)
         model = f"{'' if self.seed is None else f', seed {self.seed}'}{'' if self.trained else ', untrained'}"
+        model += ", shuffled answers" if self.shuffled else ""
         return f"{self.study}.{self.analysis.rpartition('.')[2]}({said}){model}"
 
     @property
@@ -52,11 +57,21 @@ class Analysis:
         return f"{self.study}.analyses"
 
     @property
+    def sweep(self) -> str:
+        """The sweep of models with shuffled answers; raises ``ValueError`` where the study has none."""
+        found = SOURCES[study(self.study).article].shuffled
+        if not isinstance(found, str):
+            raise ValueError(f"study must have a sweep of models with shuffled answers, got {self.study}")
+        return found
+
+    @property
     def spec(self) -> AnalysisSpec:
         """The full description."""
         chosen = study(self.study)
+        first = sweep(self.sweep).blocks(range(1))[0] if self.shuffled else None
+        seed = chosen.published_seed if self.seed is None else self.seed
         return AnalysisSpec(
-            of=chosen.spec(chosen.published_seed if self.seed is None else self.seed),
+            of=chosen.spec(seed) if first is None else sweep(self.sweep).spec(first),
             trained=self.trained,
             analysis=self.analysis,
             arguments=self.arguments,
@@ -65,10 +80,16 @@ class Analysis:
 
 
 def analysis(
-    of: str, function: str, *, trained: bool = True, model: int | None = None, **arguments: Argument
+    of: str,
+    function: str,
+    *,
+    trained: bool = True,
+    model: int | None = None,
+    shuffled: bool = False,
+    **arguments: Argument,
 ) -> Analysis:
     """An analysis of a study's published model, or of its seed ``model``, the arguments in order of their names."""
-    return Analysis(of, function, tuple(sorted(arguments.items())), trained, model)
+    return Analysis(of, function, tuple(sorted(arguments.items())), trained, model, shuffled=shuffled)
 
 
 A, B, C = "reversal-8d-2l", "reversal-8d-1l", "reversal-4d-2l"
@@ -108,6 +129,31 @@ def _reversal() -> Iterator[Analysis]:
             yield analysis(of, "logits.cosine_to_digits", stage=stage, to=to)
 
 
+_KINDS: tuple[dict[str, bool], ...] = ({}, {"trained": False}, {"shuffled": True})
+"""The published model, the same before training, and one that learned the answers of other inputs."""
+
+
+def _pairs() -> Iterator[Analysis]:
+    for kind in _KINDS:
+        yield analysis(B, "all_pairs.all_pairs", **kind, component=_ATTN)
+        for component in (_ATTN, _MLP, "part: L1 attn", "part: L1 mlp"):
+            yield analysis(C, "all_pairs.all_pairs", **kind, component=component)
+    yield analysis(B, "all_pairs.all_pairs", component=_MLP)
+    for component in (_ATTN, _MLP, "part: L1 attn", "part: L1 mlp"):
+        yield analysis(C, "interchange.interchange", component=component, seed=0, pairings=255)
+    yield analysis(B, "all_pairs.embedding_pairs")
+    for trained in (True, False):
+        yield analysis(B, "scrubbing.scrubbed", trained=trained)
+    for of, n_layers in ((E, 2), (D, 3)):
+        for layer in range(n_layers):
+            for half in ("attn", "mlp"):
+                n_sampled = 0 if of == E and layer == n_layers - 1 else 16_384
+                part = f"part: L{layer} {half}"
+                yield analysis(of, "operand_pairs.operand_pairs", component=part, seed=0, n_sampled=n_sampled)
+        last = f"part: L{n_layers - 1} mlp"
+        yield analysis(of, "operand_pairs.operand_pairs", trained=False, component=last, seed=0, n_sampled=16_384)
+
+
 def _addition() -> Iterator[Analysis]:
     parts, heads = "of model: activations.component_groups", "of model: activations.attention_heads"
     for of in (E, D):
@@ -121,4 +167,4 @@ def _addition() -> Iterator[Analysis]:
         yield analysis(E, "variation.varying_before_training", embed_std=size, n_seeds=3)
 
 
-ANALYSES = {each.name: each for each in (*_reversal(), *_addition())}
+ANALYSES = {each.name: each for each in (*_reversal(), *_pairs(), *_addition())}
