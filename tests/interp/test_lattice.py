@@ -9,7 +9,8 @@ from transformer_lens.model_bridge import TransformerBridge
 from tests.circuits import SPECS, answering, hand_built, parameters, scrambled
 from tinycircuits.interp.ablation import ablation_table
 from tinycircuits.interp.activations import Component, Head, activations
-from tinycircuits.interp.lattice import REPLACEMENTS, Lattice, Neuron, attentions_and_neurons, lattice
+from tinycircuits.interp.branches import Neuron
+from tinycircuits.interp.lattice import REPLACEMENTS, Lattice, attentions_and_neurons, lattice
 from tinycircuits.interp.pairs import derangement
 from tinycircuits.interp.removals import neuron_wrong
 from tinycircuits.models.build import ModelSpec, build
@@ -95,7 +96,7 @@ def test_draws_of_a_resample_are_counted_together():
 def test_the_inputs_may_pass_in_parts(monkeypatch):
     model = answering(SMALL, TASK)
     whole = [lattice(model, SEQUENCES, TASK, kind=kind).wrong for kind in REPLACEMENTS]
-    monkeypatch.setattr("tinycircuits.interp.lattice.STATES", 1_000)
+    monkeypatch.setattr("tinycircuits.interp.branches.STATES", 1_000)
     for kind, wrong in zip(REPLACEMENTS, whole, strict=True):
         assert torch.equal(lattice(model, SEQUENCES, TASK, kind=kind).wrong, wrong)
 

@@ -159,7 +159,8 @@ def attn_z(
     k, v = qkv(model, layer, keys, "KV")
     scores = (q / model.cfg.d_head**0.5) @ k.mT
     pattern = scores.masked_fill_(_columns(keys) > _column(rows), -torch.inf).softmax(-1)
-    return rearrange(pattern @ v, "batch head row d_head -> batch row head d_head")
+    z: Tensor = rearrange(pattern @ v, "batch head row d_head -> batch row head d_head")
+    return z
 
 
 def _attn_out_with_own_key(

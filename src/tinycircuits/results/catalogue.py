@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinycircuits.results import analyses, courses, fits, lattices, profiling, runs, sweeps
+from tinycircuits.results import analyses, courses, fits, latticing, profiling, runs, sweeps
 from tinycircuits.results.door import Entry, results
 from tinycircuits.results.rows import Row, committed_or_stored, entries_stored
 
@@ -15,7 +15,7 @@ def rows(names: list[str] | None = None) -> list[Row]:
         *courses.rows(),
         *fits.rows(),
         *profiling.rows(),
-        *lattices.rows(),
+        *latticing.rows(),
         *analyses.rows(),
     ]
     for name in names or []:

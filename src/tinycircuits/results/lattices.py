@@ -1,163 +1,116 @@
-"""Lattices of many models: which sets of units suffice, for every faultless model of a sweep, as they are stored."""
+"""Lattices of many models as they are stored: which sets of units suffice. ``latticing`` makes them."""
 
 import lzma
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int, UInt8
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from tinycircuits.interp.lattice import Lattice, Replacement, Unit, attentions_and_neurons, lattice
-from tinycircuits.models.build import build
+from tinycircuits.models import subsets
+from tinycircuits.models.build import ModelSpec
 from tinycircuits.results import door
-from tinycircuits.results.door import Entry, Made, Work
-from tinycircuits.results.rows import Row
+from tinycircuits.results.door import Place
 from tinycircuits.results.store import Stored
-from tinycircuits.results.sweeps import load_sweep
-from tinycircuits.results.tables.lattices import LATTICES, NAME, LatticesRow, lattices_row
-from tinycircuits.training.device import one_thread
+from tinycircuits.results.tables.lattices import NAME, LatticesRow, Replacement, lattices_row
 
 
 @dataclass(frozen=True)
 class SweptLattices:
-    """The lattices of every faultless model of a sweep: ``wrong`` answers for each kind, seed and set of units."""
+    """The lattices of many models: ``wrong`` answers for each kind of replacement, model and set of kept units.
 
-    source: str
-    units: tuple[Unit, ...]
+    The bits of a set are those of ``interp.lattice.Lattice``; ``units`` are their labels.
+    """
+
+    units: tuple[str, ...]
     kinds: tuple[Replacement, ...]
-    seeds: Int[Tensor, " seed"]
-    counts: Int[Tensor, "kind seed subset"]
+    seeds: Int[Tensor, " model"]
+    counts: Int[Tensor, "kind model subset"]
     n_answers: int
 
-    def wrong(self, kind: Replacement) -> Int[Tensor, "seed subset"]:
-        """The counts of one kind of replacement; raises ``ValueError`` for one that is not kept."""
-        if kind not in self.kinds:
-            raise ValueError(f"kind must be one of {', '.join(self.kinds)}, got {kind!r}")
+    def wrong(self, kind: Replacement) -> Int[Tensor, "model subset"]:
+        """The counts of one kind of replacement."""
         return self.counts[self.kinds.index(kind)]
 
-    def each(self, kind: Replacement) -> Iterator[Lattice]:
-        """The lattice of each seed in turn."""
-        for row in self.wrong(kind):
-            yield Lattice(self.units, kind, row, self.n_answers)
+    def minimal(self, kind: Replacement) -> Bool[Tensor, "model subset"]:
+        """Which sets are minimal circuits."""
+        return subsets.minimal(self.wrong(kind) == 0)
+
+    def single(self, kind: Replacement) -> Int[Tensor, "model unit"]:
+        """Wrong answers with one unit removed from the whole."""
+        return subsets.single(self.wrong(kind))
+
+    def necessary(self, kind: Replacement) -> Bool[Tensor, "model unit"]:
+        """Whether every sufficient set has the unit."""
+        return subsets.in_all(self.wrong(kind) == 0)
+
+    def used(self, kind: Replacement) -> Bool[Tensor, "model unit"]:
+        """Whether some minimal circuit has the unit."""
+        return subsets.in_any(self.minimal(kind))
+
+
+def joined(several: list[SweptLattices]) -> SweptLattices:
+    """The models of several sweeps of one shape, one after the other; raises ``ValueError`` for unlike shapes."""
+    first = several[0]
+    if any((each.units, each.kinds, each.n_answers) != (first.units, first.kinds, first.n_answers) for each in several):
+        raise ValueError("several must be lattices of models of one shape")
+    seeds = torch.cat([each.seeds for each in several])
+    return SweptLattices(
+        first.units, first.kinds, seeds, torch.cat([each.counts for each in several], dim=1), first.n_answers
+    )
 
 
 @cache
-def load_lattices(source: str) -> SweptLattices:
-    """Stored lattices of the faultless models of a sweep; never computes them.
+def load_lattices(source: str, *, trained: bool = True) -> SweptLattices:
+    """Stored lattices of the faultless models of a sweep, or of models before training; never computes them.
 
     Raises as ``door.load`` does, and ``ValueError`` for a sweep of which none are kept.
     """
-    chosen = lattices_row(source)
-    stored = [door.load(entry(chosen, block)) for block in _blocks(chosen)]
-    task, spec = chosen.sweep.task, chosen.spec(chosen.sweep.blocks(range(1))[0])
+    chosen = lattices_row(source, trained=trained)
+    stored = [door.load(place(chosen, block)) for block in chosen.blocks]
+    task = chosen.sweep.task
     return SweptLattices(
-        source,
-        _units(chosen),
-        spec.kinds,
+        labels(chosen.sweep.model),
+        chosen.spec(chosen.blocks[0]).kinds,
         torch.cat([each.tensors["seed"] for each in stored]).long(),
-        torch.cat([_counts(chosen, each) for each in stored], dim=1),
+        torch.cat([counts(each) for each in stored]).movedim(1, 0),
         len(task.sequences()) * task.n_answers,
     )
 
 
-def rows() -> list[Row]:
-    """The rows of the table of lattices."""
-    return [row_of(each) for each in LATTICES.values()]
+def place(chosen: LatticesRow, block: range) -> Place:
+    """Where a block lies."""
+    return Place(NAME, chosen.spec(block), chosen.name, block, door.retraining(chosen.name, block))
 
 
-def row_of(chosen: LatticesRow) -> Row:
-    """The lattices of a sweep as a row of what is stored."""
-
-    def entries(seeds: Iterable[int]) -> list[Entry]:
-        asked = set(seeds)
-        return [entry(chosen, block) for block in _blocks(chosen) if asked & set(block)]
-
-    title = f"{chosen.sweep.title}: {', '.join(chosen.spec(range(1)).kinds)}"
-    return Row("lattices", chosen.name, NAME, title, range(chosen.sweep.n_seeds), entries)
+def labels(model: ModelSpec) -> tuple[str, ...]:
+    """The labels of every attention and every neuron of models of this shape, in order of computation."""
+    layers = range(model.n_layers)
+    return tuple(each for i in layers for each in (f"L{i} attn", *(f"L{i}N{n}" for n in range(model.d_mlp or 0))))
 
 
-def entry(chosen: LatticesRow, block: range) -> Entry:
-    """A block as an entry."""
-    return Entry(
-        folder=NAME,
-        spec=chosen.spec(block),
-        name=chosen.name,
-        seeds=block,
-        command=door.retraining(chosen.name, block),
-        make=partial(_make, chosen, block),
-        check=partial(_check, chosen),
-        says=lambda stored: f"{len(stored.tensors['seed'])} models",
-        sampled="; one model counted again",
-    )
+def counts(stored: Stored) -> Int[Tensor, "model kind subset"]:
+    """The counts of a stored block."""
+    n_kinds, n_units = len(stored.spec["kinds"]), len(labels(ModelSpec.model_validate(_model(stored))))
+    return unpacked(stored.tensors["packed"], n_kinds, 1 << n_units)
 
 
-@one_thread()
-def _make(chosen: LatticesRow, block: range, work: Work) -> Made:
-    found = load_sweep(chosen.source, block)
-    seeds = found.seeds[found.solved].tolist()
-    before = work.latest()
-    counts = list(before.tensors["wrong"]) if before else []
-    left = seeds[len(counts) :]
-    shown = tqdm(initial=len(counts), total=len(seeds), desc=work.bar, unit="model", disable=None if work.bar else True)
-    with shown:
-        for row in _counted(chosen, block, left):
-            counts.append(row)
-            work.keep(len(counts), {}, {"wrong": torch.stack(counts)})
-            shown.update()
-    wrong = torch.stack(counts) if counts else torch.zeros(0, len(chosen.spec(block).kinds), 1, dtype=torch.int64)
-    return Made(
-        {"models": len(seeds), "with a sufficient set": [int((each == 0).any(1).sum()) for each in wrong.unbind(1)]},
-        {"seed": torch.tensor(seeds, dtype=torch.int32), "packed": packed(wrong)},
-    )
-
-
-def _check(chosen: LatticesRow, stored: Stored, whole: bool) -> list[str]:
-    """Every model's counts, or those of the first, against a new count."""
-    first = int(stored.spec["of"]["first_seed"])
-    block = range(first, first + int(stored.spec["of"]["lanes"]))
-    found = load_sweep(chosen.source, block)
-    if not torch.equal(found.seeds[found.solved], stored.tensors["seed"].long()):
-        return ["seed"]
-    seeds = stored.tensors["seed"].tolist()[: None if whole else 1]
-    kept = _counts(chosen, stored)
-    again = zip(seeds, _counted(chosen, block, seeds), kept.unbind(1), strict=False)
-    return [f"wrong of seed {seed}" for seed, row, old in again if not torch.equal(row, old)]
-
-
-def _counted(chosen: LatticesRow, block: range, seeds: list[int]) -> Iterator[Int[Tensor, "kind subset"]]:
-    """The counts of each seed, for each kind of replacement."""
-    spec, task = chosen.spec(block), chosen.sweep.task
-    sequences = task.sequences()
-    for model in load_sweep(chosen.source, block).models(seeds):
-        yield torch.stack([lattice(model, sequences, task, kind=kind, seed=spec.seed).wrong for kind in spec.kinds])
-
-
-def packed(wrong: Int[Tensor, "seed kind subset"]) -> Int[Tensor, " byte"]:
+def packed(wrong: Int[Tensor, "model kind subset"]) -> UInt8[Tensor, " byte"]:
     """The counts as two bytes each, compressed to a fifth; raises ``ValueError`` for one that needs more."""
     if wrong.numel() and not 0 <= int(wrong.min()) <= int(wrong.max()) < 1 << 16:
-        raise ValueError(f"wrong must lie in 0..65535, got up to {int(wrong.max())}")
+        raise ValueError(f"wrong must lie in 0..65535, got {int(wrong.min())}..{int(wrong.max())}")
     squeezed = lzma.compress(wrong.numpy().astype("<u2").tobytes(), preset=9)
     return torch.from_numpy(np.frombuffer(squeezed, dtype=np.uint8).copy())
 
 
-def unpacked(squeezed: Int[Tensor, " byte"], n_kinds: int, n_subsets: int) -> Int[Tensor, "seed kind subset"]:
+def unpacked(squeezed: UInt8[Tensor, " byte"], n_kinds: int, n_subsets: int) -> Int[Tensor, "model kind subset"]:
     """The counts that were ``packed``."""
     flat = np.frombuffer(lzma.decompress(squeezed.numpy().tobytes()), dtype="<u2")
     return torch.from_numpy(flat.astype(np.int64)).reshape(-1, n_kinds, n_subsets)
 
 
-def _counts(chosen: LatticesRow, stored: Stored) -> Int[Tensor, "kind seed subset"]:
-    n_kinds, n_subsets = len(stored.spec["kinds"]), 1 << len(_units(chosen))
-    return unpacked(stored.tensors["packed"], n_kinds, n_subsets).transpose(0, 1)
-
-
-def _units(chosen: LatticesRow) -> tuple[Unit, ...]:
-    return attentions_and_neurons(build(chosen.sweep.model, chosen.sweep.task, seed=0))
-
-
-def _blocks(chosen: LatticesRow) -> list[range]:
-    return chosen.sweep.blocks(range(chosen.sweep.n_seeds))
+def _model(stored: Stored) -> dict[str, object]:
+    """The model's description, without what names its class."""
+    return {name: value for name, value in stored.spec["of"]["model"].items() if name != "type"}

@@ -1,11 +1,14 @@
-"""The lattices: of which sweeps every faultless model's lattice of circuits is kept, and by which replacements."""
+"""The lattices: of which models the lattice of circuits is kept, and by which replacements."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from tinycircuits.interp.lattice import REPLACEMENTS, Replacement
+from tinycircuits.results.tables.profiles import N_CONTROLS, Untrained
 from tinycircuits.results.tables.sweeps import Sweep, SweepSpec, sweep
 from tinycircuits.specs import Spec
 
+Replacement = Literal["zero", "mean", "resample"]
+REPLACEMENTS: tuple[Replacement, ...] = get_args(Replacement)
 NAME = "lattices"
 """Under which lattices lie in the store: one folder, so that one command makes them all."""
 
@@ -13,11 +16,12 @@ NAME = "lattices"
 class LatticesSpec(Spec):
     """All that one stored block depends on: the models, how a unit is replaced, the seed of the partners.
 
-    The units are every attention's output and every neuron (``lattice.attentions_and_neurons``). ``recipe`` is raised
-    by hand whenever a change of the analysis changes a number.
+    Of a sweep the faultless models are meant. The units are every attention's output and every neuron
+    (``lattice.attentions_and_neurons``). ``recipe`` is raised by hand whenever a change of the analysis changes a
+    number.
     """
 
-    of: SweepSpec
+    of: SweepSpec | Untrained
     kinds: tuple[Replacement, ...] = REPLACEMENTS
     seed: int = 0
     recipe: int = 1
@@ -25,35 +29,41 @@ class LatticesSpec(Spec):
 
 @dataclass(frozen=True)
 class LatticesRow:
-    """One row of the table: a sweep whose faultless models have their lattices kept, block by block."""
+    """One row of the table: the faultless models of a sweep, block by block, or the first ones before training."""
 
     source: str
+    trained: bool = True
 
     @property
     def name(self) -> str:
-        """``seeds-c-ordered.lattices``."""
-        return f"{self.source}.{NAME}"
+        """``seeds-c-ordered.lattices``, or the same with ``, untrained``."""
+        return f"{self.source}.{NAME}{'' if self.trained else ', untrained'}"
 
     @property
     def sweep(self) -> Sweep:
         """The models; raises ``ValueError`` for an unknown sweep."""
         return sweep(self.source)
 
+    @property
+    def blocks(self) -> list[range]:
+        """The seeds of each entry."""
+        return self.sweep.blocks(range(self.sweep.n_seeds)) if self.trained else [range(N_CONTROLS)]
+
     def spec(self, block: range) -> LatticesSpec:
         """The full description of one block."""
-        return LatticesSpec(of=self.sweep.spec(block))
+        if self.trained:
+            return LatticesSpec(of=self.sweep.spec(block))
+        return LatticesSpec(of=Untrained(task=self.sweep.task, model=self.sweep.model, n_seeds=len(block)))
 
 
-LATTICES = {
-    row.source: row
-    for row in map(
-        LatticesRow, ("seeds-c-ordered", "seeds-c-shuffled", "seeds-c-ordered-better", "seeds-c-shuffled-better")
-    )
-}
+# Article C's recipe as printed, on either split: a thousand faultless models. The better recipe has a thousand more.
+_SWEEPS = ("seeds-c-ordered", "seeds-c-shuffled")
+LATTICES = {row.name: row for row in (*map(LatticesRow, _SWEEPS), LatticesRow("seeds-c-ordered", trained=False))}
 
 
-def lattices_row(source: str) -> LatticesRow:
+def lattices_row(source: str, *, trained: bool = True) -> LatticesRow:
     """The row of a sweep; raises ``ValueError`` that lists the known ones."""
-    if source not in LATTICES:
-        raise ValueError(f"no lattices of {source!r} are kept; known are {', '.join(LATTICES)}")
-    return LATTICES[source]
+    row = LatticesRow(source, trained)
+    if row.name not in LATTICES:
+        raise ValueError(f"{row.name} are not kept; known are {', '.join(LATTICES)}")
+    return row

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinycircuits.interp import subsets
+from tinycircuits.models import subsets
 
 COUNTS = (
     st.integers(0, 4).flatmap(lambda k: st.lists(st.integers(0, 3), min_size=2**k, max_size=2**k)).map(torch.tensor)
@@ -50,9 +50,24 @@ def test_a_subset_is_not_minimal_when_one_two_steps_smaller_suffices():
 
 def test_what_all_and_what_some_subsets_have():
     chosen = torch.zeros(8, dtype=torch.bool)
-    assert (subsets.in_all(chosen), subsets.in_any(chosen)) == ((), ())
-    chosen[[0b011, 0b110]] = True
-    assert (subsets.in_all(chosen), subsets.in_any(chosen)) == ((1,), (0, 1, 2))
+    assert not subsets.in_all(chosen).any()
+    assert not subsets.in_any(chosen).any()
+    other = chosen.clone()
+    other[[0b011, 0b010]] = True
+    both = torch.stack([chosen, other])  # of two models at once
+    assert subsets.in_all(both).tolist() == [[False] * 3, [False, True, False]]
+    assert subsets.in_any(both).tolist() == [[False] * 3, [True, True, False]]
+
+
+def test_single_removals_leave_out_one_unit_of_the_whole():
+    wrong = torch.tensor([[9, 3, 1, 5, 3, 2, 4, 0], [8, 1, 1, 0, 1, 7, 6, 0]])
+    assert subsets.single(wrong).tolist() == [[4, 2, 5], [6, 7, 0]]
+
+
+@given(st.lists(COUNTS, min_size=2, max_size=2).filter(lambda pair: len(pair[0]) == len(pair[1])))
+def test_many_models_at_once_are_each_by_itself(pair):
+    sufficient = torch.stack(pair) == 0
+    assert torch.equal(subsets.minimal(sufficient), torch.stack([subsets.minimal(each) for each in sufficient]))
 
 
 @given(FOUR)

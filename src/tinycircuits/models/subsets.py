@@ -8,17 +8,18 @@ from fractions import Fraction
 from math import comb
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
 Counts = Int[Tensor, " subset"]
 
 
-def n_units(wrong: Counts) -> int:
-    """k, for counts of all 2**k subsets; raises ``ValueError`` for another number of counts."""
-    k = len(wrong).bit_length() - 1
-    if len(wrong) != 1 << k:
-        raise ValueError(f"wrong must hold one count for each subset, 2**k of them, got {len(wrong)}")
+def n_units(values: Shaped[Tensor, "*model subset"]) -> int:
+    """k, for one value of each of 2**k subsets; raises ``ValueError`` for another number of values."""
+    n = values.shape[-1]
+    k = n.bit_length() - 1
+    if n != 1 << k:
+        raise ValueError(f"values must be one for each subset, 2**k of them, got {n}")
     return k
 
 
@@ -32,32 +33,39 @@ def members(mask: int, k: int) -> tuple[int, ...]:
     return tuple(j for j in range(k) if mask >> j & 1)
 
 
-def minimal(sufficient: Bool[Tensor, " subset"]) -> Bool[Tensor, " subset"]:
+def minimal(sufficient: Bool[Tensor, "*model subset"]) -> Bool[Tensor, "*model subset"]:
     """Which sufficient subsets have no sufficient subset but themselves.
 
     All smaller ones are asked, not only those that lack one unit: between two sufficient subsets there may lie one
     that is not.
     """
-    k = len(sufficient).bit_length() - 1
+    k = n_units(sufficient)
     within = sufficient.clone()  # some subset of it, or itself, is sufficient
     below = torch.zeros_like(sufficient)  # some smaller subset of it is
     for j in range(k):
         has = _with(j, k)
-        below[has] |= within[has ^ 1 << j] | below[has ^ 1 << j]
-        within[has] |= within[has ^ 1 << j]
+        below[..., has] |= within[..., has ^ 1 << j]
+        within[..., has] |= within[..., has ^ 1 << j]
     return sufficient & ~below
 
 
-def in_all(chosen: Bool[Tensor, " subset"]) -> tuple[int, ...]:
-    """The units that are in every chosen subset; none where nothing is chosen."""
-    k, masks = len(chosen).bit_length() - 1, chosen.nonzero()[:, 0]
-    return tuple(j for j in range(k) if len(masks) and bool((masks >> j & 1).all()))
+def in_all(chosen: Bool[Tensor, "*model subset"]) -> Bool[Tensor, "*model unit"]:
+    """Whether each unit is in every chosen subset; none is where nothing is chosen."""
+    k = n_units(chosen)
+    without = torch.stack([chosen[..., _with(j, k) ^ 1 << j].any(-1) for j in range(k)], dim=-1)
+    return ~without & chosen.any(-1, keepdim=True)
 
 
-def in_any(chosen: Bool[Tensor, " subset"]) -> tuple[int, ...]:
-    """The units that are in some chosen subset."""
-    k, masks = len(chosen).bit_length() - 1, chosen.nonzero()[:, 0]
-    return tuple(j for j in range(k) if bool((masks >> j & 1).any()))
+def in_any(chosen: Bool[Tensor, "*model subset"]) -> Bool[Tensor, "*model unit"]:
+    """Whether each unit is in some chosen subset."""
+    k = n_units(chosen)
+    return torch.stack([chosen[..., _with(j, k)].any(-1) for j in range(k)], dim=-1)
+
+
+def single(wrong: Int[Tensor, "*model subset"]) -> Int[Tensor, "*model unit"]:
+    """The wrong answers with one unit removed from the whole."""
+    k = n_units(wrong)
+    return wrong[..., (1 << k) - 1 - (1 << torch.arange(k))]
 
 
 def shapley(wrong: Counts) -> tuple[Fraction, ...]:
