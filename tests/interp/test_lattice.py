@@ -161,6 +161,7 @@ def test_rows_circuits_and_ranks_are_read_by_name():
         (Component(0, "attn"), Neuron(0, 0), Neuron(0, 1)), "zero", torch.tensor([9, 5, 9, 0, 9, 0, 9, 2]), 9
     )
     assert found.circuits().values.tolist() == [[2, "L0 attn, L0N0"], [2, "L0 attn, L0N1"]]
+    assert found.sufficient.nonzero()[:, 0].tolist() == [0b011, 0b101]  # the whole makes two mistakes
     rows = found.rows().set_index("unit")
     assert rows["removed alone"].tolist() == [9, 0, 0]
     assert rows["in minimal circuits"].tolist() == [2, 1, 1]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from functools import cache
+
 from tinycircuits.claims.judge import Observed
 from tinycircuits.claims.rules_part_1 import once
 from tinycircuits.results.lattices import SweptLattices, joined, load_lattices
@@ -80,6 +82,7 @@ C_AS_PRINTED = ("seeds-c-ordered", "seeds-c-shuffled")
 """Article C's recipe on either split."""
 
 
+@cache
 def swept(trained: bool) -> SweptLattices:
     """The lattices of the faultless models of article C's recipe, or of models before training."""
     if not trained:

@@ -2,7 +2,7 @@
 
 import lzma
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from tinycircuits.results.store import Stored
 from tinycircuits.results.tables.lattices import NAME, LatticesRow, Replacement, lattices_row
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SweptLattices:
     """The lattices of many models: ``wrong`` answers for each kind of replacement, model and set of kept units.
 
@@ -36,7 +36,11 @@ class SweptLattices:
 
     def minimal(self, kind: Replacement) -> Bool[Tensor, "model subset"]:
         """Which sets are minimal circuits."""
-        return subsets.minimal(self.wrong(kind) == 0)
+        return self._minimal[self.kinds.index(kind)]
+
+    @cached_property
+    def _minimal(self) -> Bool[Tensor, "kind model subset"]:
+        return subsets.minimal(self.counts == 0)
 
     def single(self, kind: Replacement) -> Int[Tensor, "model unit"]:
         """Wrong answers with one unit removed from the whole."""
