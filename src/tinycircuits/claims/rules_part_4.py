@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from torch import Tensor
-
-from functools import cache
 
 from tinycircuits.claims.judge import Observed
 from tinycircuits.claims.rules_part_1 import once
