@@ -55,3 +55,23 @@ def test_a_repair_is_a_step_down_after_which_fewer_are_wrong():
     rows = repaired(FOUND).set_index("kind")
     assert (rows.loc["zero", "models"], rows.loc["zero", "most"]) == (1, 8)
     assert (rows.loc["mean", "models"], rows.loc["mean", "most"]) == (1, 8)
+
+
+FORKED = [8, 0, 8, 8, 8, 8, 0, 0]
+"""Attention alone, or both neurons alone; with one neuron beside attention all goes wrong."""
+
+
+def of(*kinds):
+    return SweptLattices(
+        FOUND.units, ("zero", "mean", "resample"), torch.tensor([0]), torch.tensor([[each] for each in kinds]), 8
+    )
+
+
+def test_a_part_of_some_circuit_is_in_one_even_if_another_circuit_spares_it():
+    row = by_single_removal(of(FORKED, FORKED, FORKED), {"any": 0.0}).iloc[0]
+    assert (row["named"], row["named, dispensable"], row["named in no circuit"]) == (2, 2, 0)
+
+
+def test_two_replacements_that_agree_are_not_all_three():
+    assert alike(of(SPARE, SPARE, BOTH)).tolist() == alike(of(SPARE, BOTH, SPARE)).tolist() == [False]
+    assert alike(of(SPARE, SPARE, SPARE)).tolist() == [True]

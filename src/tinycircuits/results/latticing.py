@@ -80,7 +80,9 @@ def _counted(chosen: LatticesRow, block: range, seeds: list[int]) -> Iterator[In
     spec, task = chosen.spec(block), chosen.sweep.task
     sequences = task.sequences()
     for model in _models(chosen, block, seeds):
-        yield torch.stack([lattice(model, sequences, task, kind=kind, seed=spec.seed).wrong for kind in spec.kinds])
+        yield torch.stack(
+            [lattice(model, sequences, task, kind=kind, seed=spec.partner_seed).wrong for kind in spec.kinds]
+        )
 
 
 def _seeds(chosen: LatticesRow, block: range) -> list[int]:

@@ -23,7 +23,7 @@ class LatticesSpec(Spec):
 
     of: SweepSpec | Untrained
     kinds: tuple[Replacement, ...] = REPLACEMENTS
-    seed: int = 0
+    partner_seed: int = 0
     recipe: int = 1
 
 
