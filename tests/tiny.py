@@ -4,6 +4,7 @@ from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.tables.analyses import ANALYSES, analysis
 from tinycircuits.results.tables.courses import COURSES, CourseRow
 from tinycircuits.results.tables.fits import FITS, Fit
+from tinycircuits.results.tables.lattices import LATTICES
 from tinycircuits.results.tables.profiles import SOURCES, Source
 from tinycircuits.results.tables.studies import STUDIES, Study
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep
@@ -29,7 +30,7 @@ COURSE = CourseRow("tiny", (0,))
 REMOVED = analysis("tiny", "ablation.ablation_table", seed=0, draws=1)
 
 
-def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=(), courses=()):
+def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=(), courses=(), lattices=()):
     """Empty all tables but for these rows."""
     tables = (
         (STUDIES, studies),
@@ -38,6 +39,7 @@ def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=
         (FITS, fits),
         (SOURCES, ()),
         (ANALYSES, analyses),
+        (LATTICES, lattices),
     )
     for table, kept in tables:
         for name in list(table):

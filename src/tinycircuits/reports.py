@@ -25,9 +25,9 @@ FOLDED: tuple[Kind, ...] = ("profile", "analysis")
 
 
 def overview(names: list[str] | None = None) -> str:
-    """Every study with the errors of its published model, then the sweeps, courses, fits, profiles and analyses.
+    """Every study with the errors of its published model, then every other kind of row, kind by kind.
 
-    Of the last two each folder is one line, unless it is named. Raises ``ValueError`` for an unknown name.
+    Of profiles and analyses each folder is one line, unless it is named. Raises ``ValueError`` for an unknown name.
     """
     rows = catalogue.rows(names)
     of_kind = {kind: [row for row in rows if row.kind == kind] for kind in get_args(Kind)}
@@ -37,7 +37,7 @@ def overview(names: list[str] | None = None) -> str:
     if of_kind["sweep"]:
         header = ("sweep", "of", "seeds stored", "size", "without a mistake")
         tables.append(aligned([header, *map(_sweep, of_kind["sweep"])]))
-    for kind in ("course", "fit", "profile", "analysis"):
+    for kind in ("course", "fit", "profile", "lattices", "analysis"):
         if found := of_kind[kind]:
             lines = [_held(row.name, row.title, [row]) for row in found]
             if kind in FOLDED and names is None:

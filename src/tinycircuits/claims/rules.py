@@ -180,6 +180,9 @@ OF_MODELS: dict[str, Measure] = {
         lambda: False,
         {"weights pushed as far": lambda: True},
     ),
+    "lattice": Measure(
+        part_4.there_is_no_one_circuit, partial(part_4.swept, True), {"untrained": partial(part_4.swept, False)}
+    ),
     "sizes": of_sweeps(part_2.width_decides, *(size_name(*size) for size in SIZES)),
 }
 """Every claim's measure by its id, but for those about the ledger itself."""

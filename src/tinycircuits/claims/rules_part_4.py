@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from torch import Tensor
 
 from tinycircuits.claims.judge import Observed
 from tinycircuits.claims.rules_part_1 import once
+from tinycircuits.results.lattices import SweptLattices, joined, load_lattices
 from tinycircuits.results.numbers import OfDigits, digits
+from tinycircuits.results.summaries.lattices import TENTH, alike, by_single_removal, shapes
 
 ONE_MATRIX, FOR_EACH_DIGIT = 2, 3
 """Of the programs, in their order from short to long: with a matrix for each place, and with one for each digit."""
@@ -72,3 +75,33 @@ _STILL = ("attention weights", "wrong without a part (zero)", "wrong without a p
 _COSINE, _WEIGHTS = "cosine with W_E", "wrong without its weights"
 N_ANSWERS_OF_C = 4 * 4**4
 """Answers of article C's model over all inputs."""
+
+
+C_AS_PRINTED = ("seeds-c-ordered", "seeds-c-shuffled")
+"""Article C's recipe on either split."""
+
+
+@cache
+def swept(trained: bool) -> SweptLattices:
+    """The lattices of the faultless models of article C's recipe, or of models before training."""
+    if not trained:
+        return load_lattices(C_AS_PRINTED[0], trained=False)
+    return joined([load_lattices(name) for name in C_AS_PRINTED])
+
+
+def there_is_no_one_circuit(of: SweptLattices) -> Observed:
+    """With the mean put in more than a third of the models have several minimal circuits; fewer than a quarter have the
+    same ones with every replacement; with each, more than half have a part that every circuit needs and whose removal
+    costs at most a tenth of the digits; and no shape of circuit is minimal in more than a quarter."""
+    several = float((of.minimal("mean").sum(1) > 1).double().mean())
+    same = float((alike(of) & (of.counts == 0).any(2).all(0)).double().mean())
+    table = by_single_removal(of, {"a tenth": TENTH})
+    missed = int(table["needed, not named, models"].min()) / len(of.seeds)
+    commonest = float(shapes(of)["share"].max()) if bool((of.counts == 0).any()) else 1.0
+    values = {
+        "share with several minimal circuits": several,
+        "with the same ones for every replacement": same,
+        "with a needed part that costs at most a tenth, rarest": missed,
+        "share that has the commonest shape of circuit": commonest,
+    }
+    return once(several > 1 / 3 and same < 1 / 4 and missed > 1 / 2 and commonest < 1 / 4, values)

@@ -111,7 +111,7 @@ def mlp_out(
     model: TransformerBridge, layer: int, resid: Float[Tensor, "*rest d_model"]
 ) -> Float[Tensor, "*rest d_model"]:
     """act(LN(resid) @ W_in + b_in) @ W_out + b_out."""
-    return written_by_neurons(model, layer, _ACTIVATIONS[model.cfg.act_fn](mlp_pre(model, layer, resid)))
+    return written_by_neurons(model, layer, mlp_post(model, layer, resid))
 
 
 def mlp_pre(
@@ -120,6 +120,13 @@ def mlp_pre(
     """What the neurons read: LN(resid) @ W_in + b_in."""
     state = _norm(model.blocks[layer].ln2.original_component, resid)
     return functional.linear(state, model.W_in[layer].T, model.b_in[layer])
+
+
+def mlp_post(
+    model: TransformerBridge, layer: int, resid: Float[Tensor, "*rest d_model"]
+) -> Float[Tensor, "*rest d_mlp"]:
+    """What the neurons say: act(LN(resid) @ W_in + b_in)."""
+    return _ACTIVATIONS[model.cfg.act_fn](mlp_pre(model, layer, resid))
 
 
 def written_by_neurons(
@@ -137,11 +144,23 @@ def attn_out(
     rows: Sequence[int],
 ) -> Float[Tensor, "batch row d_model"]:
     """Causal attention of the states ``queries``, which stand at ``rows``, on the states ``keys`` at all positions."""
+    return written_by_heads(model, layer, attn_z(model, layer, queries, keys, rows))
+
+
+def attn_z(
+    model: TransformerBridge,
+    layer: int,
+    queries: Float[Tensor, "batch row d_model"],
+    keys: Float[Tensor, "batch pos d_model"],
+    rows: Sequence[int],
+) -> Float[Tensor, "batch row head d_head"]:
+    """What each head brings to the queries at ``rows``: softmax(Q K^T / sqrt(d_head)) V, causal."""
     (q,) = qkv(model, layer, queries, "Q")
     k, v = qkv(model, layer, keys, "KV")
     scores = (q / model.cfg.d_head**0.5) @ k.mT
     pattern = scores.masked_fill_(_columns(keys) > _column(rows), -torch.inf).softmax(-1)
-    return _out(model, layer, pattern @ v)
+    z: Tensor = rearrange(pattern @ v, "batch head row d_head -> batch row head d_head")
+    return z
 
 
 def _attn_out_with_own_key(
@@ -157,7 +176,8 @@ def _attn_out_with_own_key(
     earlier = (q @ k.mT).masked_fill(_columns(clean) >= _column(rows), -torch.inf)
     own = (q * own_k).sum(-1, keepdim=True)
     pattern = (torch.cat([earlier, own], dim=-1) / model.cfg.d_head**0.5).softmax(-1)
-    return _out(model, layer, pattern[..., :-1] @ v + pattern[..., -1:] * own_v)
+    z = pattern[..., :-1] @ v + pattern[..., -1:] * own_v
+    return written_by_heads(model, layer, rearrange(z, "batch head row d_head -> batch row head d_head"))
 
 
 def qkv(
@@ -173,10 +193,11 @@ def qkv(
     return tuple(found)
 
 
-def _out(
-    model: TransformerBridge, layer: int, z: Float[Tensor, "batch head row d_head"]
+def written_by_heads(
+    model: TransformerBridge, layer: int, z: Float[Tensor, "batch row head d_head"]
 ) -> Float[Tensor, "batch row d_model"]:
-    flat = rearrange(z, "batch head row d_head -> batch row (head d_head)")
+    """The sum over heads of z @ W_O, plus b_O."""
+    flat = rearrange(z, "batch row head d_head -> batch row (head d_head)")
     weight = rearrange(model.W_O[layer], "head d_head d_model -> d_model (head d_head)")
     return functional.linear(flat, weight, model.b_O[layer])
 

@@ -20,6 +20,7 @@ from tinycircuits.display.drawings.corners import corners
 from tinycircuits.display.drawings.digits import one_hot_permutation, reversal, xor_plane
 from tinycircuits.display.drawings.globe import hemispheres
 from tinycircuits.display.drawings.kit import WIDTH
+from tinycircuits.display.drawings.lattice import lattice_dots, small_lattice
 from tinycircuits.display.drawings.lens import logit_lens
 from tinycircuits.display.drawings.norm import layer_norm_plane
 from tinycircuits.display.drawings.planes import planes
@@ -27,7 +28,9 @@ from tinycircuits.display.drawings.probe import probe
 from tinycircuits.display.drawings.stream import journey
 from tinycircuits.display.drawings.swaps import interchange, patching_pipes
 from tinycircuits.display.theme import FULL, INK, PAGE_WIDTH, print_style
+from tinycircuits.interp.branches import Neuron
 from tinycircuits.interp.globe import Globe
+from tinycircuits.interp.lattice import Lattice
 from tinycircuits.interp.planes import ReadoutPlane, flat_probe
 
 PHONE = 312
@@ -69,6 +72,9 @@ GLOBE = Globe(
 SAID = torch.tensor([[1, 2, 3, 0]] * 5)
 MOVED = torch.stack([torch.ones(5, 4, 2), torch.tensor([[0.0, 2], [-2, 0], [0, -2], [2, 0]]).expand(5, 4, 2)])
 """Four digits that begin in one place and go to the quarters of what is said, at five answers."""
+TEN = tuple(Neuron(layer, n) for layer in range(2) for n in range(5))
+LATTICE = Lattice(TEN, "zero", torch.tensor([1023 - (mask | 3) for mask in range(1024)]), 1024)
+THREE = {(): 4, "a": 4, "b": 4, "c": 4, "ab": 0, "ac": 0, "bc": 3, "abc": 0}
 
 DRAWINGS: dict[str, Callable[[], Figure]] = {
     "attention_row": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW),
@@ -88,11 +94,15 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "hand_circuit": lambda: hand_circuit(SLOTS, SOURCE, {"before": BEFORE, "after": AFTER}, **CIRCUIT),
     "planes": lambda: planes({"before": PLANE, "after": PLANE}, name="a"),
     "corners": lambda: corners(MOVED, SAID, name="a"),
+    "lattice_dots": lambda: lattice_dots(LATTICE, name="a"),
+    "small_lattice": lambda: small_lattice(THREE, name="a"),
     "hemispheres": lambda: hemispheres(GLOBE, name="a"),
     "hemispheres of two stages": lambda: hemispheres({"before": GLOBE, "after": GLOBE}, name="a"),
 }
 
 REFUSED: dict[str, Callable[[], Figure]] = {
+    "found: at most 12 units": lambda: lattice_dots(Lattice(TEN + TEN, "zero", torch.zeros(4), 1), name="a"),
+    "wrong: a count for every set": lambda: small_lattice({(): 1, "ab": 0}, name="a"),
     "tokens": lambda: attention_row(["x_0"], **ROW),
     "query: at most 4": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW | {"query": np.ones(5)}),
     "keys: shape": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW | {"keys": np.ones((3, 3))}),

@@ -154,6 +154,11 @@ def _pairs() -> Iterator[Analysis]:
         yield analysis(of, "operand_pairs.operand_pairs", trained=False, component=last, seed=0, n_sampled=16_384)
 
 
+def _lattices() -> Iterator[Analysis]:
+    yield analysis(B, "lattice.lattice", kind="zero")
+    yield analysis(C, "lattice.lattice", kind="resample", draws=255)  # all partners: the mean is exact
+
+
 def _addition() -> Iterator[Analysis]:
     parts, heads = "of model: activations.component_groups", "of model: activations.attention_heads"
     for of in (E, D):
@@ -167,4 +172,4 @@ def _addition() -> Iterator[Analysis]:
         yield analysis(E, "variation.varying_before_training", embed_std=size, n_seeds=3)
 
 
-ANALYSES = {each.name: each for each in (*_reversal(), *_pairs(), *_addition())}
+ANALYSES = {each.name: each for each in (*_reversal(), *_pairs(), *_lattices(), *_addition())}
