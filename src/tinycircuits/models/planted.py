@@ -35,6 +35,15 @@ _DEAF = 0.3
 """Below this a neuron of a cancelling pair does not fire: what other digits leak through attention is less."""
 _DEFAULT_BIAS = (0.0, 0.2, 0.4, 0.6)
 """Of the answers that are vetoed unless a digit was seen; the first is never vetoed."""
+NOMINAL: dict[Pattern, tuple[float, ...]] = {
+    "plain": (1.0,),
+    "half pair": (0.5, 0.5),
+    "full pair": (1.0, 1.0),
+    "cancelling pair": (1.0, _OPPOSED, -_OPPOSED),
+    "bright idle": (1.0, 0.0),
+    "suppressor": (0.5, 0.5, -_SUPPRESSED),
+}
+"""About what the parts of a pattern write for an answer: for the right one, or either of a cancelling pair another."""
 
 
 @dataclass(frozen=True)
