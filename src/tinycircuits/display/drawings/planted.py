@@ -49,5 +49,5 @@ def _pattern(axes: Axes, corner: kit.Point, pattern: str, strengths: Sequence[fl
             kit.arrow(axes, start, end, colour=colour, lw=0.8 + 1.4 * abs(strength), head=9)
             kit.words(axes, left + 70, y + (middle - y) * 0.25 + 8, kit.signed(strength, 1), weight="bold")
         else:
-            kit.arrow(axes, start, (left + 84, y), colour=GREY, ls=(0, (3, 2)))
-            kit.words(axes, left + 88, y, "nothing", ha="left")
+            kit.arrow(axes, start, (left + 76, y), colour=GREY, ls=(0, (3, 2)))
+            kit.words(axes, left + 80, y, "nothing", ha="left")
