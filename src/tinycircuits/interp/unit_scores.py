@@ -18,7 +18,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.activations import Head, activations
 from tinycircuits.interp.attention import attention_pattern
-from tinycircuits.interp.lattice import REPLACEMENTS, Lattice, Neuron, Replacement, lattice
+from tinycircuits.interp.branches import Neuron, Replacement
+from tinycircuits.interp.lattice import REPLACEMENTS, Lattice, lattice
 from tinycircuits.interp.pairs import derangement
 from tinycircuits.tasks import ReverseIncrement, Task
 
