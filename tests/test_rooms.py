@@ -18,6 +18,7 @@ USED_BY = {
         "intro",
         "known",
         "needed",
+        "outside",
         "trust",
     ],  # some through other analyses as well
     "fourier": ["clock", "features", "heads", "workbench"],
