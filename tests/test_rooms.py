@@ -11,7 +11,16 @@ from tinycircuits.sphinxext.rebuild.inputs import Project, imported, parsed
 
 ROOT = Path(__file__).parents[1]
 USED_BY = {
-    "attention": ["agree", "attention", "circuit", "intro", "known", "needed"],  # some through other analyses as well
+    "attention": [
+        "agree",
+        "attention",
+        "circuit",
+        "intro",
+        "known",
+        "needed",
+        "outside",
+        "trust",
+    ],  # some through other analyses as well
     "fourier": ["clock", "features", "heads", "workbench"],
     "ov": ["needed"],
 }

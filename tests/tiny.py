@@ -2,6 +2,7 @@
 
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.tables.analyses import ANALYSES, analysis
+from tinycircuits.results.tables.calibration import CALIBRATIONS
 from tinycircuits.results.tables.courses import COURSES, CourseRow
 from tinycircuits.results.tables.fits import FITS, Fit
 from tinycircuits.results.tables.lattices import LATTICES
@@ -40,6 +41,7 @@ def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=
         (SOURCES, ()),
         (ANALYSES, analyses),
         (LATTICES, lattices),
+        (CALIBRATIONS, ()),
     )
     for table, kept in tables:
         for name in list(table):

@@ -37,7 +37,7 @@ def overview(names: list[str] | None = None) -> str:
     if of_kind["sweep"]:
         header = ("sweep", "of", "seeds stored", "size", "without a mistake")
         tables.append(aligned([header, *map(_sweep, of_kind["sweep"])]))
-    for kind in ("course", "fit", "profile", "lattices", "analysis"):
+    for kind in ("course", "fit", "profile", "lattices", "analysis", "calibration"):
         if found := of_kind[kind]:
             lines = [_held(row.name, row.title, [row]) for row in found]
             if kind in FOLDED and names is None:

@@ -184,5 +184,10 @@ OF_MODELS: dict[str, Measure] = {
         part_4.there_is_no_one_circuit, partial(part_4.swept, True), {"untrained": partial(part_4.swept, False)}
     ),
     "sizes": of_sweeps(part_2.width_decides, *(size_name(*size) for size in SIZES)),
+    "trust": Measure(
+        part_4.who_looks_is_fooled_who_removes_one_misses_pairs,
+        part_4.calibrated,
+        {"shuffled truth": partial(part_4.calibrated, shuffled=True)},
+    ),
 }
 """Every claim's measure by its id, but for those about the ledger itself."""

@@ -1,13 +1,15 @@
 """What the rules of the book's part IV see: models explained to the end, and what no look from outside can tell."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+import torch
 from torch import Tensor
 
 from tinycircuits.claims.judge import Observed
 from tinycircuits.claims.rules_part_1 import once
+from tinycircuits.results.calibrated import Calibration, calibration
 from tinycircuits.results.lattices import SweptLattices, joined, load_lattices
 from tinycircuits.results.numbers import OfDigits, digits
 from tinycircuits.results.summaries.lattices import TENTH, alike, by_single_removal, shapes
@@ -105,3 +107,40 @@ def there_is_no_one_circuit(of: SweptLattices) -> Observed:
         "share that has the commonest shape of circuit": commonest,
     }
     return once(several > 1 / 3 and same < 1 / 4 and missed > 1 / 2 and commonest < 1 / 4, values)
+
+
+ONE_BY_ONE = ("zero ablation", "mean ablation")
+LOOKING = ("probe", "brightness")
+"""The methods that look at a part and change nothing."""
+
+
+def calibrated(*, shuffled: bool = False) -> Calibration:
+    """What every method said of the planted parts; as a control the truth of each model is shuffled among its parts."""
+    found = calibration()
+    if not shuffled:
+        return found
+    generator = torch.Generator().manual_seed(0)
+    role = found.role.clone()
+    for row in role:
+        n = int((row >= 0).sum())
+        row[:n] = row[:n][torch.randperm(n, generator=generator)]
+    return replace(found, role=role)
+
+
+def who_looks_is_fooled_who_removes_one_misses_pairs(of: Calibration) -> Observed:
+    """No method that changes something names a part that does nothing. Zero and mean ablation name no part of any pair
+    of copies and every part of a cancelling pair; the two methods that only look name every planted idle part."""
+    false = {method: of.count(method, "idle")[0] for method in of.methods}
+    pairs = [of.where(pattern=pattern) for pattern in ("half pair", "full pair")]
+    copies = sum(each.planted_named(method)[0] for each in pairs for method in ONE_BY_ONE)
+    opposed = [of.where(pattern="cancelling pair").planted_named(method) for method in ONE_BY_ONE]
+    fooled = [of.where(pattern="bright idle").planted_named(method) for method in LOOKING]
+    changing = sum(n for method, n in false.items() if method not in LOOKING)
+    met = not changing and not copies and all(n == total > 0 for n, total in opposed + fooled)
+    values: dict[str, float] = {
+        "idle parts named by methods that change something": changing,
+        "copies named by zero and mean ablation": copies,
+        "parts of cancelling pairs named by them": sum(n for n, _ in opposed),
+        "planted idle parts named by looking": sum(n for n, _ in fooled),
+    }
+    return once(met, values)

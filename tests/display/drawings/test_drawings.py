@@ -24,6 +24,7 @@ from tinycircuits.display.drawings.lattice import lattice_dots, small_lattice
 from tinycircuits.display.drawings.lens import logit_lens
 from tinycircuits.display.drawings.norm import layer_norm_plane
 from tinycircuits.display.drawings.planes import planes
+from tinycircuits.display.drawings.planted import planted_patterns
 from tinycircuits.display.drawings.probe import probe
 from tinycircuits.display.drawings.stream import journey
 from tinycircuits.display.drawings.swaps import interchange, patching_pipes
@@ -32,6 +33,7 @@ from tinycircuits.interp.branches import Neuron
 from tinycircuits.interp.globe import Globe
 from tinycircuits.interp.lattice import Lattice
 from tinycircuits.interp.planes import ReadoutPlane, flat_probe
+from tinycircuits.models.planted import NOMINAL
 
 PHONE = 312
 """Pixels that the page leaves a figure on a narrow phone, of 360 pixels."""
@@ -96,6 +98,7 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "corners": lambda: corners(MOVED, SAID, name="a"),
     "lattice_dots": lambda: lattice_dots(LATTICE, name="a"),
     "small_lattice": lambda: small_lattice(THREE, name="a"),
+    "planted_patterns": lambda: planted_patterns(NOMINAL, name="a"),
     "hemispheres": lambda: hemispheres(GLOBE, name="a"),
     "hemispheres of two stages": lambda: hemispheres({"before": GLOBE, "after": GLOBE}, name="a"),
 }
@@ -143,6 +146,8 @@ REFUSED: dict[str, Callable[[], Figure]] = {
     "states: a one in the slot answer": lambda: hand_circuit(SLOTS, SOURCE, {"a": BEFORE, "b": BEFORE}, **CIRCUIT),
     "groups": lambda: planes({}, name="a"),
     "steps: at least two stages of four digits": lambda: corners(MOVED[:1], SAID, name="a"),
+    "pair: 1 to 3 parts": lambda: planted_patterns({"pair": [0.5] * 4}, name="a"),
+    "full pair": lambda: planted_patterns({"full pair": [1.0, np.inf]}, name="a"),
     "stages: nothing to draw": lambda: hemispheres({}, name="a"),
     "stages: globes of one read-out": lambda: hemispheres(
         {"a": GLOBE, "b": replace(GLOBE, offsets=GLOBE.offsets + 1)}, name="a"

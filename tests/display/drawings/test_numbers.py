@@ -33,6 +33,7 @@ from tinycircuits.display.drawings.circuit import hand_circuit
 from tinycircuits.display.drawings.digits import one_hot_permutation, reversal
 from tinycircuits.display.drawings.globe import hemispheres
 from tinycircuits.display.drawings.norm import layer_norm_plane
+from tinycircuits.display.drawings.planted import planted_patterns
 from tinycircuits.display.drawings.swaps import interchange
 from tinycircuits.display.theme import SERIES, TOKENS
 
@@ -242,3 +243,19 @@ def test_a_globe_that_is_full_of_states_is_a_small_file() -> None:
     )
     full = replace(GLOBE, points=places.double(), answers=torch.arange(250_000).view(50_000, 5) % 4)
     assert len(hemispheres(full, name="a").pdf()) < 200_000
+
+
+def test_a_planted_pattern_has_an_arrow_for_each_part_as_thick_as_what_it_writes() -> None:
+    drawn = planted_patterns({"pair": [0.5, 1.0], "against": [1.0, -1.5, 0.0]}, name="a")
+    assert [each.get_linewidth() for each in arrows(drawn)] == pytest.approx([1.5, 2.2, 2.2, 2.9, 1.1])
+    colours = [to_rgb(each.get_edgecolor()) for each in arrows(drawn)]
+    assert colours[0] == colours[1] == colours[2] == to_rgb(kit.RIGHT) != colours[3] != colours[4]
+    assert texts(drawn).count("nothing") == 1
+    assert {"+0.5", "+1.0", "\N{MINUS SIGN}1.5"} <= set(texts(drawn))
+    assert drawn.data.to_numpy().tolist() == [
+        ["pair", 1, 0.5],
+        ["pair", 2, 1.0],
+        ["against", 1, 1.0],
+        ["against", 2, -1.5],
+        ["against", 3, 0.0],
+    ]

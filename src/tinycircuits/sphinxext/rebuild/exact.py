@@ -99,7 +99,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
         end([said])
     app.add_config_value("tinycircuits_package", "tinycircuits", "env")
     app.add_config_value("tinycircuits_loader", "tinycircuits.results.store", "env")
-    app.add_config_value("tinycircuits_readers", {"tinycircuits.results.profiles": "profiles"}, "env")
+    app.add_config_value(
+        "tinycircuits_readers",
+        {"tinycircuits.results.calibrated": "calibration", "tinycircuits.results.profiles": "profiles"},
+        "env",
+    )
     app.add_config_value("tinycircuits_preload", list(PRELOADED), "")
     app.add_config_value("tinycircuits_workers", 0, "")
     app.add_config_value("tinycircuits_printed", sys.maxsize, "")
