@@ -85,7 +85,8 @@ class Ball:
 
 def ball(m: ndarray | float, r: float = 0.0) -> Ball:
     """The ball around floating-point numbers, which are themselves exact."""
-    return Ball(np.asarray(m, dtype=np.float64), np.full(np.shape(m), r))
+    exact = np.atleast_1d(np.asarray(m, dtype=np.float64))
+    return Ball(exact, np.full(exact.shape, r))
 
 
 def joined(balls: list[Ball], axis: int = -1) -> Ball:

@@ -29,7 +29,7 @@ class Bounds:
     right: Bool[ndarray, " box"]
     """Every case is right."""
     wrong: Bool[ndarray, " box"]
-    """No case is right: one and the same wrong token keeps it from that."""
+    """No case is right: one and the same wrong token keeps it from that, if only by a tie."""
     lower: Float[ndarray, "box wrong"]
     """No case has (margin_j - mu) sqrt(|m|^2 + eps) below this; without LayerNorm, margin_j - mu."""
     hints: Float[ndarray, "box form"]
@@ -79,7 +79,8 @@ def bounds(tables: Tables, boxes: Boxes, mu: float = 0.0) -> Bounds:
     lower, against = np.split(last.value - less - lost - slack, 2, axis=1)
     nearest = np.where(np.isnan(lower), -np.inf, lower).argmin(1)
     at, lam = last.at[np.arange(len(boxes)), nearest], last.lam[:, : lower.shape[1]]
-    right, wrong = np.all(_above(lower), axis=1), np.any(_above(against), axis=1)
+    known = np.isfinite(lower).all(1) & np.isfinite(against).all(1)  # what is not a number decides nothing
+    right, wrong = known & (lower > 0).all(1), known & (against >= 0).any(1)
     return Bounds(right, wrong, lower, np.concatenate([*hints, lam], axis=1), at, center)
 
 
@@ -150,9 +151,3 @@ def _ends(values: ndarray) -> tuple[ndarray, ndarray]:
     """Lower and upper ends from the least values of forms and of their negatives."""
     half = values.shape[1] // 2
     return values[:, :half], -values[:, half:]
-
-
-def _above(lower: ndarray) -> Bool[ndarray, "box wrong"]:
-    """Above 0, and a number: what is not one decides nothing."""
-    found: ndarray = np.isfinite(lower) & (lower > 0)
-    return found

@@ -55,7 +55,7 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.row)
 
-    def __getitem__(self, index: "slice | ndarray") -> "Boxes":
+    def __getitem__(self, index: slice | ndarray | list[int]) -> "Boxes":
         return Boxes(self.row[index], self.allowed[index])
 
     @property

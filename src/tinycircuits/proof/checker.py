@@ -35,7 +35,9 @@ def check(data: bytes) -> str:
         with np.errstate(all="ignore"):
             _check(kept, {name: ball(each) for name, each in load(blob).items()})
         rule = _rule(kept["answer"], kept["source"].tolist())
-    except (KeyError, IndexError, TypeError, SafetensorError) as error:
+    except Refused:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, SafetensorError) as error:
         raise Refused(f"refused: no proof of the kind that is known ({type(error).__name__}: {error})") from None
     n, m = kept["answer"].shape
     return (

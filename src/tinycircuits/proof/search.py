@@ -87,7 +87,7 @@ def search(
         found = bounds(tables, boxes, mu)
         bounded += len(boxes)
         met = _least_margin(tables.margins, boxes.row, found.at)
-        nearest = min(nearest, *met[~np.isnan(met)].tolist())
+        nearest = min([nearest, *met[~np.isnan(met)].tolist()])
         on_decided(decided.add("right", boxes[found.right], found.hints[found.right]))
         left = ~found.right
         if count:

@@ -95,14 +95,14 @@ def _last(verdict: Verdict, word: str) -> str:
 
 
 def _wrong_case(model: TransformerBridge, rule: Rule, case: Case) -> str:
-    """``wrong: y_3 of 0 1 0 1 3 3 2 3 is 0, the model says 1 (margin -2.1)``."""
+    """``y_3 of 0 1 0 1 3 3 2 3 is 0, the model says 1 (margin -2.1)``."""
     row, digits = np.array([case[0]]), np.array([case[1]])
     logits = ordinary_logits(model, rule, row, digits)[0]
     margin = ordinary_margins(model, rule, row, digits).min()
     right = rule.answer[case[0], case[1][rule.source[case[0]]]]
     said = int(logits.argmax())
     return (
-        f"wrong: y_{case[0]} of {' '.join(map(str, case[1]))} is {right}, the model says "
+        f"y_{case[0]} of {' '.join(map(str, case[1]))} is {right}, the model says "
         f"{'BOS' if said == rule.modulus else said} (margin {margin:.4g})"
     )
 
