@@ -31,7 +31,7 @@ FOLDED: tuple[Kind, ...] = ("profile", "analysis")
 
 
 def overview(names: list[str] | None = None) -> str:
-    """Every study with the errors of its published model, then the sweeps, courses, fits, profiles and analyses.
+    """Every study with the errors of its published model, then the sweeps, courses, proofs, fits, profiles, analyses.
 
     Of the last two each folder is one line, unless it is named. Raises ``ValueError`` for an unknown name.
     """
@@ -43,7 +43,7 @@ def overview(names: list[str] | None = None) -> str:
     if of_kind["sweep"]:
         header = ("sweep", "of", "seeds stored", "size", "without a mistake")
         tables.append(aligned([header, *map(_sweep, of_kind["sweep"])]))
-    for kind in ("course", "fit", "profile", "analysis"):
+    for kind in ("course", "proof", "fit", "profile", "analysis"):
         if found := of_kind[kind]:
             lines = [_held(row.name, row.title, [row]) for row in found]
             if kind in FOLDED and names is None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinycircuits.results import analyses, courses, fits, profiling, runs, sweeps
+from tinycircuits.results import analyses, courses, fits, profiling, proofs, runs, sweeps
 from tinycircuits.results.door import Entry, results
 from tinycircuits.results.rows import Row, committed_or_stored, entries_stored
 
@@ -10,6 +10,7 @@ from tinycircuits.results.rows import Row, committed_or_stored, entries_stored
 def rows(names: list[str] | None = None) -> list[Row]:
     """All rows, or those of these names or folders; raises ``ValueError`` for an unknown one."""
     every = [*runs.rows(), *sweeps.rows(), *courses.rows(), *fits.rows(), *profiling.rows(), *analyses.rows()]
+    every += proofs.rows()
     for name in names or []:
         if not any(name in (row.name, row.folder) for row in every):
             known = dict.fromkeys(row.folder for row in every)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from tinycircuits.results.door import Entry, results
 
-Kind = Literal["study", "sweep", "course", "fit", "profile", "analysis"]
+Kind = Literal["study", "sweep", "course", "fit", "profile", "analysis", "proof"]
 
 
 @dataclass(frozen=True)
