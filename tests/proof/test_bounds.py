@@ -30,8 +30,7 @@ def within(tables, boxes):
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-@pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
-@pytest.mark.parametrize("mu", [0.0, 2.0])
+@pytest.mark.parametrize(("share", "mu"), [(0.3, 0.0), (0.6, 2.0), (1.0, 0.0)])
 def test_no_case_lies_below_the_bounds_of_its_box(name, share, mu):
     tables = subjects()[name]
     boxes, index, row, digits = cases_in(tables, share)
@@ -68,7 +67,7 @@ def test_what_stands_for_layer_norm_and_relu_lies_on_the_right_side(name):
 @pytest.mark.parametrize("name", [name for name in SUBJECTS if "by hand" not in name])
 def test_the_bound_of_a_single_case_is_its_margin(name):
     tables = subjects()[name]
-    _, _, row, digits = cases_in(tables, 0.5)
+    _, _, row, digits = (each[::8] if isinstance(each, np.ndarray) else each for each in cases_in(tables, 0.5))
     single = Boxes(row, np.arange(tables.rule.modulus) == digits[..., None])
     found = bounds(tables, single, 0.5)
     expected = (tables.margins(row, digits) - 0.5) * root_of_final(tables, tables.state(row, digits))[:, None]

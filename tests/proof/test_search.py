@@ -48,16 +48,16 @@ def test_the_wrong_cases_of_models_drawn_at_random_are_those_of_the_list(spec, t
 
 @pytest.mark.parametrize("name", ["attention-4", "attention-4-raw", "attention-4-in-place", "attention-8"])
 def test_models_of_the_sweeps_have_the_wrong_digits_that_are_stored(name):
-    sweep = load_sweep(name, range(12))
+    sweep = load_sweep(name, range(6))
     task = sweep.sweep.task
-    for seed, model in zip(range(12), sweep.models(range(12)), strict=True):
+    for seed, model in zip(range(6), sweep.models(range(6)), strict=True):
         verdict = searched(model, task, count=True)
         assert verdict.n_wrong == int(sweep.wrong_digits[seed])
         assert not len(verdict.open)
         assert (searched(model, task).word == "proved") == bool(sweep.solved[seed])
 
 
-@pytest.mark.parametrize("seed", [0, 13, 51, 39, 54, 168])
+@pytest.mark.parametrize("seed", [0, 51, 39, 54, 168])
 def test_models_of_eight_digits_have_the_wrong_digits_that_are_stored(seed):
     verdict = searched(of_sweep("seeds-b", seed), EIGHT, count=True)
     sweep = load_sweep("seeds-b", range(seed, seed + 1))
@@ -145,6 +145,13 @@ def test_a_tie_is_wrong():
     assert {verdict.rule.answer[row, digits[7 - row]] for row, digits in verdict.wrong_cases()} == {1}
 
 
+def test_a_tie_in_a_whole_box_decides_it_at_once():
+    model = bos_as_a_digit(hand_built(TASK, mlp=False))
+    verdict = searched(model, TASK, count=True)
+    assert verdict.n_wrong == 3 * 4**2
+    assert verdict.n_boxes == len(roots(verdict.rule))
+
+
 def test_a_margin_that_is_just_met_is_refused_and_just_below_is_proved():
     tables = tables_of(hand_built(TASK, mlp=True), rule_of(TASK))
     exact = listed(tables)[1]
@@ -190,7 +197,7 @@ def test_circuits_set_by_hand_of_many_digits_are_proved(n, mlp):
 
 
 @pytest.mark.parametrize("mlp", [False, True])
-@pytest.mark.parametrize("n", [8, 12, 16])
+@pytest.mark.parametrize("n", [8, 16])
 def test_a_dozen_wrong_cases_in_any_number_of_inputs_are_found_and_counted(n, mlp):
     """The first row gives its source the weight of n - 1.5 other digits: outvoted if all others have one value."""
     task = ReverseIncrement(n_digits=n)

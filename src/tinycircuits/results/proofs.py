@@ -49,7 +49,7 @@ class Proofs:
     counting_boxes: Int[Tensor, " model"]
     """Decided until every wrong answer was counted."""
     margin: Float[Tensor, " model"]
-    """A lower bound of the smallest margin, within a hundredth of it; not a number where a model is not proved."""
+    """A lower bound of the smallest margin, within a hundredth of it; 0 where a model is not proved."""
 
     @property
     def undecided(self) -> Bool[Tensor, " model"]:
@@ -77,7 +77,7 @@ def measured(model: TransformerBridge, task: DigitTask) -> Measured:
         "boxes": told.verdict.n_boxes,
         "wrong": counted.n_wrong,
         "counting_boxes": counted.n_boxes,
-        "margin": smallest_margin(tables).low if right else float("nan"),
+        "margin": smallest_margin(tables).low if right else 0.0,
     }
     return {name: torch.tensor([value]) for name, value in found.items()}
 
