@@ -196,8 +196,7 @@ def test_circuits_set_by_hand_of_many_digits_are_proved(n, mlp):
     assert sum(verdict.right.sizes) == n * 4**n
 
 
-@pytest.mark.parametrize("mlp", [False, True])
-@pytest.mark.parametrize("n", [8, 16])
+@pytest.mark.parametrize(("n", "mlp"), [(8, True), (16, False)])
 def test_a_dozen_wrong_cases_in_any_number_of_inputs_are_found_and_counted(n, mlp):
     """The first row gives its source the weight of n - 1.5 other digits: outvoted if all others have one value."""
     task = ReverseIncrement(n_digits=n)
