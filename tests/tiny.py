@@ -7,6 +7,7 @@ from tinycircuits.results.tables.courses import COURSES, CourseRow
 from tinycircuits.results.tables.fits import FITS, Fit
 from tinycircuits.results.tables.lattices import LATTICES
 from tinycircuits.results.tables.profiles import SOURCES, Source
+from tinycircuits.results.tables.proofs import PROOFS
 from tinycircuits.results.tables.studies import STUDIES, Study
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
@@ -31,12 +32,13 @@ COURSE = CourseRow("tiny", (0,))
 REMOVED = analysis("tiny", "ablation.ablation_table", seed=0, draws=1)
 
 
-def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=(), courses=(), lattices=()):
+def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=(), courses=(), lattices=(), proofs=()):
     """Empty all tables but for these rows."""
     tables = (
         (STUDIES, studies),
         (SWEEPS, sweeps),
         (COURSES, courses),
+        (PROOFS, proofs),
         (FITS, fits),
         (SOURCES, ()),
         (ANALYSES, analyses),

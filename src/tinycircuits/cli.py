@@ -1,9 +1,10 @@
-"""The command line, `list | train | sweep | fit | claims | retrain | verify | new-task`: it parses and calls."""
+"""The command line, `list | train | sweep | fit | claims | retrain | verify | prove | ...`: it parses and calls."""
 
 import itertools
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -136,6 +137,53 @@ def verify(names: Names = None, *, whole: Whole = False) -> None:
     typer.echo("\n".join(lines))
     if not sound:
         raise typer.Exit(1)
+
+
+ProvedName = Annotated[str, typer.Argument(help="Name of a study or sweep of a one-layer model of digits.")]
+ProvedSeed = Annotated[int | None, typer.Option("--seed", help="Seed; the published one, or 0, when left out.")]
+AtLeast = Annotated[float, typer.Option("--margin", help="Prove that the right logit wins by more than this.")]
+Counted = Annotated[bool, typer.Option("--count", help="Go on after the first wrong answer, and count them all.")]
+Weights = Annotated[str | None, typer.Option(help="Safetensors file of another model of the same task, any size.")]
+Save = Annotated[str | None, typer.Option(help="Keep the proof in this file.")]
+
+
+@app.command()
+def prove(
+    name: ProvedName,
+    *,
+    seed: ProvedSeed = None,
+    margin: AtLeast = 0.0,
+    count: Counted = False,
+    weights: Weights = None,
+    save: Save = None,
+) -> None:
+    """Prove that a one-layer model is right on every input, or show where it is wrong; exit 0 proved, 1 not, 3 open."""
+    from tinycircuits import reports
+
+    said, code = reports.proved(
+        name,
+        seed,
+        margin=margin,
+        count=count,
+        weights=None if weights is None else Path(weights),
+        save=None if save is None else Path(save),
+        progress=sys.stderr.isatty(),
+    )
+    typer.echo(said)
+    raise typer.Exit(code)
+
+
+@app.command()
+def check_proof(file: Annotated[str, typer.Argument(help="A proof that `prove --save` has written.")]) -> None:
+    """Check a proof by itself, with every rounding bounded: one line with the sums of weights and proof, or exit 1."""
+    from tinycircuits.proof.checker import Refused
+    from tinycircuits.reports import checked_proof
+
+    try:
+        typer.echo(checked_proof(Path(file)))
+    except Refused as refused:
+        typer.echo(str(refused))
+        raise typer.Exit(1) from None
 
 
 Undo = Annotated[bool, typer.Option("--undo", help="Take out what this command has written, if it is unchanged.")]

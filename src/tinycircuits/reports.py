@@ -1,12 +1,16 @@
 """What the command line prints: what is stored, what came of it, and what a new making changed."""
 
+import math
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import torch
 from tqdm.auto import tqdm
 
+from tinycircuits.proof import subject, verdict
+from tinycircuits.proof.checker import check
 from tinycircuits.results import catalogue, door
 from tinycircuits.results.door import Entry
 from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
@@ -15,8 +19,10 @@ from tinycircuits.results.runs import load, row_of, stored_seeds
 from tinycircuits.results.store import Stored
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.studies import STUDIES, Study
+from tinycircuits.results.tables.sweeps import SWEEPS
 from tinycircuits.results.text import aligned, of
 from tinycircuits.specs import checked_seed
+from tinycircuits.tasks import DigitTask
 
 MOST_SEEDS = 100_000
 """Asked for at once; more than any machine trains in a year is a slip of the finger."""
@@ -37,7 +43,7 @@ def overview(names: list[str] | None = None) -> str:
     if of_kind["sweep"]:
         header = ("sweep", "of", "seeds stored", "size", "without a mistake")
         tables.append(aligned([header, *map(_sweep, of_kind["sweep"])]))
-    for kind in ("course", "fit", "profile", "lattices", "analysis", "calibration"):
+    for kind in ("course", "proof", "fit", "profile", "lattices", "analysis", "calibration"):
         if found := of_kind[kind]:
             lines = [_held(row.name, row.title, [row]) for row in found]
             if kind in FOLDED and names is None:
@@ -92,6 +98,65 @@ def remade(names: list[str], seeds: range | None, *, device: str, progress: bool
     return (
         "\n".join([head, "", "| name | seed | number | old | new |", "|---|---|---|---|---|", *rows]) if rows else head
     )
+
+
+def proved(
+    name: str,
+    seed: int | None,
+    *,
+    margin: float = 0.0,
+    count: bool = False,
+    weights: Path | None = None,
+    save: Path | None = None,
+    progress: bool,
+) -> tuple[str, int]:
+    """Whether a one-layer model is right on every input, told, and the exit code: 0 only for a proof.
+
+    The model is that of a study or of a sweep, or with ``weights`` that of a file, of which the study gives the task. A
+    proof is kept in ``save``. Raises ``ValueError`` for what cannot be proved or read, and as ``runs.load`` does.
+    """
+    if not (math.isfinite(margin) and margin >= 0):
+        raise ValueError(f"margin must be a number from 0 on, got {margin}")
+    if weights is not None and seed is not None:
+        raise ValueError("--weights and --seed exclude each other")
+    if name not in STUDIES and name not in SWEEPS:
+        raise ValueError(f"unknown study or sweep {name!r}; known are {', '.join([*STUDIES, *SWEEPS])}")
+    task = (STUDIES if name in STUDIES else SWEEPS)[name].task
+    if not isinstance(task, DigitTask):
+        raise ValueError(f"task must be one of digits, got {type(task).__name__} of {name}")
+    data, said = None, name
+    if weights is not None:
+        model, task, data = subject.read_model(weights, task)
+        said = f"{weights}, task of {name}"
+    elif name in STUDIES:
+        run = load(name, seed)
+        model, said = run.model, f"{name} seed {run.seed}"
+    else:
+        seed = checked_seed(seed or 0)
+        model, said = load_sweep(name, range(seed, seed + 1)).model(seed, "float32"), f"{name} seed {seed}"
+    told = verdict.prove(model, task, weights=data, margin=margin, count=count, bar=said if progress else None)
+    lines = [f"{said}: {type(task).__name__}, {task.n_digits} digits modulo {task.modulus}", *told.lines]
+    if save is not None:
+        lines.insert(-1, _kept(save, told.proof))
+    return "\n".join(lines), told.exit_code
+
+
+def _kept(file: Path, proof: bytes) -> str:
+    if not proof:
+        return f"nothing is written to {file}: there is no proof"
+    try:
+        file.write_bytes(proof)
+    except OSError as error:
+        raise ValueError(f"cannot write {file}: {error.strerror}") from None
+    return f"the proof is kept in {file}; tinycircuits check-proof {file}"
+
+
+def checked_proof(file: Path) -> str:
+    """One line on a proof that a file holds; raises ``ValueError`` for a file that cannot be read, or holds none."""
+    try:
+        return check(file.read_bytes())
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read ({error.strerror})") from None
 
 
 def changes(before: Stored | str, after: Stored) -> Iterator[str]:

@@ -125,7 +125,7 @@ def made_from(task: DigitTask) -> tuple[tuple[int, ...], Int[Tensor, "answer val
     changed[torch.arange(n), :, torch.arange(n)] = torch.arange(m)
     given = task.solve(changed.flatten(0, 1)).reshape(n, m, n)  # [digit value answer]
     moves = (given != given[:, :1]).any(1)
-    number = torch.arange(m**n)[:: max(1, m**n // 4096)]
+    number = torch.arange(0, m**n, max(1, m**n // 4096))
     tried = number[:, None] // m ** torch.arange(n - 1, -1, -1) % m
     source = moves.int().argmax(0)
     answer = given[source, :, torch.arange(n)]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from tinycircuits.results.door import Entry, results
 
-Kind = Literal["study", "sweep", "course", "fit", "profile", "lattices", "analysis", "calibration"]
+Kind = Literal["study", "sweep", "course", "fit", "profile", "lattices", "analysis", "calibration", "proof"]
 
 
 @dataclass(frozen=True)

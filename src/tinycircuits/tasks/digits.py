@@ -9,6 +9,9 @@ from torch import Tensor
 
 from tinycircuits.tasks.base import Task
 
+MOST_LISTED = 4**12
+"""Inputs that are listed at once: sequences of twelve digits modulo four take three gigabytes."""
+
 
 class DigitTask(Task):
     """``[BOS, x_0 .. x_{n-1}, y_0 .. y_{n-1}]``, where the answers ``y`` are a function of the digits ``x``.
@@ -16,7 +19,7 @@ class DigitTask(Task):
     Tokens ``0 .. modulus-1`` are the digits, token ``modulus`` is BOS.
     """
 
-    n_digits: int = Field(ge=1, le=12)
+    n_digits: int = Field(ge=1, le=16)
     modulus: int = Field(default=4, ge=2, le=64)
 
     @abstractmethod
@@ -68,7 +71,12 @@ class DigitTask(Task):
         return torch.cat([bos, digits, self.solve(digits)], dim=1)
 
     def sequences(self) -> Int[Tensor, "batch n_ctx"]:
-        """All ``modulus ** n_digits`` sequences, ``x_0`` changing slowest (the order of ``itertools.product``)."""
+        """All ``modulus ** n_digits`` sequences, ``x_0`` changing slowest (the order of ``itertools.product``).
+
+        Raises ``ValueError`` where they are too many to be listed.
+        """
+        if self.modulus**self.n_digits > MOST_LISTED:
+            raise ValueError(f"n_digits must be small enough to list all inputs, got {self.n_digits}")
         places = self.modulus ** torch.arange(self.n_digits - 1, -1, -1)
         numbers = torch.arange(self.modulus**self.n_digits)
         return self.sequences_of(numbers[:, None] // places % self.modulus)
