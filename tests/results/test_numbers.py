@@ -37,7 +37,7 @@ def test_every_stored_number_is_an_attribute_of_the_shape_that_it_states(name):
         found = named(of)
         for attribute, number in found.items():
             assert isinstance(number, hints[type(of)][attribute]), (attribute, number.shape, number.dtype)
-        by_argument = {key for key in of.numbers if key.startswith(("ablated.", "read-out."))}
+        by_argument = {key for key in of.numbers if key.startswith(("ablated.", "read-out.", "rewritten.moved."))}
         reached = {id(number) for number in found.values()}
         assert {id(number) for key, number in of.numbers.items() if key not in by_argument} == reached
 
@@ -48,6 +48,8 @@ def test_numbers_with_an_argument_are_read_by_it():
     assert of.without("L0 attn", "mean") is of["ablated.L0 attn.mean"]
     with pytest.raises(KeyError, match=r"'ablated.L0 mlp.gone' was not measured; there are .*wrong.all"):
         of.without("L0 mlp", "gone")
+    moved = digits("C, rewritten", "published")
+    assert moved.moved_by_rewriting("cosine with W_E") is moved["rewritten.moved.cosine with W_E"]
     pair = pairs("E", "published")
     for number in READ:
         assert pair.read_out(number, shuffled=True) is pair[f"read-out.{number}, shuffled"]

@@ -176,7 +176,7 @@ SOURCES = {
     ),
     "B, shown": _shown("reversal-8d-1l", ("errors", "diagonal", "followed"), ("errors", "diagonal")),
     "C, shown": _shown("reversal-4d-2l", ("errors", "set by hand", "last attention"), ("errors", "last attention")),
-    "C, rewritten": Source("reversal-4d-2l", ("rewritten",), only=("published",)),
+    "C, rewritten": Source("reversal-4d-2l", ("errors", "rewritten"), only=("published",)),
     "D, shown": _shown("addition-113-3l", ("errors", "waves"), ("errors", "waves"), "float32"),
     "E, shown": _shown("addition-97-2l", ("errors", "waves"), ("errors", "waves"), "float32"),
     "C, prints": Source(
