@@ -147,7 +147,7 @@ def _pairs() -> Iterator[Analysis]:
     for of, n_layers in ((E, 2), (D, 3)):
         for layer in range(n_layers):
             for half in ("attn", "mlp"):
-                n_sampled = 0 if of == E and layer == n_layers - 1 else 16_384
+                n_sampled = 0 if layer == n_layers - 1 else 16_384
                 part = f"part: L{layer} {half}"
                 yield analysis(of, "operand_pairs.operand_pairs", component=part, seed=0, n_sampled=n_sampled)
         last = f"part: L{n_layers - 1} mlp"
