@@ -135,10 +135,10 @@ _KINDS: tuple[dict[str, bool], ...] = ({}, {"trained": False}, {"shuffled": True
 
 def _pairs() -> Iterator[Analysis]:
     for kind in _KINDS:
-        for component in (_ATTN, _MLP):
-            yield analysis(B, "all_pairs.all_pairs", **kind, component=component)
+        yield analysis(B, "all_pairs.all_pairs", **kind, component=_ATTN)
         for component in (_ATTN, _MLP, "part: L1 attn", "part: L1 mlp"):
             yield analysis(C, "all_pairs.all_pairs", **kind, component=component)
+    yield analysis(B, "all_pairs.all_pairs", component=_MLP)  # before training: over four minutes
     yield analysis(B, "all_pairs.neuron_pairs")
     for component in (_ATTN, _MLP, "part: L1 attn", "part: L1 mlp"):
         yield analysis(C, "interchange.interchange", component=component, seed=0, pairings=255)
