@@ -138,7 +138,8 @@ def _pairs() -> Iterator[Analysis]:
         yield analysis(B, "all_pairs.all_pairs", **kind, component=_ATTN)
         for component in (_ATTN, _MLP, "part: L1 attn", "part: L1 mlp"):
             yield analysis(C, "all_pairs.all_pairs", **kind, component=component)
-    yield analysis(B, "all_pairs.all_pairs", component=_MLP)
+    yield analysis(B, "all_pairs.all_pairs", component=_MLP)  # before training: over four minutes
+    yield analysis(B, "all_pairs.neuron_pairs")
     for component in (_ATTN, _MLP, "part: L1 attn", "part: L1 mlp"):
         yield analysis(C, "interchange.interchange", component=component, seed=0, pairings=255)
     yield analysis(B, "all_pairs.embedding_pairs")
@@ -147,7 +148,7 @@ def _pairs() -> Iterator[Analysis]:
     for of, n_layers in ((E, 2), (D, 3)):
         for layer in range(n_layers):
             for half in ("attn", "mlp"):
-                n_sampled = 0 if of == E and layer == n_layers - 1 else 16_384
+                n_sampled = 0 if layer == n_layers - 1 else 16_384
                 part = f"part: L{layer} {half}"
                 yield analysis(of, "operand_pairs.operand_pairs", component=part, seed=0, n_sampled=n_sampled)
         last = f"part: L{n_layers - 1} mlp"
