@@ -104,7 +104,7 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
 }
 
 REFUSED: dict[str, Callable[[], Figure]] = {
-    "found: at most 12 units": lambda: lattice_dots(Lattice(TEN + TEN, "zero", torch.zeros(4), 1), name="a"),
+    "found: at most 12 units": lambda: lattice_dots(Lattice(TEN + TEN, "zero", torch.zeros(4).long(), 1), name="a"),
     "wrong: a count for every set": lambda: small_lattice({(): 1, "ab": 0}, name="a"),
     "tokens": lambda: attention_row(["x_0"], **ROW),
     "query: at most 4": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW | {"query": np.ones(5)}),

@@ -56,8 +56,8 @@ class LatticesRow:
         return LatticesSpec(of=Untrained(task=self.sweep.task, model=self.sweep.model, n_seeds=len(block)))
 
 
-# Article C's recipe as printed, on either split: a thousand faultless models. The better recipe has a thousand more.
-_SWEEPS = ("seeds-c-ordered", "seeds-c-shuffled")
+# Article C's recipe as printed and the better one, on either split: two thousand faultless models.
+_SWEEPS = ("seeds-c-ordered", "seeds-c-ordered-better", "seeds-c-shuffled", "seeds-c-shuffled-better")
 LATTICES = {row.name: row for row in (*map(LatticesRow, _SWEEPS), LatticesRow("seeds-c-ordered", trained=False))}
 
 
