@@ -63,3 +63,9 @@ def test_a_number_cannot_be_set_and_some_seeds_keep_their_kind_of_profile():
     few = of.of_seeds(torch.tensor([3]))
     assert isinstance(few, OfDigits)
     assert torch.equal(few.weight, of.weight[3:4])
+
+
+def test_the_shortest_program_is_the_first_that_changes_nothing_or_one_past_the_last():
+    changed = torch.tensor([[[0, 4, 4], [0, 0, 4], [2, 3, 1]]])  # [seed rung answer]
+    of = OfDigits("trained", torch.tensor([0]), {"program.changed": changed})
+    assert of.shortest_program.tolist() == [[0, 1, 3]]

@@ -155,12 +155,6 @@ class Ladder:
     n_inputs: int
     changed: Int[Tensor, "rung answer"]
 
-    @property
-    def shortest(self) -> Int[Tensor, " answer"]:
-        """The first rung that changes nothing, by its index; ``len(RUNGS)`` where there is none."""
-        held = torch.cat([self.changed == 0, torch.ones_like(self.changed[:1], dtype=torch.bool)])
-        return held.int().argmax(0)
-
 
 @torch.no_grad()
 def cells(model: TransformerBridge, task: DigitTask, *, neighbour: bool = False) -> Cells:
