@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from tinycircuits.proof.machines import UP, U, Machine, gamma
+from tinycircuits.proof.machines import UP, Machine, U, gamma
 from tinycircuits.proof.nearby import Map, Near, activated, added, attended, length, linear, normed, whole
 from tinycircuits.proof.norms import norm_bound
 
@@ -41,7 +41,8 @@ class Answers:
     @property
     def undecided(self) -> Bool[ndarray, "machine answer"]:
         """Neither: nothing is claimed."""
-        return ~(self.right | self.wrong)
+        found: ndarray = ~(self.right | self.wrong)
+        return found
 
 
 class Network:
@@ -94,7 +95,8 @@ class Network:
             state = self.norm(f"{block}.ln1", at, u)
             asked, at = state[kept], at[kept]
             q, k, v = (
-                linear(self.maps[f"{block}.attn.{each}"], of, u) for each, of in zip("qkv", (asked, state, state), strict=True)
+                linear(self.maps[f"{block}.attn.{each}"], of, u)
+                for each, of in zip("qkv", (asked, state, state), strict=True)
             )
             mask = np.arange(n_pos) <= kept[:, None]
             z = whole(attended(q, k, v, mask, u))
@@ -124,7 +126,7 @@ class Network:
         error = np.where(np.isnan(error), np.inf, error)
         other = np.arange(len(unembed)) != index
         clear = np.where(other, margins - CLEARLY * error, np.inf)
-        nearest = clear.argmin(-1)[..., None]
+        nearest = np.where(other, margins - CLEARLY * np.minimum(error, 1e6), np.inf).argmin(-1)[..., None]
 
         def of_nearest(x: ndarray) -> ndarray:
             return np.take_along_axis(np.broadcast_to(x, error.shape), nearest, -1)[..., 0].reshape(len(u), -1)

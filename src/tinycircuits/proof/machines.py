@@ -10,8 +10,8 @@ U = 2.0**-53
 UP = 1 + 2.0**-30
 """More than the computing of a bound can lose."""
 ASSUMED = (
-    "+ - * / and sqrt of the machine round correctly, or better; exp is right within 8 units of roundoff, erf within 8; "
-    "the softmax subtracts the largest score, LayerNorm the mean before it squares, with 1e-5 under the root; sums in "
+    "+ - * / and sqrt of the machine round correctly, or better; exp and erf are right within 8 units of roundoff; the "
+    " softmax subtracts the largest score, LayerNorm the mean before it squares, with 1e-5 under the root; sums in "
     "any order, with or without fused multiply-add; no overflow, and underflow loses at most the smallest normal "
     "number; no TF32, no bfloat16"
 )

@@ -52,13 +52,14 @@ class Map:
     """The largest of the gain."""
 
 
-Away = Callable[..., ndarray]
+Amount = ndarray | float
+Away = Callable[..., Amount]
 """From distances of what goes in, and a roundoff, to how far the result is from the truth."""
 
 
-def _both(away: Away, distances: tuple[ndarray | float, ...], u: ndarray) -> ndarray:
+def _both(away: Away, distances: tuple[Amount, ...], u: ndarray) -> ndarray:
     """A machine's way to the truth and ours; what is not a number is no bound."""
-    found: ndarray = (away(*distances, u) + away(*(0.0 for _ in distances), U)) * UP
+    found = np.asarray((away(*distances, u) + away(*(0.0 for _ in distances), U)) * UP)
     return np.where(np.isnan(found), np.inf, found)
 
 
@@ -82,10 +83,10 @@ def linear(f: Map, at: Near, u: ndarray) -> Near:
     x = (at.x @ f.W.T + f.b).reshape(parts)
     size = length((abs(at.x) @ abs(f.W).T + abs(f.b)).reshape(parts))
 
-    def away(r: ndarray, e: ndarray, u: ndarray) -> ndarray:
+    def away(r: Amount, e: Amount, u: Amount) -> Amount:
         carried = f.folded * r + f.plain * e
         rounded = gamma(n + 2, u) * (size + f.absolute * (f.gain * r + e))
-        found: ndarray = carried + rounded + tiny(u) * (2 * n * x.shape[-1])
+        found: Amount = carried + rounded + tiny(u) * (2 * n * x.shape[-1])
         return found
 
     distances = at.r[..., None], np.asarray(at.e)[..., None]
@@ -107,17 +108,17 @@ def normed(at: Near, w: ndarray, b: ndarray, u: ndarray) -> Near:
     centered, least = length(c) + ours, s / UP - ours / np.sqrt(n)
     out = length(abs(z * w) + abs(b))
 
-    def away(r: ndarray, u: ndarray) -> ndarray:
+    def away(r: Amount, u: Amount) -> Amount:
         moved = r + (1 + u) * gamma(n + 1, u) * (long + r) + u * (centered + r)
         room = least - moved / np.sqrt(n)
         t = gamma(n + 3, u)
         scale = np.where(t < 0.5, 0.5 * t / (1 - np.minimum(t, 0.5)) ** 2, np.inf)
         rounded = ((1 + scale) * (1 + gamma(4, u)) - 1) * np.sqrt(n)
-        found: ndarray = np.where(room > 0, moved / np.where(room > 0, room, 1), np.inf) + rounded
+        found: Amount = np.where(room > 0, moved / np.where(room > 0, room, 1), np.inf) + rounded
         return found
 
-    def after(r: ndarray, u: ndarray) -> ndarray:
-        found: ndarray = gamma(3, u) * (out + abs(w).max() * r) + tiny(u) * 4 * n
+    def after(r: Amount, u: Amount) -> Amount:
+        found: Amount = gamma(3, u) * (out + abs(w).max() * r) + tiny(u) * 4 * n
         return found
 
     u = _shaped(u, at.r)
@@ -144,26 +145,26 @@ def attended(q: Near, k: Near, v: Near, mask: Bool[ndarray, "row pos"], u: ndarr
     apart = length(V[..., None, :, :] - z[..., :, None, :]) + 8 * (n + 8) * U * lv.max(-1, keepdims=True)
     apart = apart + 2 * CERTAIN * (p * apart).sum(-1, keepdims=True)
 
-    def theta(rq: ndarray | float, rk: ndarray | float, u: ndarray | float) -> ndarray:
+    def theta(rq: Amount, rk: Amount, u: Amount) -> Amount:
         e = (lq * rk + rq * lk + rq * rk) / np.sqrt(d)
         e = np.where(mask, e + gamma(d + 4, u) * (sizes + e) + tiny(u) * 4 * d, 0)
         off = e + u * (gap + 4 * e.max(-1, keepdims=True))
-        found: ndarray = np.expm1(off) * (1 + gamma(9, u)) + gamma(9, u)
+        found: Amount = np.expm1(off) * (1 + gamma(9, u)) + gamma(9, u)
         return found
 
-    def away(rq: ndarray, rk: ndarray, rv: ndarray, u: ndarray) -> ndarray:
+    def away(rq: Amount, rk: Amount, rv: Amount, u: Amount) -> Amount:
         off = theta(rq, rk, u)
         total = (p * off).sum(-1, keepdims=True)
         most = np.where(total < 0.5, 1 / (1 - np.minimum(total, 0.5)), np.inf)
         heavy = p * (1 + off)
         moved = p * off * apart + heavy * rv
         rounded = gamma(2 * n + 2, u) * (heavy * (lv + rv))
-        found: ndarray = most * ((moved + rounded).sum(-1, keepdims=True) + tiny(u) * 8 * n * d * (1 + lv.max()))
+        found: Amount = most * ((moved + rounded).sum(-1, keepdims=True) + tiny(u) * 8 * n * d * (1 + lv.max()))
         return found
 
     distances = _turned(q.r)[..., :, None], _turned(k.r)[..., None, :], _turned(v.r)[..., None, :]
     found = _both(away, distances, _shaped(u, distances[0]))
-    if not theta(0.0, 0.0, U).max() < CERTAIN:
+    if not np.max(theta(0.0, 0.0, U)) < CERTAIN:
         found = np.full_like(found, np.inf)
     return Near(z.swapaxes(1, 2), _turned(found[..., 0]))
 
@@ -174,8 +175,8 @@ def activated(at: Near, act: str, u: ndarray) -> Near:
     if act == "relu":
         return Near(np.maximum(x, 0), at.r)
 
-    def away(r: ndarray, u: ndarray) -> ndarray:
-        found: ndarray = GELU_SLOPE * r + 12 * u * (1 + 12 * u) * (size + r) + tiny(u) * 8 * x.shape[-1]
+    def away(r: Amount, u: Amount) -> Amount:
+        found: Amount = GELU_SLOPE * r + 12 * u * (1 + 12 * u) * (size + r) + tiny(u) * 8 * x.shape[-1]
         return found
 
     return Near(x * 0.5 * (1 + erf(x / np.sqrt(2))), _both(away, (at.r,), _shaped(u, at.r)))

@@ -14,18 +14,23 @@ ROOM = 1 + 1e-6
 def norm_bound(W: Float[ndarray, "output input"]) -> float:
     """A number that |W x| / |x| does not exceed, about a hundredth too large at most.
 
-    |W|^2 = |G| for G = W^T W, and |G| <= |G^(2^k)|_F^(1/2^k). Each product in floating point differs from the true one
-    by at most gamma_n |G|_F^2, which is added on the way back. Source: ours, after Higham, chapter 3.
+    |W|^2 = |G| for G = W^T W, and |G| <= |G^(2^k)|_F^(1/2^k). Before each squaring G is divided by its size, or it
+    would vanish. A product in floating point differs from the true one by at most gamma_n of both sizes, which is added
+    on the way back. Source: ours, after Higham, chapter 3.
     """
     W = W if W.shape[0] >= W.shape[1] else W.T
-    n, scale = max(W.shape), float(np.sqrt((W**2).sum()))
+    n, scale = max(W.shape), _size(W)
     if scale == 0 or not np.isfinite(scale):
         return scale
-    G, lost, sizes = (W / scale).T @ (W / scale), float(gamma(n + 6, U)), []
+    G, lost, sizes = (W / scale).T @ (W / scale), float(gamma(n + 8, U)), []
     for _ in range(SQUARINGS):
-        sizes.append(float((G**2).sum()))
-        G = G @ G
-    bound = float(np.sqrt((G**2).sum()))
+        sizes.append(_size(G))
+        G = (G / sizes[-1]) @ (G / sizes[-1])
+    bound = _size(G)
     for size in reversed(sizes):
-        bound = float(np.sqrt(bound + lost * size))
-    return float(np.sqrt(bound + lost) * scale) * ROOM
+        bound = size * float(np.sqrt(bound + lost))
+    return float(np.sqrt(bound + lost)) * scale * ROOM
+
+
+def _size(W: Float[ndarray, "output input"]) -> float:
+    return float(np.sqrt((W**2).sum()))
