@@ -38,7 +38,7 @@ def test_they_are_listed_verified_and_made_again(small, monkeypatch, capsys):
     code, out, _ = call(monkeypatch, capsys, "list", "tiny.certificate")
     assert (code, "every answer of tiny, on every machine" in out) == (0, True)
     code, out, _ = call(monkeypatch, capsys, "verify", "tiny.certificate", "--whole")
-    assert (code, out.startswith("ok      tiny.certificate: real ")) == (0, True)
+    assert (code, out[:30]) == (0, "ok      tiny.certificate: real")
     code, out, _ = call(monkeypatch, capsys, "retrain", "tiny.certificate")
     assert (code, out.startswith("0 numbers changed in 1 entries made anew.")) == (0, True)
 
@@ -62,7 +62,7 @@ def test_all_five_articles_have_one(monkeypatch):
     assert len(CERTIFICATES) == 5
     assert {row.study.article for row in CERTIFICATES.values()} == set("ABCDE")
     assert certificate_row("addition-113-3l").name == "addition-113-3l.certificate"
-    with pytest.raises(ValueError, match="no certificate of 'tiny' is kept; known are reversal-8d-2l, "):
+    with pytest.raises(ValueError, match="no certificate of 'tiny' is kept; known are addition-97-2l, "):
         certificate_row("tiny")
 
 
@@ -74,29 +74,21 @@ def test_what_is_missing_names_the_command(house, monkeypatch):
 
 def test_the_command_line_certifies_saves_and_checks(monkeypatch, capsys, tmp_path):
     file = tmp_path / "four.certificate"
-    code, out, _ = call(
-        monkeypatch,
-        capsys,
-        "certify",
-        "reversal-4d-2l",
-        "--machine",
-        "float64",
-        "--machine",
-        "real",
-        "--save",
-        str(file),
-    )
+    four = "certify", "reversal-4d-2l"
+    code, out, _ = call(monkeypatch, capsys, *four, "--machine", "float64", "--machine", "real", "--save", str(file))
     assert code == 0
     assert out.splitlines()[-1].startswith("certified: of 1,024 answers right for certain 1,024 on float64")
     assert "assumed: + - * / and sqrt" in out
     code, out, _ = call(monkeypatch, capsys, "check-proof", str(file))
     assert (code, out.startswith("checked: float64 1,024 right")) == (0, True)
-    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
     code, out, _ = call(monkeypatch, capsys, "check-proof", str(file))
     assert (code, out) == (1, "refused: the file is not as it was sealed\n")
-    code, out, _ = call(monkeypatch, capsys, "certify", "reversal-4d-2l")
+    code, out, _ = call(monkeypatch, capsys, *four)
     assert (code, out.splitlines()[-1].startswith("undecided: ")) == (3, True)
-    code, out, _ = call(monkeypatch, capsys, "certify", "reversal-4d-2l", "--seed", "0", "--machine", "float64")
+    code, out, _ = call(monkeypatch, capsys, *four, "--seed", "0", "--machine", "float64")
     assert code == 1
-    code, _, err = call(monkeypatch, capsys, "certify", "reversal-4d-2l", "--machine", "tf32")
+    code, _, err = call(monkeypatch, capsys, *four, "--machine", "tf32")
     assert (code, "one of real, float64, float32, got 'tf32'" in err) == (2, True)

@@ -84,6 +84,7 @@ class Network:
             return at
         return normed(at, self.w[f"{name}.weight"], self.w[f"{name}.bias"], u)
 
+    @np.errstate(all="ignore")
     def final(self, tokens: Int[ndarray, "batch pos"], rows: Sequence[int], u: ndarray) -> Near:
         """What the unembedding reads, at the rows that answer."""
         n_pos = tokens.shape[1]
@@ -107,6 +108,7 @@ class Network:
                 at = added(at, whole(out), u)
         return self.norm("ln_final", at, u)
 
+    @np.errstate(all="ignore")
     def answers(
         self, tokens: Int[ndarray, "batch pos"], right: Int[ndarray, "batch row"], rows: Sequence[int], u: ndarray
     ) -> Answers:
@@ -178,8 +180,7 @@ def certify(
         parts = []
         for start in range(0, len(tokens), step):
             part = slice(start, start + step)
-            with np.errstate(all="ignore"):
-                parts.append(network.answers(tokens[part], right[part], rows, u))
+            parts.append(network.answers(tokens[part], right[part], rows, u))
             on_done(len(tokens[part]) * len(group))
         fields = ("margin", "error", "right", "wrong")
         every = Answers(*(np.concatenate([getattr(each, name) for each in parts], axis=1) for name in fields))

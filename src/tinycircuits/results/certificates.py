@@ -133,7 +133,8 @@ def _metrics(model: TransformerBridge, task: Task, counts: ndarray) -> Json:
 @torch.no_grad()
 def _wrong(model: TransformerBridge, task: Task, kind: str) -> int:
     """Wrong answers of the ordinary model, with numbers of this kind, on this computer."""
-    same = deepcopy(model).to(getattr(torch, kind))
+    same = deepcopy(model)
+    same = same.double() if kind == "float64" else same.float()
     wrong, rows = 0, list(task.predicting_rows)
     for part in torch.split(task.sequences(), AT_ONCE):
         logits = same(task.inputs(part))[:, rows]
