@@ -5,7 +5,7 @@ import torch
 
 from tests.test_cli import call
 from tests.tiny import TINY, only_these
-from tinycircuits.results import certificates, door, runs
+from tinycircuits.results import certifying, door, runs
 from tinycircuits.results.certificates import load_certificate
 from tinycircuits.results.errors import MissingResult
 from tinycircuits.results.tables.certificates import CERTIFICATES, CertificateRow, certificate_row
@@ -18,7 +18,7 @@ def small(house, monkeypatch):
     """A house with a trained study, of which a certificate is kept."""
     only_these(monkeypatch, studies=[TINY], certificates=[ROW])
     runs.run("tiny")
-    door.get(certificates.entry(ROW))
+    door.get(certifying.entry(ROW))
     return house
 
 
@@ -30,7 +30,7 @@ def test_counts_are_those_of_the_run_and_of_what_was_observed(small):
     assert found.count("float64", "wrong") == wrong == found.observed["float64"]
     assert found.count("real", "right") == found.n_answers - wrong
     assert found.counts.sum(1).unique().tolist() == [found.n_answers]
-    assert found.sha256 == door.load(certificates.entry(ROW)).metrics["weights"]
+    assert found.sha256 == door.load(certifying.entry(ROW)).metrics["weights"]
     assert found.grid.sum((1, 2)).unique().tolist() == [found.n_answers]
 
 
@@ -44,7 +44,7 @@ def test_they_are_listed_verified_and_made_again(small, monkeypatch, capsys):
 
 
 def test_a_changed_number_is_noticed(small):
-    entry = certificates.entry(ROW)
+    entry = certifying.entry(ROW)
     stored = door.load(entry)
     counts = stored.tensors["counts"].clone()
     counts[1] = torch.tensor([int(counts.sum(1)[0]) - int(counts[1, 1]) + 1, int(counts[1, 1]) - 1, 0])
@@ -58,12 +58,21 @@ def test_a_changed_number_is_noticed(small):
     assert "error" in door.verified(entry, whole=True)
 
 
-def test_all_five_articles_have_one(monkeypatch):
-    assert len(CERTIFICATES) == 5
-    assert {row.study.article for row in CERTIFICATES.values()} == set("ABCDE")
+def test_all_five_articles_have_one_and_one_before_training():
+    assert len(CERTIFICATES) == 10
+    assert {row.study.article for row in CERTIFICATES.values() if not row.trained} == set("ABCDE")
     assert certificate_row("addition-113-3l").name == "addition-113-3l.certificate"
-    with pytest.raises(ValueError, match="no certificate of 'tiny' is kept; known are addition-97-2l, "):
+    assert certificate_row("reversal-4d-2l", trained=False).spec != certificate_row("reversal-4d-2l").spec
+    with pytest.raises(ValueError, match=r"tiny.certificate is not kept; known are .*reversal-8d-2l.certificate, "):
         certificate_row("tiny")
+
+
+def test_models_before_training_are_certified_wrong(house, monkeypatch):
+    row = CertificateRow("tiny", trained=False)
+    only_these(monkeypatch, studies=[TINY], certificates=[row])
+    door.get(certifying.entry(row))
+    found = load_certificate("tiny", trained=False)
+    assert found.count("float64", "wrong") > found.n_answers / 4
 
 
 def test_what_is_missing_names_the_command(house, monkeypatch):

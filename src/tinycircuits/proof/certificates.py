@@ -15,7 +15,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from tinycircuits.interp.factored import made_from
 from tinycircuits.proof.certificate import sealed
 from tinycircuits.proof.everywhere import CLEARLY, Answers, Shape, certify
-from tinycircuits.proof.machines import ASSUMED, MACHINES, Machine
+from tinycircuits.proof.machines import ASSUMED, MACHINES, VERDICTS, Machine
 from tinycircuits.proof.recheck import Refused, recheck
 from tinycircuits.proof.subject import bytes_of
 from tinycircuits.tasks import DigitTask, ModularAddition, Task
@@ -24,7 +24,6 @@ STEPS = 4
 """Cells of the grid to a power of ten."""
 MARGINS, ERRORS = (-4, 3), (-14, 3)
 """Powers of ten that the grid spans; what lies outside is in the cell at the edge."""
-VERDICTS = ("right", "wrong", "undecided")
 EXIT_CODES = {"certified": 0, "refuted": 1, "undecided": 3}
 
 

@@ -17,6 +17,10 @@ ASSUMED = (
 )
 
 
+VERDICTS = ("right", "wrong", "undecided")
+"""What can be certain of an answer."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """All computers whose single steps err by at most ``roundoff``, relative to their result; 0 is real arithmetic."""

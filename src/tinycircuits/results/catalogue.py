@@ -5,7 +5,7 @@ from pathlib import Path
 from tinycircuits.results import (
     analyses,
     calibrating,
-    certificates,
+    certifying,
     courses,
     fits,
     latticing,
@@ -30,7 +30,7 @@ def rows(names: list[str] | None = None) -> list[Row]:
         *analyses.rows(),
         *calibrating.rows(),
         *proofs.rows(),
-        *certificates.rows(),
+        *certifying.rows(),
     ]
     for name in names or []:
         if not any(name in (row.name, row.folder) for row in every):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tinycircuits.results.tables.profiles import Untrained
 from tinycircuits.results.tables.studies import STUDIES, RunSpec, Study, study
 from tinycircuits.specs import Spec
 
@@ -12,21 +13,22 @@ class CertificateSpec(Spec):
     ``analysis`` is raised by hand whenever a change of ``tinycircuits.proof`` changes a bound.
     """
 
-    of: RunSpec
+    of: RunSpec | Untrained
     machines: tuple[str, ...] = ("real", "float64", "float32")
     analysis: int = 1
 
 
 @dataclass(frozen=True)
 class CertificateRow:
-    """One row of the table: the published model of a study."""
+    """One row of the table: the published model of a study, or as a control one of its models before training."""
 
     source: str
+    trained: bool = True
 
     @property
     def name(self) -> str:
-        """``reversal-8d-1l.certificate``, also its folder."""
-        return f"{self.source}.certificate"
+        """``reversal-8d-1l.certificate``, or the same with ``, untrained``."""
+        return f"{self.source}.certificate{'' if self.trained else ', untrained'}"
 
     @property
     def study(self) -> Study:
@@ -36,16 +38,22 @@ class CertificateRow:
     @property
     def spec(self) -> CertificateSpec:
         """The full description of the entry."""
-        return CertificateSpec(of=self.study.spec(self.study.published_seed))
+        of = self.study
+        if not self.trained:
+            return CertificateSpec(of=Untrained(task=of.task, model=of.model, n_seeds=1))
+        return CertificateSpec(of=of.spec(of.published_seed))
 
 
-CERTIFICATES = {row.name: row for row in (CertificateRow(each.name) for each in STUDIES.values() if each.article)}
+CERTIFICATES = {
+    row.name: row
+    for trained in (True, False)
+    for row in (CertificateRow(each.name, trained) for each in STUDIES.values() if each.article)
+}
 
 
-def certificate_row(source: str) -> CertificateRow:
+def certificate_row(source: str, *, trained: bool = True) -> CertificateRow:
     """The row of a study; raises ``ValueError`` that lists the known ones."""
-    for row in CERTIFICATES.values():
-        if row.source == source:
-            return row
-    known = ", ".join(row.source for row in CERTIFICATES.values())
-    raise ValueError(f"no certificate of {source!r} is kept; known are {known}")
+    row = CertificateRow(source, trained)
+    if row.name not in CERTIFICATES:
+        raise ValueError(f"{row.name} is not kept; known are {', '.join(CERTIFICATES)}")
+    return row
