@@ -163,3 +163,13 @@ def test_the_roundoff_of_tf32_certifies_nothing():
     ((_, _, answers),) = certify(weights, shape, tokens[::500], right[::500], rows, [coarse])
     assert not answers.right.any()
     assert not answers.wrong.any()
+
+
+def test_every_sum_on_the_way_counts_one_rounding():
+    """All weights zero but the embeddings: their sum, and two additions to the stream."""
+    weights, shape, tokens, _, rows = parts_of(scrambled(SPECS["no LayerNorm"], TASK), TASK)
+    blank = {name: each if "embed" in name and "un" not in name else 0 * each for name, each in weights.items()}
+    at = Network(blank, shape).final(tokens, rows, np.array([2.0**-24]))
+    sums = 1 + 2 * 2
+    assert (at.r[0] >= sums * 2.0**-24 * length(at.x)).all()
+    assert (at.r[0] <= sums * 2.0**-24 * length(at.x) * 1.001).all()

@@ -50,7 +50,8 @@ def margins_and_errors(
         for power in range(y[0], y[1] + 1, 2 if y[1] - y[0] > 8 else 1):
             kit.wire(axes, at(10.0 ** x[0], 10.0**power), at(10.0 ** x[1], 10.0**power), lw=0.5, colour=FAINT)
             kit.words(axes, _LEFT - 5, at(1, 10.0**power)[1], _power(power), ha="right", size=kit.SMALL)
-        kit.wire(axes, at(10.0 ** x[0], 10.0 ** x[0]), at(10.0 ** x[1], 10.0 ** x[1]), lw=1.1, colour=INK, ls=(0, (4, 3)))
+        equal = at(10.0 ** x[0], 10.0 ** x[0]), at(10.0 ** x[1], 10.0 ** x[1])
+        kit.wire(axes, *equal, colour=INK, ls=(0, (4, 3)))
         kit.words(axes, _LEFT + size[0] / 2, 8, "margin of the answer", size=kit.SMALL, color=GREY)
         kit.words(axes, 2, _HEIGHT - 8, "error bound", ha="left", size=kit.SMALL, color=GREY)
         for i, (label, colour) in enumerate(zip(grids, SERIES, strict=False)):
