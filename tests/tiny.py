@@ -3,6 +3,7 @@
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.results.tables.analyses import ANALYSES, analysis
 from tinycircuits.results.tables.calibration import CALIBRATIONS
+from tinycircuits.results.tables.certificates import CERTIFICATES
 from tinycircuits.results.tables.courses import COURSES, CourseRow
 from tinycircuits.results.tables.fits import FITS, Fit
 from tinycircuits.results.tables.lattices import LATTICES
@@ -32,13 +33,26 @@ COURSE = CourseRow("tiny", (0,))
 REMOVED = analysis("tiny", "ablation.ablation_table", seed=0, draws=1)
 
 
-def only_these(patch, *, studies=(), sweeps=(), fits=(), sources=None, analyses=(), courses=(), lattices=(), proofs=()):
+def only_these(
+    patch,
+    *,
+    studies=(),
+    sweeps=(),
+    fits=(),
+    sources=None,
+    analyses=(),
+    courses=(),
+    lattices=(),
+    proofs=(),
+    certificates=(),
+):
     """Empty all tables but for these rows."""
     tables = (
         (STUDIES, studies),
         (SWEEPS, sweeps),
         (COURSES, courses),
         (PROOFS, proofs),
+        (CERTIFICATES, certificates),
         (FITS, fits),
         (SOURCES, ()),
         (ANALYSES, analyses),

@@ -1,4 +1,4 @@
-"""The command line, `list | train | sweep | fit | claims | retrain | verify | prove | ...`: it parses and calls."""
+"""The command line, `list | train | sweep | fit | claims | retrain | prove | certify | ...`: it parses and calls."""
 
 import itertools
 import os
@@ -173,9 +173,34 @@ def prove(
     raise typer.Exit(code)
 
 
+OnMachine = Annotated[list[str] | None, typer.Option("--machine", help="real, float64 or float32; all when left out.")]
+
+
 @app.command()
-def check_proof(file: Annotated[str, typer.Argument(help="A proof that `prove --save` has written.")]) -> None:
-    """Check a proof by itself, with every rounding bounded: one line with the sums of weights and proof, or exit 1."""
+def certify(
+    name: Name,
+    *,
+    seed: ProvedSeed = None,
+    machine: OnMachine = None,
+    save: Annotated[str | None, typer.Option(help="Keep the certificate in this file.")] = None,
+) -> None:
+    """Certify every answer for every machine and order of summation; exit 0 if all are right, 1 wrong, 3 undecided."""
+    from tinycircuits import reports
+
+    told, code = reports.certified(
+        name,
+        seed,
+        machines=machine or [],
+        save=None if save is None else Path(save),
+        progress=sys.stderr.isatty(),
+    )
+    typer.echo(told)
+    raise typer.Exit(code)
+
+
+@app.command()
+def check_proof(file: Annotated[str, typer.Argument(help="What `prove` or `certify` has saved.")]) -> None:
+    """Check a proof or certificate by itself: one line with the sums of the weights and of the file, or exit 1."""
     from tinycircuits.proof.checker import Refused
     from tinycircuits.reports import checked_proof
 

@@ -9,8 +9,9 @@ from typing import Any, get_args
 import torch
 from tqdm.auto import tqdm
 
-from tinycircuits.proof import subject, verdict
-from tinycircuits.proof.checker import check
+from tinycircuits.proof import certificates, recheck, subject, verdict
+from tinycircuits.proof.checker import Refused, check
+from tinycircuits.proof.machines import MACHINES, machine
 from tinycircuits.results import catalogue, door
 from tinycircuits.results.door import Entry
 from tinycircuits.results.errors import CorruptResult, MissingResult, StoreError
@@ -43,7 +44,7 @@ def overview(names: list[str] | None = None) -> str:
     if of_kind["sweep"]:
         header = ("sweep", "of", "seeds stored", "size", "without a mistake")
         tables.append(aligned([header, *map(_sweep, of_kind["sweep"])]))
-    for kind in ("course", "proof", "fit", "profile", "lattices", "analysis", "calibration"):
+    for kind in ("course", "proof", "certificate", "fit", "profile", "lattices", "analysis", "calibration"):
         if found := of_kind[kind]:
             lines = [_held(row.name, row.title, [row]) for row in found]
             if kind in FOLDED and names is None:
@@ -141,6 +142,26 @@ def proved(
     return "\n".join(lines), told.exit_code
 
 
+def certified(
+    name: str, seed: int | None, *, machines: list[str], save: Path | None = None, progress: bool
+) -> tuple[str, int]:
+    """What is certain of a study's model on the named machines, on all if none is named, told, and the exit code.
+
+    The code is 0 only where every answer is certified right on each of them. A certificate is kept in ``save``. Raises
+    ``ValueError`` for an unknown study or machine, and as ``runs.load`` does.
+    """
+    if name not in STUDIES:
+        raise ValueError(f"unknown study {name!r}; known are {', '.join(STUDIES)}")
+    names = [machine(each).name for each in dict.fromkeys(machines or MACHINES)]
+    run = load(name, seed)
+    label = f"{name} seed {run.seed}"
+    told = certificates.said(run.model, run.study.task, names, bar=label if progress else None)
+    lines = [f"{label}: {run.study.title}", *told.lines]
+    if save is not None:
+        lines.insert(-1, _kept(save, told.file))
+    return "\n".join(lines), told.exit_code
+
+
 def _kept(file: Path, proof: bytes) -> str:
     if not proof:
         return f"nothing is written to {file}: there is no proof"
@@ -152,11 +173,18 @@ def _kept(file: Path, proof: bytes) -> str:
 
 
 def checked_proof(file: Path) -> str:
-    """One line on a proof that a file holds; raises ``ValueError`` for a file that cannot be read, or holds none."""
+    """One line on a proof or a certificate that a file holds; the file tells its kind.
+
+    Raises ``ValueError`` for a file that cannot be read, and ``Refused`` where it does not hold.
+    """
     try:
-        return check(file.read_bytes())
+        data = file.read_bytes()
     except OSError as error:
         raise ValueError(f"{file} cannot be read ({error.strerror})") from None
+    try:
+        return recheck.recheck(data) if recheck.is_certificate(data) else check(data)
+    except recheck.Refused as refused:
+        raise Refused(str(refused)) from None
 
 
 def changes(before: Stored | str, after: Stored) -> Iterator[str]:

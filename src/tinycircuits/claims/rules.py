@@ -180,6 +180,11 @@ OF_MODELS: dict[str, Measure] = {
         lambda: False,
         {"weights pushed as far": lambda: True},
     ),
+    "certain": Measure(
+        part_4.certain_in_double_precision,
+        part_4.certificates,
+        {"untrained": partial(part_4.certificates, trained=False)},
+    ),
     "lattice": Measure(
         part_4.there_is_no_one_circuit, partial(part_4.swept, True), {"untrained": partial(part_4.swept, False)}
     ),

@@ -10,6 +10,7 @@ from torch import Tensor
 from tinycircuits.claims.judge import Observed
 from tinycircuits.claims.rules_part_1 import once
 from tinycircuits.results.calibrated import Calibration, calibration
+from tinycircuits.results.certificates import StoredCertificate, load_certificate
 from tinycircuits.results.lattices import SweptLattices, joined, load_lattices
 from tinycircuits.results.numbers import OfDigits, digits
 from tinycircuits.results.summaries.lattices import TENTH, alike, by_single_removal, shapes
@@ -144,3 +145,34 @@ def who_looks_is_fooled_who_removes_one_misses_pairs(of: Calibration) -> Observe
         "planted idle parts named by looking": sum(n for n, _ in fooled),
     }
     return once(met, values)
+
+
+ONE_LAYER = "reversal-8d-1l"
+"""Article B's study."""
+CERTIFIED = ("reversal-8d-2l", ONE_LAYER, "reversal-4d-2l", "addition-113-3l", "addition-97-2l")
+"""The studies of the five articles, in their order."""
+Certificates = Mapping[str, StoredCertificate]
+
+
+def certificates(*, trained: bool = True) -> Certificates:
+    """What is certain of the published models, or of the same before training."""
+    return {name: load_certificate(name, trained=trained) for name in CERTIFIED}
+
+
+def certain_in_double_precision(of: Certificates) -> Observed:
+    """Every answer of all models is certified right in real arithmetic and in float64, none is wrong on any machine; in
+    float32 every answer of article B's model is, and of each other model fewer."""
+
+    def least(machine: str) -> float:
+        return min(found.count(machine, "right") / found.n_answers for found in of.values())
+
+    deeper = [found.count("float32", "undecided") for name, found in of.items() if name != ONE_LAYER]
+    values: dict[str, float] = {
+        "least share certified in float64": least("float64"),
+        "least share in real arithmetic": least("real"),
+        "certified wrong": sum(found.count(machine, "wrong") for found in of.values() for machine in found.machines),
+        "undecided of B in float32": of[ONE_LAYER].count("float32", "undecided"),
+        "fewest undecided of another model": min(deeper),
+    }
+    double, real, wrong, shallow, open_ = values.values()
+    return once(double == real == 1 and not wrong and not shallow and open_ > 0, values)

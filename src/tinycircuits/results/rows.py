@@ -8,7 +8,9 @@ from typing import Literal
 
 from tinycircuits.results.door import Entry, results
 
-Kind = Literal["study", "sweep", "course", "fit", "profile", "lattices", "analysis", "calibration", "proof"]
+Kind = Literal[
+    "study", "sweep", "course", "fit", "profile", "lattices", "analysis", "calibration", "proof", "certificate"
+]
 
 
 @dataclass(frozen=True)
