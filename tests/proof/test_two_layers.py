@@ -10,6 +10,7 @@ import torch
 from tests.circuits import scrambled
 from tests.proof.models import TASK, digits_of, perturbed, random_boxes, some_cases
 from tinycircuits.models.build import ModelSpec
+from tinycircuits.proof import two_layers
 from tinycircuits.proof.cases import Boxes, joined, roots
 from tinycircuits.proof.subject import ordinary_margins, rule_of
 from tinycircuits.proof.tables import EPS
@@ -108,6 +109,21 @@ def test_the_pieces_lie_on_the_right_side_too(name):
     known = np.isfinite(low[index])
     assert (low[index] <= true + 1e-8 * (1 + abs(true)))[known].all()
     assert known.any()
+
+
+def test_after_any_number_of_steps_a_mean_is_bounded_from_below(monkeypatch):
+    """The last of many steps is exact, so no bound may lie above it."""
+    parts = parts_of("with both")
+    boxes = random_boxes(parts.first.rule, 30, 7, 0.5)
+    before = Before.of(parts, boxes)
+    c = np.random.default_rng(1).normal(size=(len(boxes), 6, 4))
+    exact = before.mean(c, *before.weights())
+    for steps in (0, 1, 2):
+        monkeypatch.setattr(two_layers, "STEPS", steps)
+        found = before.mean(c, *before.weights())
+        known = np.isfinite(found) & np.isfinite(exact)
+        assert known.any()
+        assert (found <= exact + 1e-9 * (1 + abs(exact)))[known].all()
 
 
 def test_a_search_accounts_for_every_case_once_and_closes_only_right_ones():
