@@ -13,6 +13,8 @@ _LARGE = 500_000
 """Bytes of a file of which a reader is told before it is loaded."""
 PARTS = ("embed", "attn", "mlp", "logits", "map", "globe", "course")
 """What a page can show of a model."""
+CERTIFICATE = "certificate"
+"""What a page can do instead: certify every answer of the model, of one layer, below its still face."""
 NO_FOLDER = 'data-at=""'
 """Where a page face takes the folder of its models."""
 
@@ -23,7 +25,7 @@ class Live:
 
     ``models`` are what ``live_data`` gives, the first one shown at first. ``parts`` are the parts of the page to show,
     of ``PARTS``: all of them if there are none, and then at once instead of on demand. ``state`` is what to begin with,
-    as the page writes it into its address.
+    as the page writes it into its address. The one part ``CERTIFICATE`` is a button that certifies the first model.
 
     Raises ``ValueError`` for no model, two of one name, or an unknown part.
     """
@@ -37,7 +39,7 @@ class Live:
         names = [model["name"] for model in self.models]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"models: one or more with different names expected, got {names}")
-        if unknown := set(self.parts) - set(PARTS):
+        if self.parts != (CERTIFICATE,) and (unknown := set(self.parts) - set(PARTS)):
             raise ValueError(f"parts: some of {', '.join(PARTS)} expected, got {', '.join(sorted(unknown))}")
 
     def html(self) -> str:

@@ -44,8 +44,7 @@ class Bounds:
 def bounds(tables: Tables, boxes: Boxes, mu: float = 0.0) -> Bounds:
     """The bounds of boxes, of margin_j - mu and of mu - margin_j.
 
-    The final LayerNorm needs no division: margin_j > mu exactly if u_j.m + (beta_j - mu) s(m) > 0, where s, the root,
-    is convex. Its tangent t + m_0.(m - m_0)/t lies below it, and that plus |m - m_0|^2 / 2t above.
+    Both are forms of the state m after the MLP (``at_the_end``), these of the state after attention (``Relaxed``).
     """
     terms = tables.terms_of(boxes)
     hints: list[ndarray] = []
@@ -56,22 +55,12 @@ def bounds(tables: Tables, boxes: Boxes, mu: float = 0.0) -> Bounds:
         return found.value
 
     d = terms.shape[-1] - 1
-    axes = np.broadcast_to(np.concatenate([np.eye(d), -np.eye(d)]), (len(boxes), 2 * d, d))
-    low, high = _ends(lowest(affine(axes, 0.0)))
+    low, high = ends(lowest(along_axes(len(boxes), d)))
     center = (low + high) / 2
     mlp = Relaxed.of(tables, low, high, lowest)
-    y = tables.right_of(boxes)
-    u, beta = tables.u[y], tables.beta[y] - mu
-    c, tilt = np.concatenate([u, -u], axis=1), np.concatenate([beta, -beta], axis=1)
-    constant, lost = tilt, np.zeros(tilt.shape)
-    if tables.eps is not None:
-        forms, less = mlp.forms(axes, np.zeros(axes.shape[:2]))
-        low, high = _ends(lowest(forms) - less) if tables.has_mlp else (low, high)
-        m_0, reach = _middle(low, high)
-        t = np.sqrt((m_0**2).sum(-1) + tables.eps)[:, None]
-        c = c + tilt[..., None] * (m_0 / t)[:, None]
-        constant = tilt * tables.eps / t
-        lost = np.maximum(-tilt, 0) * (reach[:, None] / (2 * t))
+    if tables.has_mlp and tables.eps is not None:
+        low, high = ends(mlp.after(lowest)(along_axes(len(boxes), d)))
+    c, constant, lost = at_the_end(tables, tables.right_of(boxes), mu, low, high)
     forms, less = mlp.forms(c, constant)
     last = least(forms, terms, boxes.allowed)
     inside = np.abs(terms) * boxes.allowed[..., None]
@@ -82,6 +71,25 @@ def bounds(tables: Tables, boxes: Boxes, mu: float = 0.0) -> Bounds:
     known = np.isfinite(lower).all(1) & np.isfinite(against).all(1)  # what is not a number decides nothing
     right, wrong = known & (lower > 0).all(1), known & (against >= 0).any(1)
     return Bounds(right, wrong, lower, np.concatenate([*hints, lam], axis=1), at, center)
+
+
+def at_the_end(
+    tables: Tables, right: ndarray, mu: float, low: ndarray, high: ndarray
+) -> tuple[ndarray, ndarray, ndarray]:
+    """Forms c.m + constant below margin_j - mu, then below mu - margin_j, times the root; what to take off them.
+
+    The final LayerNorm needs no division: margin_j > mu exactly if u_j.m + (beta_j - mu) s(m) > 0, where s, the root,
+    is convex. Its tangent t + m_0.(m - m_0)/t lies below it, and that plus |m - m_0|^2 / 2t above. On each box m lies
+    between ``low`` and ``high``.
+    """
+    u, beta = tables.u[right], tables.beta[right] - mu
+    c, tilt = np.concatenate([u, -u], axis=1), np.concatenate([beta, -beta], axis=1)
+    if tables.eps is None:
+        return c, tilt, np.zeros(tilt.shape)
+    m_0, reach = _middle(low, high)
+    t = np.sqrt((m_0**2).sum(-1) + tables.eps)[:, None]
+    c = c + tilt[..., None] * (m_0 / t)[:, None]
+    return c, tilt * tables.eps / t, np.maximum(-tilt, 0) * (reach[:, None] / (2 * t))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +117,10 @@ class Relaxed:
             none = np.zeros((n_boxes, 0))
             return cls(tables, g, J, error, none, none, none)
         if tables.eps is not None:
-            g, J, error = _normed(low, high, tables.eps, lowest)
+            g, J, error = normed(low, high, tables.eps, lowest)
         pre = affine(tables.G @ J, g @ tables.G.T + tables.g_0)
         lost = np.linalg.norm(tables.G, axis=1) * error[:, None]
-        bottom, top = _ends(lowest(np.concatenate([pre, -pre], axis=1)) - np.concatenate([lost, lost], axis=1))
+        bottom, top = ends(lowest(np.concatenate([pre, -pre], axis=1)) - np.concatenate([lost, lost], axis=1))
         bent = (bottom < 0) & (top > 0)
         above = np.where(bent, top / np.where(bent, top - bottom, 1), bottom >= 0)
         below = np.where(bent, top > -bottom, bottom >= 0).astype(float)
@@ -130,8 +138,18 @@ class Relaxed:
         constant = constant + (q @ self.g[:, :, None])[..., 0]
         return affine(c + q @ self.J, constant), np.linalg.norm(q, axis=-1) * self.error[:, None]
 
+    def after(self, lowest: Lowest) -> Lowest:
+        """The least values of forms of the state after the MLP, from those of the state before it."""
 
-def _normed(low: ndarray, high: ndarray, eps: float, lowest: Lowest) -> tuple[ndarray, ndarray, ndarray]:
+        def found(forms: ndarray) -> ndarray:
+            before, less = self.forms(forms[..., :-1], forms[..., -1])
+            least_: ndarray = lowest(before) - less
+            return least_
+
+        return found
+
+
+def normed(low: ndarray, high: ndarray, eps: float, lowest: Lowest) -> tuple[ndarray, ndarray, ndarray]:
     """The tangent g + J y of the normed direction at the middle, and the largest length of what it leaves out."""
     y_0, reach = _middle(low, high)
     size = (y_0**2).sum(-1)
@@ -147,7 +165,13 @@ def _middle(low: ndarray, high: ndarray) -> tuple[ndarray, ndarray]:
     return (low + high) / 2, ((high - low) ** 2).sum(-1) / 4
 
 
-def _ends(values: ndarray) -> tuple[ndarray, ndarray]:
+def along_axes(n_boxes: int, d: int) -> Float[ndarray, "box form size"]:
+    """The forms whose least values are the ends of the coordinates, as ``ends`` takes them."""
+    axes = np.concatenate([np.eye(d), -np.eye(d)])
+    return affine(np.broadcast_to(axes, (n_boxes, 2 * d, d)), 0.0)
+
+
+def ends(values: ndarray) -> tuple[ndarray, ndarray]:
     """Lower and upper ends from the least values of forms and of their negatives."""
     half = values.shape[1] // 2
     return values[:, :half], -values[:, half:]

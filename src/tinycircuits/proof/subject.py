@@ -38,7 +38,10 @@ def tables_of(model: TransformerBridge, rule: Rule) -> Tables:
     """
     cfg = model.cfg
     if (cfg.n_layers, cfg.n_heads) != (1, 1):
-        raise ValueError(f"model must have one layer and one head, got {cfg.n_layers} and {cfg.n_heads}")
+        raise ValueError(
+            f"model must have one layer and one head, got {cfg.n_layers} and {cfg.n_heads}; "
+            "`tinycircuits certify` decides such a model input by input"
+        )
     if not cfg.attn_only and cfg.act_fn != "relu":
         raise ValueError(f"model must have ReLUs, got {cfg.act_fn}")
     weights = {name: each.numpy() for name, each in model.state_dict().items()}

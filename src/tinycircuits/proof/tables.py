@@ -125,7 +125,22 @@ def tables(weights: Weights, rule: Rule) -> Tables:
 
 
 def _terms(w: Weights, rule: Rule) -> Float[ndarray, "row asked digit value size"]:
-    """exp(score) (value W_O + b_O + residual, 1) of what each digit shows, over the largest weight of its row."""
+    """The terms of the positions that predict the answers."""
+    return terms_at(w, rule, range(rule.n_digits, 2 * rule.n_digits))
+
+
+def shown_by(rule: Rule) -> list[tuple[int, Int[ndarray, " value"]]]:
+    """For each position the digit that it shows, and the token by that digit's value; BOS counts with the first."""
+    values, m = np.arange(rule.modulus), rule.modulus
+    digits = [(0, np.full(m, m)), *((j, values) for j in range(rule.n_digits))]
+    return digits + [(rule.source[i], rule.answer[i]) for i in range(rule.n_digits - 1)]
+
+
+def terms_at(w: Weights, rule: Rule, positions: range) -> Float[ndarray, "at asked digit value size"]:
+    """exp(score) (value W_O + b_O + residual, 1) of what each digit shows, over the largest weight of its row.
+
+    ``asked`` is the value of the digit that the position itself shows.
+    """
     n, m = rule.n_digits, rule.modulus
     every = w["embed.weight"][:, None] + w["pos_embed.weight"]  # [token pos d]
     x = every
@@ -134,17 +149,15 @@ def _terms(w: Weights, rule: Rule) -> Float[ndarray, "row asked digit value size
         x = x / np.sqrt((x**2).mean(-1, keepdims=True) + EPS) * w["blocks.0.ln1.weight"] + w["blocks.0.ln1.bias"]
     q, k, v = (x @ w[f"blocks.0.attn.{part}.weight"].T + w[f"blocks.0.attn.{part}.bias"] for part in "qkv")
     written = v @ w["blocks.0.attn.o.weight"].T + w["blocks.0.attn.o.bias"]
-    values, found = np.arange(m), []
-    for row in range(n):
-        own = values if row == 0 else rule.answer[row - 1]
-        scores = np.einsum("qe,tpe->qpt", q[own, n + row], k) / np.sqrt(k.shape[-1])
-        shown = [(0, 0, np.full(m, m)), *((j, 1 + j, values) for j in range(n))]
-        shown += [(rule.source[i], 1 + n + i, rule.answer[i]) for i in range(row)]
-        seen = np.stack([scores[:, at, token] for _, at, token in shown])
+    shown, found = shown_by(rule), []
+    for at in positions:
+        _, own = shown[at]
+        scores = np.einsum("qe,tpe->qpt", q[own, at], k) / np.sqrt(k.shape[-1])
+        seen = np.stack([scores[:, pos, token] for pos, (_, token) in enumerate(shown[: at + 1])])
         weight = np.exp(seen - seen.max((0, 2), keepdims=True))
         terms = np.zeros((m, n, m, every.shape[-1] + 1))
-        for (digit, at, token), e in zip(shown, weight, strict=True):
-            terms[:, digit, :, :-1] += e[..., None] * (written[token, at] + every[own, n + row][:, None])
+        for pos, ((digit, token), e) in enumerate(zip(shown, weight, strict=False)):
+            terms[:, digit, :, :-1] += e[..., None] * (written[token, pos] + every[own, at][:, None])
             terms[:, digit, :, -1] += e
         found.append(terms)
     return np.stack(found)

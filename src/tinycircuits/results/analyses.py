@@ -23,7 +23,7 @@ from tinycircuits.results.tables.sweeps import Sweep
 from tinycircuits.tasks import Task
 
 Found = TypeVar("Found")
-INTERP = "tinycircuits.interp."
+INTERP, PROOF = "tinycircuits.interp.", "tinycircuits.proof."
 ANALYSIS_TOLERANCE = 2e-3
 """Difference of a number computed again that another machine may make: it rounds otherwise in single precision."""
 
@@ -80,7 +80,7 @@ def computed(chosen: Analysis) -> Any:
     model, task, of = _looked_at(chosen)
     sequences = task.sequences()
     module, _, name = chosen.analysis.rpartition(".")
-    function = getattr(importlib.import_module(INTERP + module), name)
+    function = getattr(importlib.import_module(_module(module)), name)
     known = {
         "model": model,
         "sequences": sequences,
@@ -118,9 +118,17 @@ def _value(found: Stored) -> Any:
 
 
 def _path(function: Callable[..., Any]) -> str:
-    if not function.__module__.startswith(INTERP):
-        raise ValueError(f"function must be one of tinycircuits.interp, got {function.__module__}.{function.__name__}")
-    return f"{function.__module__.removeprefix(INTERP)}.{function.__name__}"
+    """``ablation.ablation_table`` of ``interp``, ``proof.two_layers.how_far`` of ``proof``."""
+    if not function.__module__.startswith((INTERP, PROOF)):
+        raise ValueError(
+            f"function must be one of tinycircuits.interp or .proof, got {function.__module__}.{function.__name__}"
+        )
+    return f"{function.__module__.removeprefix(INTERP).removeprefix('tinycircuits.')}.{function.__name__}"
+
+
+def _module(path: str) -> str:
+    """The module of ``_path``, without its function."""
+    return f"tinycircuits.{path}" if f"tinycircuits.{path}".startswith(PROOF) else INTERP + path
 
 
 def _said(value: Any) -> Any:

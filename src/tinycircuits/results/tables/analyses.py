@@ -15,9 +15,10 @@ Argument = bool | int | float | str
 class AnalysisSpec(Spec):
     """All that one stored analysis depends on.
 
-    ``analysis`` is a function of ``tinycircuits.interp`` with its module, ``ablation.ablation_table``; ``of`` the run
-    whose model it looks at, or before training where it is not ``trained``; or the block of a sweep whose first model
-    it looks at. ``recipe`` is raised by hand whenever a change of the function changes a number.
+    ``analysis`` is a function of ``tinycircuits.interp`` with its module, ``ablation.ablation_table``, or one of
+    ``tinycircuits.proof`` with its room before it; ``of`` the run whose model it looks at, or before training where it
+    is not ``trained``; or the block of a sweep whose first model it looks at. ``recipe`` is raised by hand whenever a
+    change of the function changes a number.
     """
 
     of: RunSpec | SweepSpec
@@ -160,6 +161,11 @@ def _lattices() -> Iterator[Analysis]:
     yield analysis(C, "lattice.lattice", kind="resample", draws=255)  # all partners: the mean is exact
 
 
+def _proofs() -> Iterator[Analysis]:
+    yield analysis(C, "proof.two_layers.how_far", most=10_000)
+    yield analysis(A, "proof.two_layers.how_far", most=512)
+
+
 def _addition() -> Iterator[Analysis]:
     parts, heads = "of model: activations.component_groups", "of model: activations.attention_heads"
     for of in (E, D):
@@ -173,4 +179,4 @@ def _addition() -> Iterator[Analysis]:
         yield analysis(E, "variation.varying_before_training", embed_std=size, n_seeds=3)
 
 
-ANALYSES = {each.name: each for each in (*_reversal(), *_pairs(), *_lattices(), *_addition())}
+ANALYSES = {each.name: each for each in (*_reversal(), *_pairs(), *_lattices(), *_proofs(), *_addition())}

@@ -1,5 +1,6 @@
 /** Finds the places for a live model in the page and builds them. */
 import { addition } from "./addition.js";
+import { CERTIFICATE, certificate } from "./certificate.js";
 import { h } from "./dom.js";
 import { globe } from "./globe.js";
 import { counts, course, input, map, summary } from "./panels.js";
@@ -45,6 +46,10 @@ function worker() {
 async function build(place, name, text) {
   const data = await loaded(place, name);
   place.querySelector(".tcl-app")?.remove();
+  if (place.dataset.show === CERTIFICATE) {
+    place.append(h("div.tcl-app", null, certificate(data, asker(worker(), data))));
+    return;
+  }
   place.classList.add("tcl-ready");
   if (data.task === "addition") {
     place.append(h("div.tcl-app", null, heading(place, data), addition(data, asker(worker(), data), text ?? "")));
@@ -143,7 +148,8 @@ for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelect
     // A link to another state of this page, or the way back from one.
     window.addEventListener("hashchange", () => location.hash.includes("=") && begin(place));
   } else {
-    const open = h("button.tcl-button.tcl-open", { type: "button" }, "Take it into your hands");
+    const words = place.dataset.show === CERTIFICATE ? "Certify it in this browser" : "Take it into your hands";
+    const open = h("button.tcl-button.tcl-open", { type: "button" }, words);
     open.addEventListener("click", () => {
       open.remove();
       begin(place);
