@@ -12,9 +12,11 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.models.build import build
 from tinycircuits.models.weights import put_weights
-from tinycircuits.proof.search import search, smallest_margin
+from tinycircuits.proof.search import Verdict, search, smallest_margin
 from tinycircuits.proof.subject import rule_of, tables_of
-from tinycircuits.proof.verdict import prove
+from tinycircuits.proof.tables import Tables
+from tinycircuits.proof.trial import wrong_answers
+from tinycircuits.proof.verdict import Told, prove
 from tinycircuits.results import door
 from tinycircuits.results.courses import load_course
 from tinycircuits.results.differences import tensors_that_differ
@@ -23,11 +25,17 @@ from tinycircuits.results.rows import Row
 from tinycircuits.results.store import Stored
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.courses import COURSES, CourseSpec
-from tinycircuits.results.tables.proofs import PROOFS, ProofRow, proof_row
+from tinycircuits.results.tables.proofs import PROOFS, ProofRow, ProofSpec, proof_row
 from tinycircuits.results.text import of
 from tinycircuits.tasks import DigitTask
 
 Measured = dict[str, Tensor]
+PARTS = 10
+"""Of the random inputs; a check tries the first again."""
+SELDOM = 100
+"""Wrong answers to the random inputs up to which all wrong answers are counted."""
+SHOWN = 20
+"""Wrong cases that are kept of a model."""
 SAMPLE = 3
 """Models of an entry that are proved again where not all are."""
 BOXES_TOLERANCE = 0.02
@@ -45,11 +53,17 @@ class Proofs:
     boxes: Int[Tensor, " model"]
     """Decided until the first wrong answer, or until the proof was whole."""
     wrong: Int[Tensor, " model"]
-    """Wrong answers over all inputs, counted by boxes."""
+    """Wrong answers over all inputs, counted by boxes; those among the ``counted`` where not all are."""
     counting_boxes: Int[Tensor, " model"]
     """Decided until every wrong answer was counted."""
     margin: Float[Tensor, " model"]
     """A lower bound of the smallest margin, within a hundredth of it; 0 where a model is not proved."""
+    left: Int[Tensor, " model"]
+    """Answers of which it was not counted whether they are wrong: none, where all inputs can be listed."""
+    tried: Int[Tensor, "model part"]
+    """Wrong answers to random inputs, ``PARTS`` parts of a million together; none where all inputs can be listed."""
+    cases: Int[Tensor, "model case row_and_digits"]
+    """Up to ``SHOWN`` wrong cases of each model as (row, digits), -1 behind the last; none where they are listed."""
 
     @property
     def undecided(self) -> Bool[Tensor, " model"]:
@@ -61,15 +75,43 @@ def load_proofs(source: str) -> Proofs:
     """The stored proofs of a sweep or a course; never makes them. Raises as ``door.load`` and ``proof_row`` do."""
     row = proof_row(source)
     parts = [door.load(entry(row, block)).tensors for block in row.blocks]
-    return Proofs(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+    found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    n = len(found["proved"])
+    none = {"left": (n,), "tried": (n, 0), "cases": (n, 0, 0)}
+    return Proofs(**{name: torch.zeros(shape, dtype=torch.int64) for name, shape in none.items()} | found)
 
 
 def measured(model: TransformerBridge, task: DigitTask) -> Measured:
-    """The fields of ``Proofs`` of one model."""
+    """The fields of ``Proofs`` of one model all of whose inputs can be listed."""
     tables, told = tables_of(model, rule_of(task)), prove(model, task)
     counted = search(tables, count=True)
     if len(counted.open):
         raise ValueError(f"{sum(counted.open.sizes)} answers of a model could not be counted")
+    return _told(tables, told, counted)
+
+
+def unlisted(model: TransformerBridge, task: DigitTask, spec: ProofSpec, parts: int = PARTS) -> Measured:
+    """The same of a model with too many inputs to list: it is tried on random ones, and counted if it is seldom wrong.
+
+    A model that is wrong in more than ``SELDOM`` of the tried answers is not counted: the boxes would be as many.
+    Only the first ``parts`` of the random inputs are tried.
+    """
+    tables, told = tables_of(model, rule_of(task)), prove(model, task)
+    tried = torch.zeros(PARTS, dtype=torch.int64)
+    if told.word != "proved":
+        index = torch.randint(task.n_sequences, (spec.tried,), generator=torch.Generator().manual_seed(1))
+        for part, some in zip(range(parts), index.chunk(PARTS), strict=False):
+            digits = task.sequences_at(some)[:, 1 : 1 + task.n_digits]
+            tried[part] = wrong_answers(tables, digits.numpy())
+    counted = search(tables, count=True, most=spec.most if tried.sum() <= SELDOM else 1)
+    cases = torch.full((1, SHOWN, 1 + task.n_digits), -1, dtype=torch.int8)
+    for index_, (row, case) in zip(range(SHOWN), counted.wrong_cases(), strict=False):
+        cases[0, index_] = torch.tensor([row, *case])
+    left = torch.tensor([sum(counted.open.sizes)])
+    return _told(tables, told, counted) | {"left": left, "tried": tried[None], "cases": cases}
+
+
+def _told(tables: Tables, told: Told, counted: Verdict) -> Measured:
     right = told.word == "proved"
     found = {
         "proved": right,
@@ -136,8 +178,14 @@ def _of_digits(task: object) -> DigitTask:
 
 def _make(chosen: ProofRow, block: range, work: Work) -> Made:
     models = tqdm(_models(chosen, block), desc=work.bar, unit="model", disable=None if work.bar else True)
-    tensors = _stacked([measured(model, task) for model, task in models])
+    tensors = _stacked([_measured(chosen, block, model, task) for model, task in models])
     return Made(_counts(tensors), tensors)
+
+
+def _measured(
+    chosen: ProofRow, block: range, model: TransformerBridge, task: DigitTask, parts: int = PARTS
+) -> Measured:
+    return unlisted(model, task, chosen.spec(block), parts) if chosen.drawn else measured(model, task)
 
 
 def _stacked(found: list[Measured]) -> Measured:
@@ -156,9 +204,17 @@ def _check(chosen: ProofRow, block: range, stored: Stored, whole: bool) -> list[
     """All models proved again, or the first, the middle and the last."""
     n = len(stored.tensors["proved"])
     at = list(range(n)) if whole else sorted({0, n // 2, n - 1})
-    again = [measured(*each) for index, each in enumerate(_models(chosen, block)) if index in at]
+    parts = PARTS if whole else 1
+    again = [_measured(chosen, block, *each, parts) for index, each in enumerate(_models(chosen, block)) if index in at]
     now, before = _stacked(again), {name: each[at] for name, each in stored.tensors.items()}
-    exact = ("proved", "refuted", "wrong")
+    exact = ["proved", "refuted"]
+    if chosen.drawn:
+        counted = before["left"] == 0
+        for each in (now, before):
+            each["tried"] = each["tried"][:, :parts]
+            each.update({name: each[name][counted] for name in ("wrong", "left", "counting_boxes", "cases")})
+        exact += ["tried", "cases"]
+    exact.append("wrong")
     found = [] if stored.metrics == _counts(stored.tensors) else ["metrics"]
     found += tensors_that_differ({name: now[name] for name in exact}, before)
     rest = {name: each for name, each in now.items() if name not in exact}

@@ -26,7 +26,7 @@ class Data:
         found = split.indices(task.n_sequences)
         if not isinstance(split, SampledSplit):
             return cls(task, task.sequences(), found.train, found.holdout, listed=True)
-        train, holdout = torch.arange(split.n_train + split.n_holdout).split([split.n_train, split.n_holdout])
+        train, holdout = torch.split(torch.arange(split.n_train + split.n_holdout), [split.n_train, split.n_holdout])
         both = task.sequences_at(torch.cat([found.train, found.holdout]))
         return cls(task, both, train, holdout, listed=False)
 
@@ -39,4 +39,4 @@ class Data:
         """The sequences of a batch, or of one for each lane, given as ``draw`` of the recipe gives it."""
         if self.listed:
             return self.measured[self.train[drawn]]
-        return self.task.sequences_at(drawn.flatten()).unflatten(0, drawn.shape)
+        return self.task.sequences_at(drawn.flatten()).view(*drawn.shape, -1)

@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 
 from tinycircuits.results.tables.courses import COURSES, CourseSpec, course_row
-from tinycircuits.results.tables.sweeps import SWEEPS, SweepSpec, sweep
+from tinycircuits.results.tables.sweeps import DRAWN, SWEEPS, SweepSpec, drawn_name, sweep
 from tinycircuits.specs import Spec
+from tinycircuits.tasks import SampledSplit
+
+
+TRIED = 1_000_000
+"""Random inputs for a model with too many to list."""
+MOST = 100_000
+"""Boxes after which the count of its wrong answers gives up."""
 
 
 class ProofSpec(Spec):
@@ -15,6 +22,12 @@ class ProofSpec(Spec):
 
     of: SweepSpec | CourseSpec
     prover: int = 1
+    tried: int = 0
+    """Random inputs, drawn with seed 1, that each refuted model is tried on; 0 where all inputs can be listed."""
+    most: int = 0
+    """Boxes after which the count of wrong answers gives up, where inputs are tried."""
+
+    LATER = frozenset({"tried", "most"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,11 @@ class ProofRow:
         return self.source in COURSES
 
     @property
+    def drawn(self) -> bool:
+        """Whether the inputs are too many to be listed."""
+        return not self.of_course and isinstance(sweep(self.source).train.split, SampledSplit)
+
+    @property
     def blocks(self) -> list[range]:
         """The seeds of each entry: the blocks of a sweep, or the seed of a course."""
         if self.of_course:
@@ -44,10 +62,14 @@ class ProofRow:
         """The full description of one entry; raises ``ValueError`` for an unknown source."""
         if self.of_course:
             return ProofSpec(of=course_row(COURSES[self.source].source).spec(block[0]))
+        if self.drawn:
+            return ProofSpec(of=sweep(self.source).spec(block), tried=TRIED, most=MOST)
         return ProofSpec(of=sweep(self.source).spec(block))
 
 
-PROOFS = {row.name: row for row in (ProofRow("seeds-b"), ProofRow("reversal-8d-1l.course"))}
+DRAWN_NAMES = tuple(drawn_name(n_digits, d_model, steps) for n_digits, d_model, _, steps, _ in DRAWN)
+"""The sweeps of models with too many inputs to list."""
+PROOFS = {row.name: row for row in map(ProofRow, ("seeds-b", "reversal-8d-1l.course", *DRAWN_NAMES))}
 
 
 def proof_row(source: str) -> ProofRow:
