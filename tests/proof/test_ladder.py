@@ -5,8 +5,8 @@ import pytest
 
 from tests.proof.models import published, random_boxes, root_of_final, some_cases, subjects
 from tinycircuits.proof.bounds import bounds
-from tinycircuits.proof.cases import Boxes
-from tinycircuits.proof.ladder import Interval, exact_means, intervals
+from tinycircuits.proof.cases import Boxes, roots
+from tinycircuits.proof.ladder import Interval, exact_means, intervals, sure_margin, tree
 from tinycircuits.proof.search import search
 from tinycircuits.proof.subject import rule_of, tables_of
 
@@ -65,3 +65,29 @@ def test_products_quotients_and_roots_hold_every_number_of_their_intervals():
         for each, value in zip(found, [x @ matrix, x / y, np.sqrt((x**2).sum(-1, keepdims=True) + 0.1)], strict=True):
             assert (each.low - 1e-9 <= value).all()
             assert (value <= each.high + 1e-9).all()
+
+
+@pytest.mark.parametrize("bound", [intervals, exact_means, bounds])
+def test_the_sure_margin_of_a_box_is_below_that_of_its_cases_and_near_where_it_stops(bound):
+    tables = subjects()["trained 0"]
+    for index in (0, 20, 100):
+        box = roots(tables.rule)[[index]]
+        _, row, digits = some_cases(box, 500, 0)
+        sure = sure_margin(tables, box, bound)
+        assert sure <= tables.margins(row, digits).min() + 1e-9
+        assert bound(tables, box, sure).right[0] == (sure > -np.inf)
+        assert not bound(tables, box, sure + 1e-6).right[0]
+
+
+def test_the_leaves_of_a_tree_are_closed_and_hold_every_case_of_its_root_once():
+    tables = subjects()["trained 0"]
+    deepest = []
+    for index in range(len(roots(tables.rule))):
+        root = roots(tables.rule)[[index]]
+        nodes = list(tree(tables, root, intervals))
+        leaves = [box for _, box, closed in nodes if closed]
+        assert sum(box.sizes[0] for box in leaves) == root.sizes[0]
+        assert len(nodes) == 2 * len(leaves) - 1
+        assert all(intervals(tables, box).right[0] for box in leaves)
+        deepest.append(max(depth for depth, _, _ in nodes))
+    assert deepest.count(0) > 0 < max(deepest)

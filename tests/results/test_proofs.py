@@ -7,10 +7,10 @@ import torch
 
 from tests.test_cli import call
 from tests.tiny import COURSE, SWEPT, TINY, only_these
-from tinycircuits.results import courses, door, proofs, runs, sweeps
+from tinycircuits.results import courses, door, proving, runs, sweeps
 from tinycircuits.results.courses import load_course
 from tinycircuits.results.errors import MissingResult
-from tinycircuits.results.proofs import load_proofs
+from tinycircuits.results.proofs import SHOWN, load_proofs
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables import proofs as tables
 from tinycircuits.results.tables.proofs import ProofRow, proof_row
@@ -30,7 +30,7 @@ def small(house, monkeypatch):
     door.get(courses.entry(COURSE, 0))
     for row in ROWS:
         for block in row.blocks:
-            door.get(proofs.entry(row, block))
+            door.get(proving.entry(row, block))
     return house
 
 
@@ -68,26 +68,26 @@ def unlisted(house, monkeypatch):
 
 def made():
     for block in ROWS[0].blocks:
-        door.get(proofs.entry(ROWS[0], block))
+        door.get(proving.entry(ROWS[0], block))
     return load_proofs("swept")
 
 
 def test_a_model_with_too_many_inputs_is_tried_and_its_wrong_answers_are_counted_and_kept(unlisted, monkeypatch):
-    monkeypatch.setattr(proofs, "SELDOM", 600)
+    monkeypatch.setattr(proving, "SELDOM", 600)
     found, task = made(), unlisted.sweep.task
     missed = unlisted.wrong(torch.ones(4, dtype=torch.bool))
     assert torch.equal(found.wrong, missed.sum((1, 2)))
     assert not found.left.any()
     index = torch.randint(16, (300,), generator=torch.Generator().manual_seed(1))
     assert torch.equal(found.tried.sum(1), missed[:, index].sum((1, 2)))
-    assert 0 < int(found.wrong.max())
+    assert int(found.wrong.max()) > 0
     for model, (cases, wrong) in enumerate(zip(found.cases, missed, strict=True)):
         kept = {tuple(case) for case in cases.tolist() if case[0] >= 0}
         listed = {(row, *task.sequences()[at, 1:3].tolist()) for at, row in wrong.nonzero().tolist()}
         assert kept <= listed
-        assert len(kept) == min(len(listed), proofs.SHOWN), model
+        assert len(kept) == min(len(listed), SHOWN), model
     for block in ROWS[0].blocks:
-        entry = proofs.entry(ROWS[0], block)
+        entry = proving.entry(ROWS[0], block)
         assert door.verified(entry).startswith("ok ")
         stored = door.load(entry)
         door.put(entry, door.Made(stored.metrics, {**stored.tensors, "tried": stored.tensors["tried"] + 1}), {})
@@ -95,7 +95,7 @@ def test_a_model_with_too_many_inputs_is_tried_and_its_wrong_answers_are_counted
 
 
 def test_a_model_that_is_often_wrong_is_not_counted(unlisted, monkeypatch):
-    monkeypatch.setattr(proofs, "SELDOM", 0)
+    monkeypatch.setattr(proving, "SELDOM", 0)
     monkeypatch.setattr(tables, "MOST", 2)
     found, missed = made(), unlisted.wrong(torch.ones(4, dtype=torch.bool)).sum((1, 2))
     assert (found.left > 0).tolist() == (missed > 0).tolist()
@@ -114,7 +114,7 @@ def test_they_are_listed_verified_and_made_again(small, monkeypatch, capsys):
 
 def test_a_changed_count_is_noticed(small):
     (block, _) = ROWS[0].blocks
-    entry = proofs.entry(ROWS[0], block)
+    entry = proving.entry(ROWS[0], block)
     stored = door.load(entry)
     for name in ("wrong", "boxes", "proved"):
         tensor = stored.tensors[name].clone()

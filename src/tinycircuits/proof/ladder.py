@@ -4,6 +4,7 @@ An interval forgets with what a number was computed, so that what belongs togeth
 meets the largest denominator, though no case has both.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy import ndarray
 from tinycircuits.proof.bounds import SLACK, Bounds
 from tinycircuits.proof.cases import Boxes
 from tinycircuits.proof.forms import affine, least
+from tinycircuits.proof.search import split
 from tinycircuits.proof.tables import Tables
 
 
@@ -91,3 +93,28 @@ def _by_intervals(tables: Tables, boxes: Boxes, mu: float, y: Interval) -> Bound
         boxes.allowed.argmax(2),
         (y.low + y.high) / 2,
     )
+
+
+def sure_margin(tables: Tables, box: Boxes, bound: Callable[[Tables, Boxes, float], Bounds], steps: int = 40) -> float:
+    """The largest margin within 100 that a way to bound proves of one box without splitting it; -inf for none."""
+    low, high = -100.0, 100.0
+    if not bound(tables, box, low).right[0]:
+        return -np.inf
+    for _ in range(steps):
+        middle = (low + high) / 2
+        low, high = (middle, high) if bound(tables, box, middle).right[0] else (low, middle)
+    return low
+
+
+def tree(
+    tables: Tables, box: Boxes, bound: Callable[[Tables, Boxes, float], Bounds], depth: int = 0
+) -> Iterator[tuple[int, Boxes, bool]]:
+    """A box of which all cases are right, and what it is split into until all are closed, depth first.
+
+    Each with its depth and whether it is closed.
+    """
+    found = bound(tables, box, 0.0)
+    yield depth, box, bool(found.right[0])
+    if not found.right[0]:
+        for half in range(2):
+            yield from tree(tables, split(tables, box, found.center)[[half]], bound, depth + 1)

@@ -28,3 +28,15 @@ def wrong_answers(tables: Tables, digits: Int[ndarray, "batch digit"]) -> int:
             margins = tables.margins_of(sums[:, :-1] / sums[:, -1:], int(rule.answer[row, given]))
             found += int((~(margins > 0).all(1)).sum())
     return found
+
+
+def elsewhere(tables: Tables, digits: Int[ndarray, "batch digit"]) -> float:
+    """The mean share of attention, over answers and these inputs, that goes to what does not show the source digit.
+
+    BOS counts with the first digit, as it does in a proof.
+    """
+    rule, shares = tables.rule, []
+    for row, (own, source) in enumerate(zip(rule.asked_by, rule.source, strict=True)):
+        weights = tables.terms[row, digits[:, own][:, None], np.arange(rule.n_digits), digits, -1]
+        shares.append(1 - weights[:, source] / weights.sum(1))
+    return float(np.mean(shares))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinycircuits.results import analyses, calibrating, courses, fits, latticing, profiling, proofs, runs, sweeps
+from tinycircuits.results import analyses, calibrating, courses, fits, latticing, profiling, proving, runs, sweeps
 from tinycircuits.results.door import Entry, results
 from tinycircuits.results.rows import Row, committed_or_stored, entries_stored
 
@@ -18,7 +18,7 @@ def rows(names: list[str] | None = None) -> list[Row]:
         *latticing.rows(),
         *analyses.rows(),
         *calibrating.rows(),
-        *proofs.rows(),
+        *proving.rows(),
     ]
     for name in names or []:
         if not any(name in (row.name, row.folder) for row in every):
