@@ -9,8 +9,9 @@ from safetensors.numpy import load, save
 
 from tests.circuits import scrambled
 from tests.proof.models import SPECS, TASK, digits_of, of_sweep, published, subjects
-from tests.proof.test_search import EIGHT, moved_position, rolled
+from tests.proof.test_search import EIGHT
 from tinycircuits.models.by_hand import hand_built
+from tinycircuits.models.spoiled import moved_position, rolled
 from tinycircuits.proof.balls import ball
 from tinycircuits.proof.certificate import certificate, sealed
 from tinycircuits.proof.checker import Refused, check

@@ -10,7 +10,7 @@ import torch
 from tests.circuits import scrambled
 from tests.proof.models import SPECS, TASK, TASKS, of_sweep, published, random_boxes, subjects
 from tinycircuits.models.by_hand import hand_built
-from tinycircuits.models.weights import named_weights, with_weights
+from tinycircuits.models.spoiled import bos_as_a_digit, moved_position, rolled
 from tinycircuits.proof.cases import roots
 from tinycircuits.proof.search import search, smallest_margin, split
 from tinycircuits.proof.subject import ordinary_margins, rule_of, tables_of
@@ -105,23 +105,6 @@ def test_the_halves_of_a_box_are_the_box(name):
     assert [a + b for a, b in zip(one.sizes, other.sizes, strict=True)] == boxes.sizes
     assert one.allowed.any(2).all()
     assert other.allowed.any(2).all()
-
-
-def rolled(model):
-    weights = named_weights(model)
-    return with_weights(model, {"W_U": weights["W_U"].roll(1, 1)})
-
-
-def moved_position(model):
-    positions = named_weights(model)["W_pos"]
-    positions[12] = positions[10]
-    return with_weights(model, {"W_pos": positions})
-
-
-def bos_as_a_digit(model):
-    unembedding, shift = named_weights(model)["W_U"], named_weights(model)["b_U"]
-    unembedding[:, 4], shift[4] = unembedding[:, 1], shift[1]
-    return with_weights(model, {"W_U": unembedding, "b_U": shift})
 
 
 @pytest.mark.parametrize("spoil", [rolled, moved_position, bos_as_a_digit])

@@ -12,6 +12,7 @@ from tinycircuits.tasks import (
     OrderedSplit,
     ReverseAddNeighbour,
     ReverseIncrement,
+    SampledSplit,
     ShuffledAnswers,
     ShuffledSplit,
     ShuffledSums,
@@ -73,6 +74,22 @@ def test_each_answer_is_its_source_column_raised_and_follows_its_predicting_row(
 def test_sequences_lists_every_input_once_in_the_order_of_itertools_product(task):
     expected = list(itertools.product(range(task.modulus), repeat=task.n_digits))
     assert [tuple(row) for row in task.sequences()[:, 1 : task.n_digits + 1].tolist()] == expected
+
+
+@given(every_small_task, st.data())
+def test_the_sequence_at_a_place_is_that_of_the_list(task, data):
+    listed = task.sequences()
+    assert task.n_sequences == len(listed)
+    index = torch.tensor(data.draw(st.lists(st.integers(0, len(listed) - 1), min_size=1, max_size=5)))
+    assert torch.equal(task.sequences_at(index), listed[index])
+
+
+def test_sequences_of_sixteen_digits_are_made_without_the_list():
+    task = ReverseIncrement(n_digits=16)
+    assert task.n_sequences == 4**16
+    last, first = task.sequences_at(torch.tensor([4**16 - 1, 1]))
+    assert last.tolist() == [4, *[3] * 16, *[0] * 16]
+    assert first.tolist() == [4, *[0] * 15, 1, 2, *[1] * 15]
 
 
 @given(every_small_task)
@@ -188,6 +205,19 @@ def test_the_ordered_holdout_of_60000_holds_only_sequences_that_begin_with_3_and
 def test_the_ordered_holdout_of_200_holds_only_sequences_that_begin_with_3():
     holdout = OrderedSplit(n_train=200).indices(256).holdout
     assert ReverseIncrement(n_digits=4).sequences()[holdout, 1].unique().tolist() == [3]
+
+
+def test_a_sampled_split_is_two_different_samples_from_everywhere_the_same_for_the_same_seed():
+    spec = SampledSplit(n_train=2_000, n_holdout=1_000, seed=3)
+    split, again = spec.indices(4**16), spec.indices(4**16)
+    assert (len(split.train), len(split.holdout)) == (2_000, 1_000)
+    assert torch.equal(split.train, again.train)
+    assert torch.equal(split.holdout, again.holdout)
+    assert len({*split.train.tolist(), *split.holdout.tolist()}) == 3_000
+    assert not torch.equal(split.train, spec.model_copy(update={"seed": 4}).indices(4**16).train)
+    for part in (split.train, split.holdout):
+        assert 0 <= int(part.min()) < 0.02 * 4**16
+        assert 0.98 * 4**16 < int(part.max()) < 4**16
 
 
 def test_a_shuffled_split_depends_on_its_seed_only_and_leaves_the_global_generator_alone():

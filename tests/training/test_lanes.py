@@ -11,14 +11,14 @@ from torch.nn.functional import cross_entropy
 from tests.circuits import parameters
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.errors import teacher_forced
-from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement, SampledSplit, ShuffledSplit
 from tinycircuits.training.lanes.forward import answer_logits, tables
 from tinycircuits.training.lanes.gradient import Gradient
 from tinycircuits.training.lanes.layout import initial_weights, layout, model_of
 from tinycircuits.training.lanes.scores import score, wrong_answers
 from tinycircuits.training.lanes.training import train_lanes
 from tinycircuits.training.loop import train
-from tinycircuits.training.recipe import EpochBatches, IndependentBatches, TrainSpec
+from tinycircuits.training.recipe import DrawnBatches, EpochBatches, IndependentBatches, TrainSpec
 
 TASK = ReverseIncrement(n_digits=2)
 SHAPES = {
@@ -45,7 +45,13 @@ EPOCHS = TrainSpec(
 STEPS = TrainSpec(
     split=OrderedSplit(n_train=12), batches=IndependentBatches(steps=12, batch_size=5, round_steps=4), lr=1e-2
 )
-recipes = pytest.mark.parametrize("recipe", [EPOCHS, STEPS], ids=["epochs", "steps"])
+DRAWS = STEPS.model_copy(
+    update={
+        "split": SampledSplit(n_train=6, n_holdout=7, seed=0),
+        "batches": DrawnBatches(steps=12, batch_size=5, round_steps=4),
+    }
+)
+recipes = pytest.mark.parametrize("recipe", [EPOCHS, STEPS, DRAWS], ids=["epochs", "steps", "draws"])
 SINGLE = STEPS.model_copy(update={"dtype": "float32"})
 
 

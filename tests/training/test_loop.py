@@ -9,10 +9,17 @@ from hypothesis import strategies as st
 
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.errors import count, free_running, share_interval, teacher_forced
-from tinycircuits.tasks import OrderedSplit, ReverseIncrement, ShuffledSplit
+from tinycircuits.tasks import OrderedSplit, ReverseIncrement, SampledSplit, ShuffledSplit
 from tinycircuits.training.device import resolve_device
 from tinycircuits.training.loop import train
-from tinycircuits.training.recipe import EpochBatches, IndependentBatches, TrainSpec, _start_of_argsort, generator_of
+from tinycircuits.training.recipe import (
+    DrawnBatches,
+    EpochBatches,
+    IndependentBatches,
+    TrainSpec,
+    _start_of_argsort,
+    generator_of,
+)
 
 TASK = ReverseIncrement(n_digits=2)
 MODEL = ModelSpec(n_layers=1, d_model=4, n_heads=1, d_head=2, d_mlp=4)
@@ -27,13 +34,21 @@ EPOCHS = TrainSpec(
 STEPS = TrainSpec(
     split=OrderedSplit(n_train=12), batches=IndependentBatches(steps=12, batch_size=5, round_steps=4), lr=1e-2
 )
-recipes = pytest.mark.parametrize("spec", [EPOCHS, STEPS], ids=["epochs", "steps"])
+DRAWS = STEPS.model_copy(
+    update={
+        "split": SampledSplit(n_train=6, n_holdout=7, seed=0),
+        "batches": DrawnBatches(steps=12, batch_size=5, round_steps=4),
+    }
+)
+recipes = pytest.mark.parametrize("spec", [EPOCHS, STEPS, DRAWS], ids=["epochs", "steps", "draws"])
 
 
 def plain_loop(spec, batches, seed):
     """The recipe in the plainest way: the bridge itself, the unfused optimizer, losses of each answer one by one."""
     model = build(MODEL, TASK, seed=seed, dtype="float64")
-    sequences = TASK.sequences()[spec.split.indices(16).train]
+    sequences = TASK.sequences()
+    if spec is not DRAWS:
+        sequences = sequences[spec.split.indices(16).train]
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=spec.lr, betas=spec.betas, weight_decay=spec.weight_decay, foreach=False
     )
@@ -77,6 +92,36 @@ def test_a_run_resumed_after_any_round_equals_an_unbroken_one(spec):
             assert torch.equal(one, two)
 
 
+def test_what_is_too_large_to_list_is_trained_and_measured_on_the_same_samples_throughout(monkeypatch):
+    task = ReverseIncrement(n_digits=16)
+    monkeypatch.setattr(ReverseIncrement, "sequences", lambda _: pytest.fail("all sequences are asked for"))
+    model, history = train(task, MODEL, DRAWS, seed=0)
+    split = DRAWS.split.indices(task.n_sequences)
+    for part, index in (("train", split.train), ("holdout", split.holdout)):
+        scores = teacher_forced(model, task, task.sequences_at(index))
+        assert getattr(history[-1], f"{part}_loss") == pytest.approx(scores.mean_loss(), rel=1e-9)
+        assert getattr(history[-1], f"{part}_wrong_digits") == scores.errors().wrong_digits
+    assert history[-1].train_loss < history[0].train_loss
+
+
+def test_drawn_batches_reach_all_inputs_and_no_others():
+    batches = DrawnBatches(steps=200, batch_size=16, round_steps=200).draw(4**16, generators(0, 1))
+    drawn = torch.stack(batches)
+    assert drawn.shape == (200, 2, 16)
+    assert 0 <= int(drawn.min()) < 0.01 * 4**16
+    assert 0.99 * 4**16 < int(drawn.max()) < 4**16
+    assert len(drawn.unique()) == drawn.numel()
+    assert abs(float(drawn.double().mean()) / 4**16 - 0.5) < 0.02
+
+
+@pytest.mark.parametrize(
+    "change", [{"split": DRAWS.split}, {"batches": DRAWS.batches}], ids=["samples alone", "draws alone"]
+)
+def test_drawn_batches_go_with_samples_and_nothing_else(change):
+    with pytest.raises(ValueError, match="SampledSplit exactly where the batches are DrawnBatches"):
+        TrainSpec(**{"split": STEPS.split, "batches": STEPS.batches, "lr": 1e-2} | change)
+
+
 def test_the_seed_decides_the_outcome():
     first, second, other = (train(TASK, MODEL, STEPS, seed=seed)[1] for seed in (0, 0, 1))
     assert first == second
@@ -98,7 +143,7 @@ def test_an_independent_batch_repeats_no_sequence():
     assert [len(set(batch[0].tolist())) for batch in batches] == [5, 5, 5, 5]
 
 
-@pytest.mark.parametrize("recipe", [EPOCHS, STEPS], ids=["epochs", "steps"])
+@pytest.mark.parametrize("recipe", [EPOCHS, STEPS, DRAWS], ids=["epochs", "steps", "draws"])
 def test_batches_drawn_for_many_seeds_are_those_that_each_seed_draws_alone(recipe):
     together = recipe.batches.draw(12, generators(3, 0, 7))
     for lane, seed in enumerate((3, 0, 7)):

@@ -17,6 +17,7 @@ from tinycircuits.claims import rules_reversal as reversal
 from tinycircuits.claims.judge import Measure, Observed
 from tinycircuits.claims.starts import starts
 from tinycircuits.claims.views import Trials, holdout, trials
+from tinycircuits.models.spoiled import SPOILED
 from tinycircuits.results.numbers import OfDigits, OfPairs, digits, latents, pairs
 from tinycircuits.results.tables.profiles import SOURCES, Kind
 from tinycircuits.results.tables.studies import study
@@ -189,6 +190,11 @@ OF_MODELS: dict[str, Measure] = {
         part_4.there_is_no_one_circuit, partial(part_4.swept, True), {"untrained": partial(part_4.swept, False)}
     ),
     "sizes": of_sweeps(part_2.width_decides, *(size_name(*size) for size in SIZES)),
+    "proof": Measure(
+        part_4.a_proof_is_shorter_than_a_list_and_knows_more,
+        part_4.provings,
+        {name: partial(part_4.provings, name) for name in SPOILED},
+    ),
     "trust": Measure(
         part_4.who_looks_is_fooled_who_removes_one_misses_pairs,
         part_4.calibrated,

@@ -9,11 +9,15 @@ from torch import Tensor
 
 from tinycircuits.claims.judge import Observed
 from tinycircuits.claims.rules_part_1 import once
+from tinycircuits.models.spoiled import SPOILED
 from tinycircuits.results.calibrated import Calibration, calibration
 from tinycircuits.results.certificates import StoredCertificate, load_certificate
 from tinycircuits.results.lattices import SweptLattices, joined, load_lattices
 from tinycircuits.results.numbers import OfDigits, digits
+from tinycircuits.results.proofs import Proofs, load_proofs
 from tinycircuits.results.summaries.lattices import TENTH, alike, by_single_removal, shapes
+from tinycircuits.results.sweeps import load_sweep
+from tinycircuits.results.tables.proofs import DRAWN_NAMES
 
 ONE_MATRIX, FOR_EACH_DIGIT = 2, 3
 """Of the programs, in their order from short to long: with a matrix for each place, and with one for each digit."""
@@ -176,3 +180,45 @@ def certain_in_double_precision(of: Certificates) -> Observed:
     }
     double, real, wrong, shallow, open_ = values.values()
     return once(double == real == 1 and not wrong and not shallow and open_ > 0, values)
+
+
+N_ANSWERS_OF_B = 8 * 4**8
+"""Answers of article B's model over all inputs."""
+
+
+@dataclass(frozen=True)
+class Provings:
+    """What proofs say: of article B's published model, of the seeds of its recipe, of sixteen digits."""
+
+    proved: bool
+    boxes: int
+    seeds: Proofs
+    recorded: Tensor
+    """Wrong answers of each seed, counted over all inputs when it was trained."""
+    large: tuple[Proofs, ...]
+
+
+def provings(spoiled: str | None = None) -> Provings:
+    """What is stored, of the published model as it is or spoiled. Raises as ``load_proofs`` does."""
+    published, sweep = load_proofs("reversal-8d-1l"), load_sweep("seeds-b")
+    at = [None, *SPOILED].index(spoiled)
+    large = tuple(load_proofs(name) for name in DRAWN_NAMES if name.startswith("drawn-16"))
+    return Provings(
+        bool(published.proved[at]), int(published.boxes[at]), load_proofs("seeds-b"), sweep.wrong_digits, large
+    )
+
+
+def a_proof_is_shorter_than_a_list_and_knows_more(of: Provings) -> Observed:
+    """The published model is proved in fewer boxes than a thousandth of its answers; every seed of its recipe is
+    decided as its answers were counted; of sixteen digits some model is proved, and some is refuted that gave no wrong
+    answer to a million random inputs."""
+    agree = bool((of.seeds.wrong == of.recorded).all()) and not bool(of.seeds.undecided.any())
+    proved = sum(int(each.proved.sum()) for each in of.large)
+    unseen = sum(int((each.refuted & (each.tried.sum(1) == 0)).sum()) for each in of.large)
+    values: Mapping[str, float | Tensor] = {
+        "boxes for a thousand answers": 1_000 * of.boxes / N_ANSWERS_OF_B,
+        "seeds decided as counted": (of.seeds.wrong == of.recorded).sum(),
+        "models of sixteen digits proved": proved,
+        "refuted though a million inputs were right": unseen,
+    }
+    return once(of.proved and 1_000 * of.boxes < N_ANSWERS_OF_B and agree and proved > 0 and unseen > 0, values)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from tinycircuits.proof.bounds import bounds
+from tinycircuits.proof.bounds import Bounds, bounds
 from tinycircuits.proof.cases import Boxes, Rule, joined, roots
 from tinycircuits.proof.tables import Tables
 
@@ -21,6 +21,8 @@ Case = tuple[int, tuple[int, ...]]
 """A row of the answers and the digits of an input."""
 Margins = Callable[[Int[ndarray, " batch"], Int[ndarray, "batch digit"]], Float[ndarray, "batch wrong"]]
 """By how much the right logit exceeds each other one, in single cases."""
+Bounding = Callable[[Tables, Boxes, float], Bounds]
+"""A way to bound boxes, such as those of ``ladder``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +71,14 @@ def search(
     count: bool = False,
     margins: Margins | None = None,
     most: int = MOST,
+    bound: Bounding = bounds,
     on_decided: Callable[[int], object] = lambda cases: None,
 ) -> Verdict:
     """Decide whether every answer of a model is right by more than ``mu``; with ``count``, in which cases it is not.
 
     ``margins`` are the ordinary model's: a wrong case is only reported if they agree, and without, those of the tables.
-    ``on_decided`` is told how many cases were decided. After ``most`` boxes the rest is left open.
+    ``on_decided`` is told how many cases were decided. After ``most`` boxes the rest is left open. ``bound`` is how a
+    box is bounded, by default as well as can be.
     """
     margins = margins or tables.margins
     decided = _Decided(tables.rule)
@@ -84,7 +88,7 @@ def search(
         if len(boxes) > AT_ONCE:
             waiting.append(boxes[:-AT_ONCE])
             boxes = boxes[-AT_ONCE:]
-        found = bounds(tables, boxes, mu)
+        found = bound(tables, boxes, mu)
         bounded += len(boxes)
         met = _least_margin(tables.margins, boxes.row, found.at)
         nearest = min([nearest, *met[~np.isnan(met)].tolist()])

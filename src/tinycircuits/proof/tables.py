@@ -71,15 +71,20 @@ class Tables:
         self, row: Int[ndarray, " batch"], digits: Int[ndarray, "batch digit"]
     ) -> Float[ndarray, "batch wrong"]:
         """By how much the right logit of single cases exceeds each wrong one; a tie, 0, is a mistake."""
-        y = self.state(row, digits)
-        g = y if self.eps is None else y / np.sqrt((y**2).sum(-1, keepdims=True) + self.eps)
-        m = y + np.maximum(g @ self.G.T + self.g_0, 0) @ self.W_out + self.b_out
-        right = self.right(row, digits)
-        found: ndarray = np.einsum("bjd,bd->bj", self.u[right], m)
-        if self.eps is not None:
-            found = found / np.sqrt((m**2).sum(-1, keepdims=True) + self.eps)
-        found = found + self.beta[right]
+        right, m = self.right(row, digits), self.last(self.state(row, digits))
+        found: ndarray = np.einsum("bjd,bd->bj", self.u[right], m) + self.beta[right]
         return found
+
+    def margins_of(self, y: Float[ndarray, "batch d"], right: int) -> Float[ndarray, "batch wrong"]:
+        """The same of states after attention that all have the same right answer."""
+        found: ndarray = self.last(y) @ self.u[right].T + self.beta[right]
+        return found
+
+    def last(self, y: Float[ndarray, "batch d"]) -> Float[ndarray, "batch d"]:
+        """What the unembedding reads of states after attention: with the MLP's part, and normed."""
+        g = y if self.eps is None else y / np.sqrt((y**2).sum(-1, keepdims=True) + self.eps)
+        m: ndarray = y + np.maximum(g @ self.G.T + self.g_0, 0) @ self.W_out + self.b_out
+        return m if self.eps is None else m / np.sqrt((m**2).sum(-1, keepdims=True) + self.eps)
 
     def right(self, row: Int[ndarray, " batch"], digits: Int[ndarray, "batch digit"]) -> Int[ndarray, " batch"]:
         """The right answers of single cases."""

@@ -10,7 +10,7 @@ from tinycircuits.results import (
     fits,
     latticing,
     profiling,
-    proofs,
+    proving,
     runs,
     sweeps,
 )
@@ -29,7 +29,7 @@ def rows(names: list[str] | None = None) -> list[Row]:
         *latticing.rows(),
         *analyses.rows(),
         *calibrating.rows(),
-        *proofs.rows(),
+        *proving.rows(),
         *certifying.rows(),
     ]
     for name in names or []:

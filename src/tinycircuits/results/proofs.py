@@ -1,42 +1,24 @@
 """Proofs of many models: whether each is right on every input, in how many boxes, and how often it is not."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from tqdm.auto import tqdm
-from transformer_lens.model_bridge import TransformerBridge
 
-from tinycircuits.models.build import build
-from tinycircuits.models.weights import put_weights
-from tinycircuits.proof.search import search, smallest_margin
-from tinycircuits.proof.subject import rule_of, tables_of
-from tinycircuits.proof.verdict import prove
 from tinycircuits.results import door
-from tinycircuits.results.courses import load_course
-from tinycircuits.results.differences import tensors_that_differ
-from tinycircuits.results.door import Entry, Made, Work
-from tinycircuits.results.rows import Row
-from tinycircuits.results.store import Stored
-from tinycircuits.results.sweeps import load_sweep
-from tinycircuits.results.tables.courses import COURSES, CourseSpec
-from tinycircuits.results.tables.proofs import PROOFS, ProofRow, proof_row
-from tinycircuits.results.text import of
-from tinycircuits.tasks import DigitTask
+from tinycircuits.results.door import Place
+from tinycircuits.results.tables.proofs import ProofRow, proof_row
 
-Measured = dict[str, Tensor]
-SAMPLE = 3
-"""Models of an entry that are proved again where not all are."""
-BOXES_TOLERANCE = 0.02
-"""Share of a number of boxes that may differ where another machine rounds otherwise."""
+PARTS = 10
+"""Of the random inputs; a check tries the first again."""
+SHOWN = 20
+"""Wrong cases that are kept of a model."""
 
 
 @dataclass(frozen=True)
 class Proofs:
-    """What is known of many models, in order of their seeds, or of the rounds of one training."""
+    """What is known of many models: of seeds, of the rounds of one training, or of one model as it is and spoiled."""
 
     proved: Bool[Tensor, " model"]
     """Right on every input: found by the search and confirmed by the checker."""
@@ -45,11 +27,17 @@ class Proofs:
     boxes: Int[Tensor, " model"]
     """Decided until the first wrong answer, or until the proof was whole."""
     wrong: Int[Tensor, " model"]
-    """Wrong answers over all inputs, counted by boxes."""
+    """Wrong answers over all inputs, counted by boxes; those among the ``counted`` where not all are."""
     counting_boxes: Int[Tensor, " model"]
     """Decided until every wrong answer was counted."""
     margin: Float[Tensor, " model"]
     """A lower bound of the smallest margin, within a hundredth of it; 0 where a model is not proved."""
+    left: Int[Tensor, " model"]
+    """Answers of which it was not counted whether they are wrong: none, where all inputs can be listed."""
+    tried: Int[Tensor, "model part"]
+    """Wrong answers to random inputs, ``PARTS`` parts of a million together; none where all inputs can be listed."""
+    cases: Int[Tensor, "model case row_and_digits"]
+    """Up to ``SHOWN`` wrong cases of each model as (row, digits), -1 behind the last; none where they are listed."""
 
     @property
     def undecided(self) -> Bool[Tensor, " model"]:
@@ -58,114 +46,15 @@ class Proofs:
 
 
 def load_proofs(source: str) -> Proofs:
-    """The stored proofs of a sweep or a course; never makes them. Raises as ``door.load`` and ``proof_row`` do."""
+    """The stored proofs of a sweep, course or run; never makes them. Raises as ``door.load`` and ``proof_row`` do."""
     row = proof_row(source)
-    parts = [door.load(entry(row, block)).tensors for block in row.blocks]
-    return Proofs(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+    parts = [door.load(place(row, block)).tensors for block in row.blocks]
+    found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    n = len(found["proved"])
+    none = {"left": (n,), "tried": (n, 0), "cases": (n, 0, 0)}
+    return Proofs(**{name: torch.zeros(shape, dtype=torch.int64) for name, shape in none.items()} | found)
 
 
-def measured(model: TransformerBridge, task: DigitTask) -> Measured:
-    """The fields of ``Proofs`` of one model."""
-    tables, told = tables_of(model, rule_of(task)), prove(model, task)
-    counted = search(tables, count=True)
-    if len(counted.open):
-        raise ValueError(f"{sum(counted.open.sizes)} answers of a model could not be counted")
-    right = told.word == "proved"
-    found = {
-        "proved": right,
-        "refuted": told.word == "refuted",
-        "boxes": told.verdict.n_boxes,
-        "wrong": counted.n_wrong,
-        "counting_boxes": counted.n_boxes,
-        "margin": smallest_margin(tables).low if right else 0.0,
-    }
-    return {name: torch.tensor([value]) for name, value in found.items()}
-
-
-def rows() -> list[Row]:
-    """The rows of the table of proofs."""
-    return [row_of(each) for each in PROOFS.values()]
-
-
-def row_of(chosen: ProofRow) -> Row:
-    """Proofs as a row of what is stored."""
-
-    def entries(seeds: Iterable[int]) -> list[Entry]:
-        asked = set(seeds)
-        return [entry(chosen, block) for block in chosen.blocks if asked & set(block)]
-
-    every = [seed for block in chosen.blocks for seed in block]
-    return Row("proof", chosen.name, chosen.name, f"proofs of {chosen.source}", every, entries)
-
-
-def entry(chosen: ProofRow, block: range) -> Entry:
-    """The proofs of one block as an entry."""
-    return Entry(
-        folder=chosen.name,
-        spec=chosen.spec(block),
-        name=chosen.name,
-        seeds=block,
-        command=door.retraining(chosen.name, block),
-        make=partial(_make, chosen, block),
-        check=partial(_check, chosen, block),
-        says=_said,
-        sampled=f"; {SAMPLE} models proved again",
-    )
-
-
-def _models(chosen: ProofRow, block: range) -> Iterator[tuple[TransformerBridge, DigitTask]]:
-    """The models of an entry in turn, in float64; one object with other weights at each step."""
-    if chosen.of_course:
-        described = chosen.spec(block).of
-        assert isinstance(described, CourseSpec)
-        spec, weights = described.of, load_course(COURSES[chosen.source].source, block[0]).weights
-        model = build(spec.model, spec.task, seed=0, dtype="float64")
-        for row in weights:
-            yield put_weights(model, row.double()), _of_digits(spec.task)
-    else:
-        sweep = load_sweep(chosen.source, block)
-        for each in sweep.models(list(block)):
-            yield each, _of_digits(sweep.sweep.task)
-
-
-def _of_digits(task: object) -> DigitTask:
-    if not isinstance(task, DigitTask):
-        raise ValueError(f"task must be one of digits, got {type(task).__name__}")
-    return task
-
-
-def _make(chosen: ProofRow, block: range, work: Work) -> Made:
-    models = tqdm(_models(chosen, block), desc=work.bar, unit="model", disable=None if work.bar else True)
-    tensors = _stacked([measured(model, task) for model, task in models])
-    return Made(_counts(tensors), tensors)
-
-
-def _stacked(found: list[Measured]) -> Measured:
-    return {name: torch.cat([each[name] for each in found]) for name in found[0]}
-
-
-def _counts(tensors: Measured) -> dict[str, int]:
-    return {
-        "models": len(tensors["proved"]),
-        "proved": int(tensors["proved"].sum()),
-        "refuted": int(tensors["refuted"].sum()),
-    }
-
-
-def _check(chosen: ProofRow, block: range, stored: Stored, whole: bool) -> list[str]:
-    """All models proved again, or the first, the middle and the last."""
-    n = len(stored.tensors["proved"])
-    at = list(range(n)) if whole else sorted({0, n // 2, n - 1})
-    again = [measured(*each) for index, each in enumerate(_models(chosen, block)) if index in at]
-    now, before = _stacked(again), {name: each[at] for name, each in stored.tensors.items()}
-    exact = ("proved", "refuted", "wrong")
-    found = [] if stored.metrics == _counts(stored.tensors) else ["metrics"]
-    found += tensors_that_differ({name: now[name] for name in exact}, before)
-    rest = {name: each for name, each in now.items() if name not in exact}
-    return found + tensors_that_differ(rest, before, tolerance=BOXES_TOLERANCE)
-
-
-def _said(stored: Stored) -> str:
-    metrics = stored.metrics
-    n = metrics["models"]
-    return f"{of(metrics['proved'], n)} models proved, {of(metrics['refuted'], n)} refuted"
+def place(chosen: ProofRow, block: range) -> Place:
+    """Where a block lies."""
+    return Place(chosen.name, chosen.spec(block), chosen.name, block, door.retraining(chosen.name, block))

@@ -22,6 +22,7 @@ from tinycircuits.results.rows import Row
 from tinycircuits.results.store import Json, Stored
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep, sweep
 from tinycircuits.results.text import of
+from tinycircuits.training.data import Data
 from tinycircuits.training.lanes.layout import layout, model_of, with_weights
 from tinycircuits.training.lanes.scores import score, wrong_answers
 from tinycircuits.training.lanes.training import CURVE_INPUTS, LaneCheckpoint, LaneHistory, train_lanes
@@ -34,7 +35,8 @@ Backend = Literal["local", "dask"]
 class SweepResult:
     """All stored models of a sweep, one row for each seed; counts are teacher-forced, losses nats.
 
-    ``weights`` are flat, in the order of ``lanes.layout``. Training set and holdout together are all inputs.
+    ``weights`` are flat, in the order of ``lanes.layout``. Training set and holdout together are all inputs, or where
+    they are too many two samples of them (``SampledSplit``).
     """
 
     sweep: Sweep
@@ -50,13 +52,14 @@ class SweepResult:
 
     @property
     def solved(self) -> Bool[Tensor, " lane"]:
-        """Which models make no mistake on any input."""
+        """Which models make no mistake on any input, or on any of the samples."""
         return (self.train_wrong_sequences + self.holdout_wrong_sequences) == 0
 
     @property
     def n_digits(self) -> int:
-        """Answers that each model gives over all inputs."""
-        return len(self.sweep.task.sequences()) * self.sweep.task.n_answers
+        """Answers that each model gives over all inputs, or over the samples."""
+        split = self.sweep.train.split.indices(self.sweep.task.n_sequences)
+        return (len(split.train) + len(split.holdout)) * self.sweep.task.n_answers
 
     @property
     def wrong_digits(self) -> Int[Tensor, " lane"]:
@@ -75,7 +78,7 @@ class SweepResult:
 
     def course(self, part: Literal["train", "holdout"]) -> Float[Tensor, "lane point"]:
         """Share of right answers on the training set or the holdout at the points of ``history``."""
-        split = self.sweep.train.split.indices(len(self.sweep.task.sequences()))
+        split = self.sweep.train.split.indices(self.sweep.task.n_sequences)
         looked_at = min(CURVE_INPUTS, len(split.train if part == "train" else split.holdout))
         wrong = self.history.train_wrong_digits if part == "train" else self.history.holdout_wrong_digits
         return 1 - wrong.double() / (looked_at * self.sweep.task.n_answers)
@@ -222,11 +225,9 @@ def train_block(
 
 def measure(chosen: Sweep, weights: Float[Tensor, "lane parameter"]) -> Tensors:
     """Errors and losses of a stack of models on training set and holdout, as they are stored."""
-    sequences = chosen.task.sequences()
-    split = chosen.train.split.indices(len(sequences))
-    tensors = {}
-    for part, index in (("train", split.train), ("holdout", split.holdout)):
-        errors = score(chosen.model, chosen.task, weights.double(), sequences[index])
+    data, tensors = Data.of(chosen.task, chosen.train.split), {}
+    for part, index in (("train", data.train), ("holdout", data.holdout)):
+        errors = score(chosen.model, chosen.task, weights.double(), data.measured[index])
         tensors[f"{part}_wrong_digits"] = errors.wrong_digits.int()
         tensors[f"{part}_wrong_sequences"] = errors.wrong_sequences.int()
         tensors[f"{part}_loss"] = errors.loss
@@ -237,7 +238,7 @@ def summary(result: SweepResult) -> str:
     """What a sweep came to: seeds without a mistake, and the range of the others' wrong digits."""
     wrong = result.wrong_digits.double()
     return (
-        f"{of(int(result.solved.sum()), len(result.seeds))} seeds make no mistake on any input; "
+        f"{of(int(result.solved.sum()), len(result.seeds))} seeds make no mistake on any input looked at; "
         f"wrong digits of {result.n_digits:,}: median {wrong.median():.0f}, largest {wrong.max():.0f}"
     )
 

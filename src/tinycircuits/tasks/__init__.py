@@ -4,7 +4,7 @@ from tinycircuits.tasks.base import Task
 from tinycircuits.tasks.digits import DigitTask
 from tinycircuits.tasks.modular_addition import ModularAddition
 from tinycircuits.tasks.reverse_increment import ReverseIncrement
-from tinycircuits.tasks.splits import OrderedSplit, ShuffledSplit, Split, SplitIndices
+from tinycircuits.tasks.splits import OrderedSplit, SampledSplit, ShuffledSplit, Split, SplitIndices
 from tinycircuits.tasks.variants import IncrementInPlace, ReverseAddNeighbour, ShuffledAnswers, ShuffledSums
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "OrderedSplit",
     "ReverseAddNeighbour",
     "ReverseIncrement",
+    "SampledSplit",
     "ShuffledAnswers",
     "ShuffledSplit",
     "ShuffledSums",

@@ -45,6 +45,15 @@ class Task(Spec):
         """Every sequence of the task, once, in a fixed order."""
 
     @property
+    def n_sequences(self) -> int:
+        """Number of all sequences."""
+        return len(self.sequences())
+
+    def sequences_at(self, index: Int[Tensor, " some"]) -> Int[Tensor, "some n_ctx"]:
+        """The sequences at these places of ``sequences()``."""
+        return self.sequences()[index]
+
+    @property
     def predicting_rows(self) -> range:
         """Positions of the input at which the answers are predicted."""
         return range(self.n_ctx - 1 - self.n_answers, self.n_ctx - 1)

@@ -75,8 +75,16 @@ class DigitTask(Task):
 
         Raises ``ValueError`` where they are too many to be listed.
         """
-        if self.modulus**self.n_digits > MOST_LISTED:
+        if self.n_sequences > MOST_LISTED:
             raise ValueError(f"n_digits must be small enough to list all inputs, got {self.n_digits}")
+        return self.sequences_at(torch.arange(self.n_sequences))
+
+    @property
+    def n_sequences(self) -> int:
+        """Number of all sequences, listed or not."""
+        return int(self.modulus**self.n_digits)
+
+    def sequences_at(self, index: Int[Tensor, " some"]) -> Int[Tensor, "some n_ctx"]:
+        """The sequences at these places of ``sequences()``, which is not made for it; an index reads as the digits."""
         places = self.modulus ** torch.arange(self.n_digits - 1, -1, -1)
-        numbers = torch.arange(self.modulus**self.n_digits)
-        return self.sequences_of(numbers[:, None] // places % self.modulus)
+        return self.sequences_of(index[:, None] // places % self.modulus)

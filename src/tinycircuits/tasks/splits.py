@@ -12,7 +12,7 @@ from tinycircuits.specs import Spec
 
 @dataclass(frozen=True)
 class SplitIndices:
-    """Indices into ``Task.sequences()``: disjoint, and together all of them."""
+    """Indices into ``Task.sequences()``: disjoint, and together all of them, unless they are samples."""
 
     train: Int[Tensor, " train"]
     holdout: Int[Tensor, " holdout"]
@@ -40,7 +40,25 @@ class ShuffledSplit(Spec):
         return _cut(torch.randperm(n_sequences, generator=generator), self.n_train)
 
 
-Split = OrderedSplit | ShuffledSplit
+class SampledSplit(Spec):
+    """For inputs too many to list: two samples on which a model is measured, drawn with ``seed`` and replacement.
+
+    No training set is among them: each step of such a training draws its own inputs (``DrawnBatches``). The first
+    sample, of ``n_train``, stands where others have their training set, the second where they have the holdout.
+    """
+
+    n_train: int = Field(ge=1)
+    n_holdout: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+    def indices(self, n_sequences: int) -> SplitIndices:
+        """The samples from ``n_sequences``."""
+        generator = torch.Generator().manual_seed(self.seed)
+        drawn = torch.randint(n_sequences, (self.n_train + self.n_holdout,), generator=generator)
+        return SplitIndices(train=drawn[: self.n_train], holdout=drawn[self.n_train :])
+
+
+Split = OrderedSplit | ShuffledSplit | SampledSplit
 
 
 def _cut(order: Int[Tensor, " sequences"], n_train: int) -> SplitIndices:

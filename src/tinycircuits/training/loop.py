@@ -12,6 +12,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from tinycircuits.models.build import ModelSpec, build, without_hooks
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.tasks import Task
+from tinycircuits.training.data import Data
 from tinycircuits.training.device import one_thread, resolve_device
 from tinycircuits.training.recipe import TrainSpec, generator_of
 
@@ -66,7 +67,7 @@ def train(
     where = resolve_device(device)
     model = build(model_spec, task, seed=seed, dtype=spec.dtype)
     model.to(where, print_details=False)
-    loop = _Loop(task, spec, without_hooks(model, model_spec, task), task.sequences().to(where))
+    loop = _Loop(task, spec, without_hooks(model, model_spec, task), where)
     if resume is not None:
         loop.restore(resume)
     history = list(resume.history) if resume is not None else [loop.measure(0)]
@@ -93,13 +94,14 @@ def train(
 
 
 class _Loop:
-    """One training in progress: the bare module, its optimizer and its data, all on one device."""
+    """One training in progress: the bare module and its optimizer on one device, and its data."""
 
-    def __init__(self, task: Task, spec: TrainSpec, module: nn.Module, sequences: Tensor) -> None:
-        split = spec.split.indices(len(sequences))
-        self.task, self.spec, self.module, self.sequences = task, spec, module, sequences
-        self.train, self.holdout = split.train.to(sequences.device), split.holdout.to(sequences.device)
-        self.n_steps = spec.batches.n_steps(len(self.train))
+    def __init__(self, task: Task, spec: TrainSpec, module: nn.Module, device: torch.device) -> None:
+        self.task, self.spec, self.module, self.device = task, spec, module, device
+        self.data = Data.of(task, spec.split)
+        self.measured = self.data.measured.to(device)
+        self.train, self.holdout = self.data.train.to(device), self.data.holdout.to(device)
+        self.n_steps = spec.batches.n_steps(self.data.n_train)
         self.optimizer = torch.optim.AdamW(
             module.parameters(), lr=spec.lr, betas=spec.betas, weight_decay=spec.weight_decay, fused=True
         )
@@ -108,9 +110,9 @@ class _Loop:
     def play_round(self, index: int, generator: torch.Generator) -> int:
         """Take the steps of round ``index`` and return the number of steps taken so far."""
         first = index * self.n_steps // self.spec.batches.n_rounds
-        batches = self.spec.batches.draw(len(self.train), [generator])
+        batches = self.spec.batches.draw(self.data.n_train, [generator])
         for step, batch in enumerate(batches, start=first):
-            self._step(step, self.sequences[self.train[batch[0].to(self.train.device)]])
+            self._step(step, self.data.batch(batch[0]).to(self.device))
         return first + len(batches)
 
     def _step(self, step: int, sequences: Tensor) -> None:
@@ -126,7 +128,7 @@ class _Loop:
 
     def measure(self, step: int) -> Round:
         """The losses and errors on the training set and the holdout as they stand."""
-        scores = teacher_forced(self.module, self.task, self.sequences)
+        scores = teacher_forced(self.module, self.task, self.measured)
         train, holdout = scores.errors(self.train), scores.errors(self.holdout)
         return Round(
             step=step,

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from tinycircuits.models.build import Dtype
 from tinycircuits.specs import Spec
-from tinycircuits.tasks import Split
+from tinycircuits.tasks import SampledSplit, Split
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -72,6 +72,33 @@ class IndependentBatches(Spec):
         return _start_of_argsort(numbers, self.batch_size).transpose(0, 1).contiguous().unbind()
 
 
+class DrawnBatches(Spec):
+    """Each step draws its batch anew from all inputs, with replacement; a round is ``round_steps`` steps."""
+
+    steps: Positive
+    batch_size: Positive
+    round_steps: Positive
+
+    @property
+    def round_name(self) -> str:
+        """What a progress bar calls a round."""
+        return f"{self.round_steps} steps"
+
+    @property
+    def n_rounds(self) -> int:
+        """Rounds of ``round_steps`` steps each."""
+        return self.steps // self.round_steps
+
+    def n_steps(self, n_train: int) -> int:
+        """Optimizer steps in the whole training, for every ``n_train``."""
+        return self.n_rounds * self.round_steps
+
+    def draw(self, n_train: int, generators: Sequence[torch.Generator]) -> tuple[Int[Tensor, "lane batch"], ...]:
+        """The batches of one round, as indices into all ``n_train`` inputs, one row for each generator."""
+        size = (self.round_steps, self.batch_size)
+        return torch.stack([torch.randint(n_train, size, generator=each) for each in generators], dim=1).unbind()
+
+
 def _start_of_argsort(numbers: Float[Tensor, "lane row n"], count: int) -> Int[Tensor, "lane row count"]:
     """The first ``count`` entries of ``numbers.argsort(dim=2)``, several times sooner.
 
@@ -94,7 +121,7 @@ class TrainSpec(Spec):
     """
 
     split: Split
-    batches: EpochBatches | IndependentBatches
+    batches: EpochBatches | IndependentBatches | DrawnBatches
     lr: float = Field(gt=0)
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(default=0.01, ge=0)
@@ -103,6 +130,12 @@ class TrainSpec(Spec):
     clip_norm: float | None = Field(default=None, gt=0)
     dtype: Dtype = "float64"
     recipe: int = 1
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "TrainSpec":
+        if isinstance(self.split, SampledSplit) != isinstance(self.batches, DrawnBatches):
+            raise ValueError("split must be a SampledSplit exactly where the batches are DrawnBatches")
+        return self
 
     def lr_at(self, step: int, n_steps: int) -> float:
         """Learning rate of the step with index ``step`` of ``n_steps``."""

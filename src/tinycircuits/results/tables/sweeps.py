@@ -14,11 +14,12 @@ from tinycircuits.tasks import (
     OrderedSplit,
     ReverseAddNeighbour,
     ReverseIncrement,
+    SampledSplit,
     ShuffledAnswers,
     ShuffledSplit,
     Task,
 )
-from tinycircuits.training.recipe import TrainSpec
+from tinycircuits.training.recipe import DrawnBatches, TrainSpec
 
 
 class SweepSpec(Spec):
@@ -155,7 +156,37 @@ def _sizes() -> Iterator[Sweep]:
         yield Sweep(size_name(n_layers, d_model, d_head, d_mlp), "size", _REVERSE, model, _FAIR, 50, 50)
 
 
-SWEEPS = {row.name: row for row in (*_seeds(), *_open(), *_controls(), *_parts(), *_sizes())}
+DRAWN = (
+    (12, 4, 16, 3_000, 12),
+    (16, 6, 16, 3_000, 12),
+    (16, 8, 32, 3_000, 12),
+    (16, 8, 32, 600, 24),
+)
+"""Studies whose inputs are too many to list: digits, d_model, d_mlp, steps, seeds. The last one stops early."""
+
+
+def drawn_name(n_digits: int, d_model: int, steps: int) -> str:
+    """The name of the sweep over seeds of one of ``DRAWN``."""
+    return f"drawn-{n_digits}-{d_model}-{steps}"
+
+
+def _drawn() -> Iterator[Sweep]:
+    """Twelve and sixteen digits in one-layer models, each step on inputs drawn anew; B's recipe with a warm-up."""
+    for n_digits, d_model, d_mlp, steps, n_seeds in DRAWN:
+        recipe = TrainSpec(
+            split=SampledSplit(n_train=2_048, n_holdout=2_048, seed=0),
+            batches=DrawnBatches(steps=steps, batch_size=256, round_steps=100),
+            lr=1e-2,
+            warmup_steps=200,
+            decay="cosine",
+            clip_norm=1.0,
+            dtype="float32",
+        )
+        name, title = drawn_name(n_digits, d_model, steps), f"{n_digits} digits, drawn anew"
+        yield Sweep(name, title, ReverseIncrement(n_digits=n_digits), _one_layer(d_model, d_mlp), recipe, n_seeds, 12)
+
+
+SWEEPS = {row.name: row for row in (*_seeds(), *_open(), *_controls(), *_parts(), *_sizes(), *_drawn())}
 
 
 def sweep(name: str) -> Sweep:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.tasks import Task
+from tinycircuits.training.data import Data
 from tinycircuits.training.device import one_thread, resolve_device
 from tinycircuits.training.lanes.gradient import Gradient
 from tinycircuits.training.lanes.layout import initial_weights
@@ -110,12 +111,10 @@ class _Lanes:
         self.task, self.model_spec, self.spec, self.seeds = task, model_spec, spec, list(seeds)
         weights = initial_weights(model_spec, task, self.seeds, spec.dtype).to(device)
         self.weights = torch.nn.Parameter(weights)
-        sequences = task.sequences()
-        split = spec.split.indices(len(sequences))
-        self.train, self.holdout = split.train, split.holdout
-        self.samples = [sequences[_thinned(part)].to(device) for part in (self.train, self.holdout)]
-        self.columns = sequences[self.train].T.to(device, weights.dtype).contiguous()  # [n_ctx train]
-        self.n_steps = spec.batches.n_steps(len(self.train))
+        self.data = Data.of(task, spec.split)
+        self.samples = [self.data.measured[_thinned(part)].to(device) for part in (self.data.train, self.data.holdout)]
+        self.columns = self.data.measured[self.data.train].T.to(device, weights.dtype).contiguous()  # [n_ctx train]
+        self.n_steps = spec.batches.n_steps(self.data.n_train)
         self.gradient = Gradient(task, model_spec, dtype=weights.dtype, device=device, compiled=compiled)
         self.optimizer = torch.optim.AdamW(
             [self.weights], lr=spec.lr, betas=spec.betas, weight_decay=spec.weight_decay, fused=True
@@ -127,7 +126,7 @@ class _Lanes:
         """Take the steps of the next round, in every lane."""
         first = self.rounds * self.n_steps // self.spec.batches.n_rounds
         generators = [generator_of(seed, self.rounds) for seed in self.seeds]
-        for step, batch in enumerate(self.spec.batches.draw(len(self.train), generators), start=first):
+        for step, batch in enumerate(self.spec.batches.draw(self.data.n_train, generators), start=first):
             self._step(step, batch)
         self.rounds += 1
 
@@ -149,7 +148,9 @@ class _Lanes:
         weight = torch.full((batch.shape[1],), 1 / batch.shape[1], dtype=self.columns.dtype)
         weight = torch.nn.functional.pad(weight, (0, missing)).to(self.columns.device)
         index = torch.nn.functional.pad(batch, (0, missing)).contiguous().to(self.columns.device)
-        return self.columns[:, index].transpose(0, 1), weight
+        if self.data.listed:
+            return self.columns[:, index].transpose(0, 1), weight
+        return self.data.batch(index).mT.to(self.columns).contiguous(), weight
 
     def measure(self) -> None:
         """Add a point to the history."""
