@@ -1,4 +1,4 @@
-"""The command line, `list | train | sweep | fit | claims | retrain | prove | certify | ...`: it parses and calls."""
+"""The command line, `list | train | sweep | fit | claims | retrain | prove | check | ...`: it parses and calls."""
 
 import itertools
 import os
@@ -209,6 +209,57 @@ def check_proof(file: Annotated[str, typer.Argument(help="What `prove` or `certi
     except Refused as refused:
         typer.echo(str(refused))
         raise typer.Exit(1) from None
+
+
+ExerciseName = Annotated[str | None, typer.Argument(help="One exercise, told; a wrong name lists them.")]
+Hints = Annotated[int, typer.Option("--hints", help="How many of its hints to show.", min=0)]
+State = Annotated[str | None, typer.Option("--state", help="File of what is done; $TINYCIRCUITS_DONE, or done.json.")]
+Clear = Annotated[bool, typer.Option("--clear", help="Forget what is done.")]
+Again = Annotated[bool, typer.Option("--again", help="Check every answer in the file anew; exit 1 if one is refused.")]
+Limit = Annotated[float, typer.Option("--seconds", help="Time for an answer and its check.", min=1, max=3600)]
+
+
+@app.command()
+def exercises(
+    name: ExerciseName = None,
+    *,
+    hints: Hints = 0,
+    state: State = None,
+    clear: Clear = False,
+    again: Again = False,
+    seconds: Limit = 60,
+) -> None:
+    """Show all exercises with what is done, or one with its hints."""
+    import tempfile
+
+    from tinycircuits.exercises import done, report
+
+    file = done.place(state)
+    if clear:
+        typer.echo(f"{'cleared' if done.clear(file) else 'nothing is kept in'} {file}")
+    elif again:
+        with tempfile.TemporaryDirectory() as folder:
+            lines, right = report.again(file, Path(folder), seconds)
+        typer.echo("\n".join(lines) or f"nothing is solved in {file}")
+        raise typer.Exit(0 if right else 1)
+    else:
+        typer.echo(report.overview(file) if name is None else report.told(name, hints))
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="An exercise; `tinycircuits exercises` shows them.")],
+    answer: Annotated[str, typer.Argument(metavar="FILE", help="A file of Python with your answer.")],
+    *,
+    state: State = None,
+    seconds: Limit = 60,
+) -> None:
+    """Check an answer to an exercise, in a process of its own; exit 0 right, 1 not, and say why."""
+    from tinycircuits.exercises import done, report
+
+    said, right = report.checked(name, Path(answer), done.place(state), seconds)
+    typer.echo(said)
+    raise typer.Exit(0 if right else 1)
 
 
 Undo = Annotated[bool, typer.Option("--undo", help="Take out what this command has written, if it is unchanged.")]
