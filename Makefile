@@ -14,7 +14,7 @@ BUILD_ARGS ?= -W -n --keep-going
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE PYTHONINSPECT
 
 .DEFAULT_GOAL := help
-.PHONY: again help book test check lint pdf serve bench mutants remeasure pins lock clean
+.PHONY: again help book test check lint pdf solutions serve bench mutants remeasure pins lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,11 +52,14 @@ serve: $(STAMP) ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory $(SITE)
 
 # What a reader types reaches the builder through the environment, as typed: neither make nor a shell reads it.
-FIELDS := STUDENT COURSE TUTOR PARTS CHAPTERS CODE
+FIELDS := STUDENT COURSE TUTOR PARTS CHAPTERS CODE EXERCISES
 unexport $(FIELDS)
 $(foreach field,$(FIELDS),$(eval pdf: export BOOK_$(field) := $$(value $(field))))
-pdf: $(STAMP) ## typeset the book (needs TeX); for a hand-in STUDENT= COURSE= TUTOR=, for a part of it PARTS= CHAPTERS=; CODE=1 with all code
+pdf: $(STAMP) ## typeset the book (needs TeX); for a hand-in STUDENT= COURSE= TUTOR=, for a part of it PARTS= CHAPTERS=; CODE=1 with all code; EXERCISES=done.json with your answers
 	@TINYCIRCUITS_FROZEN=1 $(BIN)/python -m tinycircuits.sphinxext.press.typeset book $(BUILD_ARGS)
+
+solutions: $(STAMP) ## write the solutions of the exercises, for instructors; never part of the site or the PDF
+	@$(BIN)/python tools/solutions.py book/_build/solutions.html
 
 bench: $(STAMP) ## measure training and analyses, as ratios, and the live model in the browser
 	$(BIN)/python benchmarks/run.py

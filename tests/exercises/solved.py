@@ -5,9 +5,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tinycircuits.exercises import table
 from tinycircuits.exercises.table import exercise, exercises
 
 SOLUTIONS = Path(__file__).parent / "solutions"
+STORED = Path(table.__file__).with_name("tested.yaml")
 TARGETS = {"right": 2, "wrong": 5}
 """How many there must be for each exercise, at least."""
 
@@ -38,3 +40,14 @@ def counts() -> dict[str, tuple[int, int]]:
 
 
 ALL = [(name, solution) for name in exercises() for solution in functions(name)]
+
+
+def write_counts() -> None:
+    """Store the counts for the instructor's appendix: ``python -m tests.exercises.solved``."""
+    lines = ["# Solutions that each check was tried on; written by `python -m tests.exercises.solved`.\n"]
+    lines += [f"{name}: {{right: {right}, wrong: {wrong}}}\n" for name, (right, wrong) in counts().items()]
+    STORED.write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_counts()

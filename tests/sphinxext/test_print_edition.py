@@ -31,7 +31,7 @@ NASTY = {
 }
 NAMES = [tuple(line.split(": ")) for line in Path(__file__).with_name("names.txt").read_text("utf-8").splitlines()]
 """Names from many languages, after the face that sets each."""
-FIELDS = ("STUDENT", "COURSE", "TUTOR", "PARTS", "CHAPTERS", "CODE")
+FIELDS = ("STUDENT", "COURSE", "TUTOR", "PARTS", "CHAPTERS", "CODE", "EXERCISES")
 BOOK = Contents(
     Chapter("intro", "What is this?", None),
     (

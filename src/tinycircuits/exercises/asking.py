@@ -7,7 +7,6 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tinycircuits.exercises.kinds import Wrong
@@ -50,7 +49,7 @@ def ask(given: Callable[..., Any], *arguments: Any, of: str = "") -> Any:
 def array(given: Any, shape: tuple[int | None, ...], what: str) -> Floats:
     """``given`` as finite numbers of that shape, ``None`` standing for any length; raises ``Wrong``."""
     try:
-        if isinstance(given, torch.Tensor):
+        if hasattr(given, "detach"):  # a tensor, of whatever library
             given = given.detach().cpu().numpy()
         values = np.array(given, dtype=np.float64)
     except Exception:

@@ -41,6 +41,7 @@ def told(name: str, hints: int) -> str:
 
 def checked(name: str, answer: Path, file: Path, seconds: float) -> tuple[str, bool]:
     """Check the answer in a file, keep what came of it, say it; and whether it is right."""
+    exercise(name)
     done.read(file)
     text = running.source(answer)
     outcome = running.attempt(name, answer, seconds=seconds)

@@ -17,6 +17,7 @@ from sphinx.config import Config
 from sphinx.errors import ConfigError
 
 from tinycircuits.sphinxext.pages import minutes
+from tinycircuits.sphinxext.pages.exercises import as_markdown
 from tinycircuits.sphinxext.pages.figures import mirror, write
 from tinycircuits.sphinxext.rebuild.chapters import cache_of, inputs_of, read
 from tinycircuits.sphinxext.rebuild.ending import end
@@ -28,6 +29,7 @@ _CAPTION = re.compile(r"^```\{caption\} (?P<label>\S+)\n(?::alt:[^\n]*\n)?\n?(?P
 _GLOSSARY = re.compile(r"^(?P<fence>`{3,})\{glossary\}\n(?P<body>.*?)^(?P=fence)$", re.S | re.M)
 _OPTION = re.compile(r"\A(:[\w-]+:.*\n)+", re.M)
 _EQUATION_LABEL = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.M)
+_EXERCISES = re.compile(r"^```\{exercises\}\n```$", re.M)
 _GLUED = "application/papermill.record/text/plain"
 _DRAWING = "image/svg+xml"
 
@@ -82,7 +84,17 @@ def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
         number = resolve("numref", found["label"])
         return f"*{number}.* {found['body'].strip()}" if number else found["body"].strip()
 
-    written = ((_CAPTION, caption), (_ROLE, shown), (_BOX, box), (_GLOSSARY, entries), (_EQUATION_LABEL, tagged))
+    def exercises(found: re.Match[str]) -> str:
+        return resolve("exercises", "") or ""
+
+    written = (
+        (_EXERCISES, exercises),
+        (_CAPTION, caption),
+        (_ROLE, shown),
+        (_BOX, box),
+        (_GLOSSARY, entries),
+        (_EQUATION_LABEL, tagged),
+    )
     for pattern, replacement in written:
         text = pattern.sub(replacement, text)
     return text
@@ -184,6 +196,8 @@ def _resolver(env: Any, docname: str) -> Callable[[str, str], str | None]:
             return f"[{titled['title'] if titled else name}]({page}.ipynb)"
         if role in {"numref", "eq"}:
             return numbered(target) if role == "numref" else equation(target)
+        if role == "exercises":
+            return as_markdown(docname)
         if role == "minutes":
             return minutes.total(env, minutes.named(text))
         if role == "term":
@@ -193,7 +207,8 @@ def _resolver(env: Any, docname: str) -> Callable[[str, str], str | None]:
     return resolve
 
 
-def _repository(app: Sphinx) -> tuple[str, str]:
+def repository(app: Sphinx) -> tuple[str, str]:
+    """The address of the repository, empty where it has none, and its branch."""
     options = app.config.html_theme_options
     return options.get("repository_url") or "", options.get("repository_branch") or "main"
 
@@ -202,26 +217,27 @@ def export(app: Sphinx, error: Exception | None) -> None:
     """Write the executed notebooks into the site and, if the repository has an address, those to launch beside it."""
     if error or app.builder.format != "html":
         return
-    cache, (url, branch) = cache_of(app.env), _repository(app)
+    cache, (url, branch) = cache_of(app.env), repository(app)
     launchable = Path(app.outdir).parent / "notebooks"
     for docname in sorted(_written(app) & set(inputs_of(app.env))):
         _, notebook = cache.merge_match_into_notebook(read(app.env, docname))
         shown = readable(notebook, _resolver(app.env, docname), url, branch)
-        write(Path(app.outdir, "notebooks", f"{docname}.ipynb"), _bytes(shown))
+        write(Path(app.outdir, "notebooks", f"{docname}.ipynb"), as_bytes(shown))
         if url:
-            write(launchable / f"{docname}.ipynb", _bytes(runnable(shown)))
+            write(launchable / f"{docname}.ipynb", as_bytes(runnable(shown)))
     if app.config.tinycircuits_notebooks and url:
         mirror(launchable, Path(app.srcdir, app.config.tinycircuits_notebooks))
 
 
-def _bytes(notebook: NotebookNode) -> bytes:
+def as_bytes(notebook: NotebookNode) -> bytes:
+    """A notebook as it stands in its file."""
     text: str = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
     return f"{text}\n".encode()
 
 
 def check_address(app: Sphinx, config: Config) -> None:
     """End a build whose repository has an address that no button could open."""
-    if url := _repository(app)[0]:
+    if url := repository(app)[0]:
         try:
             github(url)
         except ConfigError as error:
@@ -247,7 +263,7 @@ def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict[str
         file = context["pathto"](f"notebooks/{pagename}.ipynb", 1)
         downloads.insert(0, _button("Download the executed notebook", ".ipynb", "fas fa-code", url=file))
     groups = [_group("Download this page", "fas fa-download", "download-buttons", downloads)]
-    url, branch = _repository(app)
+    url, branch = repository(app)
     if url:
         name = github(url)
         source = [_button("The book's repository", "Repository", "fab fa-github", url=url)]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tinycircuits.claims.judge import Finding
 from tinycircuits.claims.ledger import finding, of_articles
 from tinycircuits.exercises.asking import array, ask, brief, function, names, tables
 from tinycircuits.exercises.kinds import Wrong
@@ -159,14 +160,24 @@ def _chances(model: Any) -> torch.Tensor:
 
 def met_by_noise(given: Any) -> None:
     """A statement of the ledger that holds, at least for some seeds, and a control of which holds as well."""
-    known = tuple(found.claim.id for found in of_articles())
+    known = _stated()
     if given not in known:
         raise Wrong(f"answer must be the number of an article's statement, such as {known[0]}, got {brief(given)}")
-    found = finding(given)
+    found = _finding(given)
     if found.verdict not in ("holds", "holds for some seeds"):
         raise Wrong(f"the verdict on {given} is: {found.verdict}; look for one that holds, at least for some seeds")
     if not any(control.verdict in ("holds", "holds for some seeds") for control in found.controls):
         raise Wrong(f"{given} holds, and no control of it does: this one says something about what was learned")
+
+
+@cache
+def _stated() -> tuple[str, ...]:
+    return tuple(found.claim.id for found in of_articles())
+
+
+@cache
+def _finding(name: str) -> Finding:
+    return finding(name)
 
 
 def sparsest(given: Any) -> float:

@@ -34,7 +34,7 @@ class Minutes(SphinxRole):  # type: ignore[misc]
 def of(doctree: nodes.document) -> int:
     """The minutes that a chapter takes: its prose, not its code, and its pictures; at least one.
 
-    Folded entries are looked up, not read.
+    Folded entries are looked up, not read, and exercises say their own minutes.
     """
     read = [node for node in doctree.findall() if not _in_entry(node)]
     prose = [node.astext() for node in read if isinstance(node, _PROSE) and not _in_table(node)]
@@ -49,7 +49,7 @@ def _in_table(node: nodes.Element) -> bool:
 
 def _in_entry(node: nodes.Node) -> bool:
     while node := node.parent:
-        if "tc-entry" in node.get("classes", ()):
+        if {"tc-entry", "tc-exercise"} & set(node.get("classes", ())):
             return True
     return False
 

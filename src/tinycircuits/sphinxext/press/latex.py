@@ -19,6 +19,7 @@ from sphinxcontrib.bibtex.nodes import bibliography
 
 from tinycircuits.sphinxext.pages.assets import FONTS, STATIC
 from tinycircuits.sphinxext.pages.figures import kept, write
+from tinycircuits.sphinxext.press.answers import answers, chapter_of
 from tinycircuits.sphinxext.press.code import asked, without_code
 from tinycircuits.sphinxext.press.edition import OTHER_HYPHENS, cover, edition, escaped, front_matter, title_page
 from tinycircuits.sphinxext.press.layout import afloat, closing, in_columns, latex, listed, together, words_in_columns
@@ -69,6 +70,7 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
         self.chosen = {name for name in os.environ.get(ONLY, "").split("\n") if name} or whole
         self.is_whole = self.chosen == whole
         self.all_code = asked(os.environ)
+        self.answers = answers(os.environ)
         options = self.config.html_theme_options
         self.edition = edition(address=self.config.html_baseurl or options.get("repository_url", ""))
 
@@ -76,7 +78,7 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
         """Name the document, write its title page and what precedes the first chapter."""
         super().init_document_data()
         docname, target, title, author, *rest = self.document_data[0]
-        if self.edition.hand_in or self.all_code or not self.is_whole:
+        if self.edition.hand_in or self.all_code or self.answers or not self.is_whole:
             target = f"{HAND_IN}.tex"
         self.document_data = [(docname, target, title, author, *rest)]
         self.context["maketitle"] = title_page(self.edition, title, author, self._cover())
@@ -114,6 +116,10 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
                 if self._has_bibliography(name):  # its list breaks over pages only where it starts on one
                     book += latex(r"\clearpage")
                 book += self._chapter(name)
+        if self.answers:
+            file = addnodes.start_of_file(docname=indexfile)
+            file += chapter_of(self.answers)
+            book += [latex(r"\setcounter{secnumdepth}{-1}"), file]
         listed(book)
         self.env.resolve_references(book, indexfile, self)
         return book

@@ -1,8 +1,8 @@
 """``make pdf``: checks what was asked for, builds the LaTeX of the print edition, runs TeX and reads its log.
 
 Run as ``python -m tinycircuits.sphinxext.press.typeset BOOK``. Hand-in fields and selections come through the
-environment (``BOOK_STUDENT``, ``BOOK_COURSE``, ``BOOK_TUTOR``, ``BOOK_PARTS``, ``BOOK_CHAPTERS``, ``BOOK_CODE``): no
-shell reads them.
+environment (``BOOK_STUDENT``, ``BOOK_COURSE``, ``BOOK_TUTOR``, ``BOOK_PARTS``, ``BOOK_CHAPTERS``, ``BOOK_CODE``,
+``BOOK_EXERCISES``): no shell reads them.
 """
 
 import os
@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 
 from tinycircuits.results.checkout import set_date
+from tinycircuits.sphinxext.press.answers import answers
 from tinycircuits.sphinxext.press.code import asked
 from tinycircuits.sphinxext.press.edition import PREFIX, hand_in
 from tinycircuits.sphinxext.press.latex import HAND_IN, ONLY
@@ -75,6 +76,7 @@ def chosen(book: Path, environment: Mapping[str, str]) -> list[str]:
     """The chapters to print; raises ``ValueError`` for an unknown one and for a field that cannot be printed."""
     hand_in(environment)
     asked(environment)
+    answers(environment)
     return selected(contents(book), environment.get(f"{PREFIX}PARTS", ""), environment.get(f"{PREFIX}CHAPTERS", ""))
 
 
@@ -156,7 +158,7 @@ def print_edition(book: Path, options: list[str]) -> Path:
     docnames = chosen(book, os.environ)
     set_date()
     whole = docnames == [chapter.docname for chapter in contents(book).chapters]
-    published = whole and not hand_in(os.environ) and not asked(os.environ)
+    published = whole and not any((hand_in(os.environ), asked(os.environ), answers(os.environ)))
     settings = yaml.safe_load((book / "_config.yml").read_text(encoding="utf-8"))
     name = Path(settings["latex"]["latex_documents"]["targetname"]).stem if published else HAND_IN
     folder = book / "_build" / "latex"
