@@ -14,6 +14,8 @@ from tests.pdf.pages import Pdf, squeezed
 from tests.sphinxext.test_print_edition import NAMES, NASTY
 from tests.staging import ROOT, StagedBook
 from tests.tools import missing
+from tinycircuits.exercises import done as done_
+from tinycircuits.exercises.kinds import Outcome
 from tinycircuits.sphinxext.press import typeset
 from tinycircuits.sphinxext.press.edition import FACES
 
@@ -198,3 +200,28 @@ def test_a_lost_glyph_fails_in_one_line(press: Press, whole: Printed) -> None:
         done = press.run(CHAPTERS="intro")
     assert done.status == 2
     assert "make pdf: no glyph for '李' (U+674E)" in done.said.splitlines()[-1]
+
+
+def test_answers_to_the_exercises_are_printed_behind_the_chapters(press: Press, whole: Printed, tmp_path: Path) -> None:
+    before, file = whole.pdf.path.read_bytes(), tmp_path / "my answers.json"
+    text = 'def solve(digits, modulus):\n    return ["\\\\end{document} % & $x$ \N{CJK UNIFIED IDEOGRAPH-674E}"]\n'
+    done_.keep(file, Outcome("reverse", True, "right"), text)
+    done_.keep(file, Outcome("hands", True, "right", 2.8943), "[3, 19]")
+    done = press.run(CHAPTERS="one", EXERCISES=str(file))
+    assert done.status == 0, done.said
+    printed = squeezed(done.pdf.text)
+    for said in (
+        "Answers to the exercises",
+        "defsolve(digits,modulus)",
+        "end{document}%&$x$\\u674e",
+        "least margin 2.8943",
+    ):
+        assert squeezed(said) in printed
+    assert whole.pdf.path.read_bytes() == before, "the published file was overwritten"
+    assert "Answers to the exercises" not in whole.pdf.text
+
+
+def test_a_file_without_answers_fails_in_one_line(press: Press) -> None:
+    done = press.run(EXERCISES="nowhere.json")
+    assert done.status == 2
+    assert "make pdf: EXERCISES: nowhere.json is not there" in done.said.splitlines()[-1]

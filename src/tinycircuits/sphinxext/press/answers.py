@@ -60,7 +60,7 @@ def _one(name: str, entry: Entry) -> list[nodes.Node]:
 def printable(text: str) -> str:
     """``text`` with every character that the typeface for code lacks written as Python escapes it."""
     return "".join(
-        char if char == "\n" or ord(char) in _glyphs() else char.encode("ascii", "backslashreplace").decode()
+        char if char == "\n" or ord(char) in _glyphs() else char.encode("unicode_escape").decode()
         for char in text.expandtabs(4).replace("\r\n", "\n")
     )
 
