@@ -32,8 +32,8 @@ class _OfTheTable(SphinxDirective):  # type: ignore[misc]
 
     def run(self) -> list[nodes.Node]:
         """What is shown; the page is read anew when the table changes."""
-        self.env.note_dependency(str(Path(table.__file__).with_name("exercises.yaml")))
-        self.env.note_dependency(str(Path(table.__file__).with_name("tested.yaml")))
+        for file in (*(Path(table.__file__).with_name(f"{name}.yaml") for name in ("exercises", "tested")), __file__):
+            self.env.note_dependency(str(file))
         return list(self.shown())
 
     def shown(self) -> Iterator[nodes.Node]:
@@ -54,7 +54,7 @@ class _OfTheTable(SphinxDirective):  # type: ignore[misc]
         group += [nodes.colspec(colwidth=max(6, *(min(len(row[i]), 40) for row in body))) for i in range(len(head))]
         group += nodes.thead("", self._row(head))
         group += nodes.tbody("", *map(self._row, body))
-        return nodes.table("", group, classes=["tc-table"])
+        return nodes.table("", group, classes=["tc-table", "longtable"])
 
     def _row(self, cells: list[str]) -> nodes.row:
         return nodes.row("", *(nodes.entry("", self.paragraph(cell)) for cell in cells))
@@ -93,7 +93,8 @@ class Ideas(_OfTheTable):
     def shown(self) -> Iterator[nodes.Node]:
         """One paragraph each."""
         for each in exercises().values():
-            yield self.paragraph(f"**{{ref}}`{each.title} <exercise-{each.name}>`.** {each.idea}")
+            yield self.paragraph(f"{{ref}}`{each.title} <exercise-{each.name}>`")
+            yield nodes.block_quote("", self.paragraph(each.idea))
 
 
 class Goals(_OfTheTable):

@@ -35,9 +35,9 @@ def answers(environment: Mapping[str, str]) -> dict[str, Entry]:
 def chapter_of(found: Mapping[str, Entry]) -> nodes.section:
     """The answers as a chapter: how many are right, each with its score, its tries and its text."""
     solved = sum(each.passed for each in found.values())
-    said = f"{solved} of {len(exercises())} exercises are solved. "
-    said += "The command tinycircuits exercises --again checks every answer in the file anew."
-    chapter = nodes.section("", nodes.title("", TITLE), nodes.paragraph("", said), ids=["answers-to-the-exercises"])
+    said = nodes.paragraph("", f"{solved} of {len(exercises())} exercises are solved. The command ")
+    said += [nodes.literal("", "tinycircuits exercises --again"), nodes.Text(" checks every answer in the file anew.")]
+    chapter = nodes.section("", nodes.title("", TITLE), said, ids=["answers-to-the-exercises"])
     for name, each in found.items():
         chapter += _one(name, each)
     return chapter

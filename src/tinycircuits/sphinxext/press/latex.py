@@ -113,16 +113,20 @@ class PrintBuilder(LaTeXBuilder):  # type: ignore[misc]
             for name in chapters:
                 if number := self.env.toc_secnumbers.get(name, {}).get(""):
                     book += latex(rf"\setcounter{{chapter}}{{{number[0] - 1}}}")
-                if self._has_bibliography(name):  # its list breaks over pages only where it starts on one
-                    book += latex(r"\clearpage")
+                if self._has_bibliography(name):  # its list ends the document, and must start on a page
+                    book += [*self._own_answers(indexfile), latex(r"\clearpage")]
                 book += self._chapter(name)
-        if self.answers:
-            file = addnodes.start_of_file(docname=indexfile)
-            file += chapter_of(self.answers)
-            book += [latex(r"\setcounter{secnumdepth}{-1}"), file]
         listed(book)
         self.env.resolve_references(book, indexfile, self)
         return book
+
+    def _own_answers(self, docname: str) -> list[nodes.Node]:
+        """The reader's answers to the exercises, a chapter without a number; nothing where none are asked for."""
+        if not self.answers:
+            return []
+        file = addnodes.start_of_file(docname=docname)
+        file += chapter_of(self.answers)
+        return [latex(r"\setcounter{secnumdepth}{-1}"), file, latex(r"\setcounter{secnumdepth}{1}")]
 
     def _chapter(self, docname: str, *, without_toctrees: bool = False) -> addnodes.start_of_file:
         tree = self.env.get_doctree(docname).deepcopy()
