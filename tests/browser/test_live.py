@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser.tabs import Theme, violations, visit
 from tinycircuits.interp.touches import Touches
+from tinycircuits.results.certificates import load_certificate
 from tinycircuits.results.runs import load
 
 pytestmark = pytest.mark.browser
@@ -280,3 +281,23 @@ def test_the_count_stays_in_sight_beside_what_is_changed(browser: Browser, site:
         "() => { const box = document.querySelector('.tcl-inspector'); return box.scrollWidth <= box.clientWidth; }"
     )
     assert page.evaluate(inside)
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_a_reader_certifies_the_published_model_by_keyboard(
+    browser: Browser, site: Path, width: int, theme: Theme
+) -> None:
+    seen = visit(browser, site / "certain.html", width=width, theme=theme)
+    page = seen.page
+    page.get_by_role("button", name="Certify it in this browser").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tcl-certificate")
+    assert page.locator(".tcl-certificate progress").is_visible()
+    page.wait_for_selector('.tcl-certificate[data-certified="whole"]', timeout=120_000)
+    stored = load_certificate(STUDIES["B"])
+    for at, name in enumerate(stored.machines):
+        cells = page.locator(f'.tcl-certificate [data-machine="{name}"] td').all_inner_texts()
+        assert [int(cell.replace(",", "")) for cell in cells[:3]] == stored.counts[at].tolist()
+        assert float(cells[3]) == pytest.approx(float(stored.spare[at]), abs=0.006)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not seen.errors

@@ -73,3 +73,9 @@ def test_a_notebook_and_print_see_the_drawing(still: Figure) -> None:
 def test_what_cannot_be_shown_is_refused(still: Figure, models: list[str], parts: tuple[str, ...], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Live(still, [model(name) for name in models], parts=parts)
+
+
+def test_a_certificate_stands_alone(still: Figure) -> None:
+    assert described(Live(still, [model()], parts=("certificate",)))["show"] == "certificate"
+    with pytest.raises(ValueError, match="got certificate"):
+        Live(still, [model()], parts=("certificate", "attn"))

@@ -215,7 +215,9 @@ class Before:
             total = np.take_along_axis(by_digit(taken), at, -1)[..., 0].sum(-1)
             last, lam = lam, lam + short / total
         lightest_sum = np.where(shut[:, 0], np.inf, by_digit(light)).min(-1).sum(-1)
-        found: ndarray = last + np.minimum(short, 0) / lightest_sum[:, None] - SLACK * np.abs(each).max((2, 3))
+        size = np.where(shut, 0.0, by_digit(taken * abs(over))).max(-1).sum(-1)
+        found: ndarray = last + (np.minimum(short, 0) - SLACK * size) / lightest_sum[:, None]
+        found = found - SLACK * abs(each).max((2, 3))
         return found
 
     def moved(self, heavy: ndarray) -> Float[ndarray, "box digit"]:

@@ -23,7 +23,8 @@ export function certificate(data, ask) {
   if (!certifiable(data)) throw new Error(`${data.name} is not of one layer and one head, with LayerNorm and ReLUs`);
   const [total, answers] = [inputs(data), inputs(data) * data.n_digits];
   const progress = h("progress", { max: total, value: 0, "aria-label": "inputs certified" });
-  const status = h("p", { role: "status" }, `0 of ${whole(total)} inputs`);
+  const done = h("span", null, `0 of ${whole(total)} inputs`);
+  const status = h("p", { role: "status" });
   const cells = MACHINES.map(() => [...COLUMNS, "spare"].map(() => h("td", null, "0")));
   const rows = MACHINES.map(({ name }, m) =>
     h("tr", { "data-machine": name }, h("th", { scope: "row" }, WORDS[name]), ...cells[m]),
@@ -32,7 +33,7 @@ export function certificate(data, ask) {
   const made = h(
     "div.tcl-certificate",
     { tabindex: -1 },
-    h("div.tcl-line", null, progress, status),
+    h("div.tcl-line", null, progress, done, status),
     h("table.tcl-table", null, h("thead", null, h("tr", null, ...heads)), h("tbody", null, ...rows)),
     h(
       "p.tcl-quiet",
@@ -55,12 +56,13 @@ export function certificate(data, ask) {
         cells[m][COLUMNS.length].textContent = plain(verdict.spare);
       });
       progress.value = to;
+      done.textContent = `${whole(to)} of ${whole(total)} inputs`;
       if (made.isConnected || !from) continue;
       return; // another model stands here
     }
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     const open = Math.max(...verdicts.map(({ undecided }) => undecided));
-    progress.hidden = true;
+    progress.hidden = done.hidden = true;
     status.textContent = `All ${whole(answers)} answers in ${seconds} s; ${open ? `up to ${whole(open)}` : "none"} undecided.`;
     made.dataset.certified = "whole";
   };

@@ -37,7 +37,7 @@ const tiny = (u) => (u === 0 ? 0 : u <= U ? 2 ** -1022 : 2 ** -126);
 const up = (bound) => (Number.isNaN(bound) ? Infinity : bound * UP);
 
 /** @param {ArrayLike<number>} x */
-function norm(x) {
+function lengthOf(x) {
   let all = 0;
   for (let i = 0; i < x.length; i++) all += x[i] * x[i];
   return Math.sqrt(all);
@@ -46,7 +46,7 @@ function norm(x) {
 /** A number that |W x| / |x| does not exceed, see `proof/norms.py`. @param {ArrayLike<number>} W [rows, columns] @param {number} columns */
 export function normBound(W, columns) {
   const rows = W.length / columns;
-  const scale = norm(W);
+  const scale = lengthOf(W);
   if (!scale || !Number.isFinite(scale)) return scale;
   const n = Math.min(rows, columns);
   const [long, step, hop] = rows >= columns ? [rows, columns, 1] : [columns, 1, columns];
@@ -58,14 +58,14 @@ export function normBound(W, columns) {
   const lost = gamma(long + 8, U);
   const sizes = [];
   for (let squaring = 0; squaring < SQUARINGS; squaring++) {
-    const size = norm(G);
+    const size = lengthOf(G);
     const last = G.map((value) => value / size);
     sizes.push(size);
     G = new Float64Array(n * n);
     for (let i = 0; i < n; i++)
       for (let j = 0; j < n; j++) for (let k = 0; k < n; k++) G[i * n + j] += last[i * n + k] * last[k * n + j];
   }
-  let bound = norm(G);
+  let bound = lengthOf(G);
   for (const size of sizes.reverse()) bound = size * Math.sqrt(bound + lost);
   return Math.sqrt(bound + lost) * scale * ROOM;
 }
@@ -83,7 +83,7 @@ function steps(us) {
   /** @param {Near} a @param {Near} b @returns {Near} */
   function added(a, b) {
     const x = a.x.map((value, i) => value + b.x[i]);
-    const size = norm(x);
+    const size = lengthOf(x);
     return near(x, (m) => a.r[m] + b.r[m] + us[m] * (size + a.r[m] + b.r[m]) + U * size);
   }
 
@@ -98,7 +98,7 @@ function steps(us) {
         x[j] += term;
         sizes[j] += Math.abs(term);
       }
-    const size = norm(sizes);
+    const size = lengthOf(sizes);
     const ours = gamma(n + 2, U) * size + tiny(U) * 2 * n * out;
     return near(x, (m) => {
       const carried = f.folded * at.r[m] + f.plain * at.e[m];
@@ -114,10 +114,10 @@ function steps(us) {
     const c = at.x.map((value) => value - mean);
     const s = Math.sqrt(c.reduce((all, value) => all + value * value, 0) / n + eps);
     const z = c.map((value) => value / s);
-    const long = norm(at.x);
+    const long = lengthOf(at.x);
     const slip = 4 * n * U * long;
-    const [centered, least] = [norm(c) + slip, s / UP - slip / Math.sqrt(n)];
-    const out = norm(z.map((value, i) => Math.abs(value * w[i]) + Math.abs(b[i])));
+    const [centered, least] = [lengthOf(c) + slip, s / UP - slip / Math.sqrt(n)];
+    const out = lengthOf(z.map((value, i) => Math.abs(value * w[i]) + Math.abs(b[i])));
     const gain = Math.max(...w.map(Math.abs));
     /** @param {number} r @param {number} u */
     const away = (r, u) => {
@@ -168,11 +168,11 @@ function analysis(model, us) {
   const seen = Array.from({ length: all * d_vocab }, (_, index) => {
     const [p, token] = [Math.floor(index / d_vocab), index % d_vocab];
     const x = new Float64Array(d_model).map((_, i) => W_E[token * d_model + i] + W_pos[p * d_model + i]);
-    const size = norm(x);
+    const size = lengthOf(x);
     const at = near(x, (m) => (us[m] + U) * size);
     const state = normed(at, of("blocks.0.ln1.w"), of("blocks.0.ln1.b"), eps);
     const [q, k, v] = [linear(maps.q, state), linear(maps.k, state), linear(maps.v, state)];
-    return { at, q, k, v, sizes: [norm(q.x), norm(k.x), norm(v.x)] };
+    return { at, q, k, v, sizes: [lengthOf(q.x), lengthOf(k.x), lengthOf(v.x)] };
   });
   const widest = Math.max(
     ...seen.flatMap(({ sizes }, at) => (at < d_vocab === (at % d_vocab === data.modulus) ? sizes[2] : [])),
@@ -255,9 +255,11 @@ function analysis(model, us) {
   const reads = (token, i) => W_U[i * d_vocab + token];
   const each = Array.from({ length: d_model }, (_, i) => i);
   const tokens = Array.from({ length: d_vocab }, (_, token) => token);
-  const lengths = tokens.map((a) => norm(each.map((i) => reads(a, i))));
-  const apart = tokens.map((a) => tokens.map((b) => norm(each.map((i) => reads(a, i) - reads(b, i)))));
-  const folded = tokens.map((a) => tokens.map((b) => norm(each.map((i) => (reads(a, i) - reads(b, i)) * gains[i]))));
+  const lengths = tokens.map((a) => lengthOf(each.map((i) => reads(a, i))));
+  const apart = tokens.map((a) => tokens.map((b) => lengthOf(each.map((i) => reads(a, i) - reads(b, i)))));
+  const folded = tokens.map((a) =>
+    tokens.map((b) => lengthOf(each.map((i) => (reads(a, i) - reads(b, i)) * gains[i]))),
+  );
 
   /** Judge one answer on every machine. @param {Int32Array} places @param {number} row @param {number} right @param {Verdict[]} verdicts */
   return function judge(places, row, right, verdicts) {
