@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
 from tinycircuits.display import checks
-from tinycircuits.display.checks import Array
 from tinycircuits.display.drawings import kit
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.theme import FAINT, GREY, INK, SERIES
@@ -16,7 +17,12 @@ _SIZES = ((1, 2.6), (100, 4.2), (10**9, 6.0))
 
 
 def margins_and_errors(
-    grids: Mapping[str, Array], *, margins: tuple[int, int], errors: tuple[int, int], steps: int, name: str
+    grids: Mapping[str, Int[ndarray, "error margin"]],
+    *,
+    margins: tuple[int, int],
+    errors: tuple[int, int],
+    steps: int,
+    name: str,
 ) -> Figure:
     """Answers as dots by margin and error bound, both as powers of ten, one colour for each machine.
 
