@@ -27,6 +27,8 @@ def test_counts_are_those_of_the_run_and_of_what_was_observed(small):
     wrong = run.errors().wrong_digits
     assert found.machines == ("real", "float64", "float32")
     assert found.n_answers == run.errors().n_digits
+    assert found.said["real"] == f"{found.n_answers - wrong} / {wrong} / 0"
+    assert list(found.grids) == list(found.machines)
     assert found.count("float64", "wrong") == wrong == found.observed["float64"]
     assert found.count("real", "right") == found.n_answers - wrong
     assert found.counts.sum(1).unique().tolist() == [found.n_answers]

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,6 +25,8 @@ STEPS = 4
 """Cells of the grid to a power of ten."""
 MARGINS, ERRORS = (-4, 3), (-14, 3)
 """Powers of ten that the grid spans; what lies outside is in the cell at the edge."""
+GRID: dict[str, Any] = {"margins": MARGINS, "errors": ERRORS, "steps": STEPS}
+"""How the grid is cut, for who draws it."""
 EXIT_CODES = {"certified": 0, "refuted": 1, "undecided": 3}
 
 

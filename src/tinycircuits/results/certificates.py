@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
+from numpy import ndarray
 from torch import Tensor
 
 from tinycircuits.proof.machines import VERDICTS
@@ -32,6 +33,16 @@ class StoredCertificate:
     def count(self, machine: str, verdict: str) -> int:
         """Answers with this verdict on this machine."""
         return int(self.counts[self.machines.index(machine), VERDICTS.index(verdict)])
+
+    @property
+    def grids(self) -> dict[str, ndarray]:
+        """The grid of each machine."""
+        return {name: self.grid[at].numpy() for at, name in enumerate(self.machines)}
+
+    @property
+    def said(self) -> dict[str, str]:
+        """For each machine answers certified right, wrong, and undecided: ``1,023 / 0 / 1``."""
+        return {name: " / ".join(f"{n:,}" for n in self.counts[at].tolist()) for at, name in enumerate(self.machines)}
 
     @property
     def n_answers(self) -> int:

@@ -3,25 +3,34 @@
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
 
 from tinycircuits.display import checks
-from tinycircuits.display.checks import Array
 from tinycircuits.display.drawings import kit
 from tinycircuits.display.figure import Figure
-from tinycircuits.display.theme import FAINT, GREY, INK, SERIES
+from tinycircuits.display.theme import FAINT, GREY, INK, PAPER, SERIES
 
 _HEIGHT, _LEFT, _FOOT, _TOP = 250.0, 46.0, 34.0, 22.0
-_SIZES = ((1, 2.6), (100, 4.2), (10**9, 6.0))
+_SIZES = ((1, 3.4), (100, 4.2), (10**9, 6.0))
 """Up to how many answers a dot has which width, points."""
+_RING = 9.0
+"""The width of the ring around a dot on the line or above it."""
 
 
 def margins_and_errors(
-    grids: Mapping[str, Array], *, margins: tuple[int, int], errors: tuple[int, int], steps: int, name: str
+    grids: Mapping[str, Int[ndarray, "error margin"]],
+    *,
+    margins: tuple[int, int],
+    errors: tuple[int, int],
+    steps: int,
+    name: str,
 ) -> Figure:
     """Answers as dots by margin and error bound, both as powers of ten, one colour for each machine.
 
     ``grids`` have ``[error, margin]`` counts with ``steps`` cells to a power of ten, from the powers ``errors[0]`` and
-    ``margins[0]`` on. Above the line where both are equal nothing is certain. Raises ``ValueError`` for another shape.
+    ``margins[0]`` on. Above the line where both are equal nothing is certain; a
+    ring marks the dots there and on it. Raises ``ValueError`` for another shape.
     """
     shape = ((errors[1] - errors[0]) * steps, (margins[1] - margins[0]) * steps)
     for label, grid in grids.items():
@@ -56,6 +65,9 @@ def margins_and_errors(
         kit.words(axes, 2, _HEIGHT - 8, "error bound", ha="left", size=kit.SMALL, color=GREY)
         for i, (label, colour) in enumerate(zip(grids, SERIES, strict=False)):
             of = [row for row in rows if row[0] == label]
+            near = np.array([at(row[1], row[2]) for row in of if row[2] > 0.99 * row[1]]).reshape(-1, 2)
+            kit.points(axes, near, INK, _RING, alpha=1)
+            kit.points(axes, near, PAPER, _RING - 2.4, alpha=1)
             low = 0
             for high, width in _SIZES:
                 places = np.array([at(row[1], row[2]) for row in of if low < row[3] <= high]).reshape(-1, 2)
