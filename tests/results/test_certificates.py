@@ -69,12 +69,14 @@ def test_all_five_articles_have_one_and_one_before_training():
         certificate_row("tiny")
 
 
-def test_models_before_training_are_certified_wrong(house, monkeypatch):
+def test_models_before_training_are_certified_wrong_and_lie_beside_the_trained_one(house, monkeypatch, capsys):
     row = CertificateRow("tiny", trained=False)
     only_these(monkeypatch, studies=[TINY], certificates=[row])
     door.get(certifying.entry(row))
     found = load_certificate("tiny", trained=False)
     assert found.count("float64", "wrong") > found.n_answers / 4
+    code, out, _ = call(monkeypatch, capsys, "verify", "tiny.certificate")
+    assert (code, out.count("ok "), out.count("STALE")) == (0, 1, 0)
 
 
 def test_what_is_missing_names_the_command(house, monkeypatch):

@@ -44,9 +44,8 @@ def row_of(chosen: CertificateRow) -> Row:
     def entries(seeds: Iterable[int]) -> list[Entry]:
         return [] if list(seeds) else [entry(chosen)]
 
-    return Row(
-        "certificate", chosen.name, chosen.name, f"every answer of {chosen.source}, on every machine", (), entries
-    )
+    title = f"every answer of {chosen.source}{'' if chosen.trained else ' before training'}, on every machine"
+    return Row("certificate", chosen.name, place(chosen).folder, title, (), entries)
 
 
 def entry(chosen: CertificateRow) -> Entry:
