@@ -30,7 +30,7 @@ from tinycircuits.results.text import of
 from tinycircuits.tasks import DigitTask
 
 Measured = dict[str, Tensor]
-SELDOM = 10
+SELDOM = 100
 """Wrong answers to the random inputs up to which all wrong answers are counted."""
 SAMPLE = 3
 """Models of an entry that are proved again where not all are."""
