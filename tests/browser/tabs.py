@@ -71,8 +71,22 @@ class Tab:
 tab = cache(Tab)
 
 
+SHOW = """() => new Promise((shown) => {
+    const show = () => {
+        for (const button of document.querySelectorAll(".tcx-show")) button.click();
+        shown();
+    };
+    const ready = () => document.documentElement.dataset.exercises === "ready";
+    if (!document.querySelector(".tc-predict, .tc-exercise, .tc-progress") || ready()) show();
+    else new MutationObserver(() => ready() && show()).observe(document.documentElement, { attributes: true });
+})"""
+"""Ask for what waits for a guess, as soon as it does."""
+
+
 def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "light") -> Visit:
     """Open a page offline, as a first-time reader whose system is light or dark, and wait until it is drawn.
+
+    She does not guess: what waits for that is shown.
 
     It is opened in a tab that others were in before: a window of its own costs more processor time than what it shows,
     and the scripts of the pages are compiled once in a tab.
@@ -80,6 +94,7 @@ def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "li
     used = tab(browser, width, theme)
     used.leave()
     used.page.goto(file.as_uri())
+    used.page.evaluate(SHOW)
     return used.seen
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tinycircuits.sphinxext.pages import live
+from tinycircuits.sphinxext.pages import judging, live
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def test_a_module_stands_after_those_that_it_imports() -> None:
     assert len(order) == len(set(order))
 
 
-def test_every_module_is_in_the_script() -> None:
-    used = {*live.modules(live.ENGINE), *live.modules(live.PAGE)}
+def test_every_module_is_in_a_script() -> None:
+    used = {*live.modules(live.ENGINE), *live.modules(live.PAGE), *live.modules(judging.ENTRY)}
     assert used == {path.name for path in live.SCRIPT.glob("*.js")}
 
 
@@ -61,3 +61,12 @@ def test_comments_go_and_what_stands_between_them_stays(folder: Path) -> None:
 def test_no_module_asks_the_network_or_runs_text() -> None:
     text = live.bundle()
     assert not re.search(r"\bfetch\(|XMLHttpRequest|\beval\(|new Function|https?:", text)
+
+
+def test_a_script_of_one_entry_is_joined_like_the_engine(folder: Path) -> None:
+    assert live.script("main.js") == (
+        '(() => {\n"use strict";\nconst sum = (a, b) => a + b;\nconst three = (sum(1, 2));\n})();\n'
+    )
+    (folder / "main.js").write_text('import { sum } from "./sum.js";\nconst sum = 3;\n')
+    with pytest.raises(ValueError, match=r"declared by two modules of main\.js: sum"):
+        live.script("main.js")

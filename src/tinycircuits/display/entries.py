@@ -108,11 +108,12 @@ class Entries:
 class Files:
     """Files that a page offers for download, each by its name with its text, and what the ``columns`` of a table hold.
 
-    Raises ``ValueError`` for none.
+    Those that are not ``shown`` are there for the site's own scripts. Raises ``ValueError`` for none.
     """
 
     texts: Mapping[str, str] = field(repr=False)
     columns: Mapping[str, str] = field(default_factory=dict)
+    shown: bool = True
 
     def __post_init__(self) -> None:
         if not self.texts:
@@ -123,5 +124,5 @@ class Files:
             checked_name(suffix)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        described = {"files": dict(self.texts), "columns": dict(self.columns)}
+        described = {"files": dict(self.texts), "columns": dict(self.columns), "shown": self.shown}
         return {FILES_MIME: described, "text/plain": ", ".join(self.texts)}, {}

@@ -30,6 +30,7 @@ _GLOSSARY = re.compile(r"^(?P<fence>`{3,})\{glossary\}\n(?P<body>.*?)^(?P=fence)
 _OPTION = re.compile(r"\A(:[\w-]+:.*\n)+", re.M)
 _EQUATION_LABEL = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.M)
 _EXERCISES = re.compile(r"^```\{exercises\}\n```$", re.M)
+_PREDICT = re.compile(r"^```\{predict\} [\w-]+\n(?::\w+:[^\n]*\n)*\n?(?P<body>.*?)^```$", re.S | re.M)
 _GLUED = "application/papermill.record/text/plain"
 _DRAWING = "image/svg+xml"
 
@@ -87,8 +88,12 @@ def plain(text: str, resolve: Callable[[str, str], str | None]) -> str:
     def exercises(found: re.Match[str]) -> str:
         return resolve("exercises", "") or ""
 
+    def asked(found: re.Match[str]) -> str:
+        return f"**Before you read on.** {found['body'].strip()}"
+
     written = (
         (_EXERCISES, exercises),
+        (_PREDICT, asked),
         (_CAPTION, caption),
         (_ROLE, shown),
         (_BOX, box),

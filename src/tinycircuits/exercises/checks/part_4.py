@@ -40,7 +40,7 @@ LEAST_ZEROS = 20
 
 def enough(given: Any) -> None:
     """Parts of a model that suffice when the others are held at their mean, none of which can be left out."""
-    circuits = _of_seed()
+    circuits = of_seed()
     kept = names(given, circuits.labels, "answer")
     wrong = int(circuits.wrong[circuits.mask(kept)])
     if wrong:
@@ -53,7 +53,8 @@ def enough(given: Any) -> None:
 
 
 @cache
-def _of_seed() -> Lattice:
+def of_seed() -> Lattice:
+    """All sets of parts of the model that the exercise is about."""
     result = load_sweep(SWEEP, range(SEED, SEED + 1))
     task = result.sweep.task
     return lattice(result.model(SEED), task.sequences(), task, kind="mean")

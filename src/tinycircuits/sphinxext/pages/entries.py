@@ -91,12 +91,17 @@ def _plain(text: str) -> list[nodes.Node]:
 
 
 def files_nodes(shown: dict[str, Any], folder: Path, docname: str) -> list[nodes.Node]:
-    """Links to files, which are kept in ``folder`` for the end of the build; folded, what their columns hold."""
+    """Links to files, which are kept in ``folder`` for the end of the build; folded, what their columns hold.
+
+    Nothing for files that are not shown.
+    """
     links = []
     for name, text in shown["files"].items():
         write(folder / name, text.encode())
         target = escape(f"{'../' * docname.count('/')}data/{name}")
         links.append(f'<a href="{target}" download>{escape(name)}</a> ({max(len(text.encode()) // 1000, 1)} kB)')
+    if not shown["shown"]:
+        return []
     found: list[nodes.Node] = [nodes.raw("", f'<p class="tc-files">{", ".join(links)}</p>', format="html")]
     if columns := shown["columns"]:
         opened = nodes.raw("", '<details class="tc-rule"><summary>what the columns hold</summary>', format="html")

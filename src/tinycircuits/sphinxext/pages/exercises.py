@@ -27,7 +27,7 @@ KIND = "tc-exercise"
 """The class of an exercise on the page."""
 
 
-class _OfTheTable(SphinxDirective):  # type: ignore[misc]
+class OfTheTable(SphinxDirective):  # type: ignore[misc]
     """A directive that shows something of the table of exercises."""
 
     def run(self) -> list[nodes.Node]:
@@ -60,7 +60,7 @@ class _OfTheTable(SphinxDirective):  # type: ignore[misc]
         return nodes.row("", *(nodes.entry("", self.paragraph(cell)) for cell in cells))
 
 
-class Exercises(_OfTheTable):
+class Exercises(OfTheTable):
     """The exercises of this chapter."""
 
     def shown(self) -> Iterator[nodes.Node]:
@@ -87,7 +87,7 @@ class Exercises(_OfTheTable):
         return nodes.container("", *parts, classes=[KIND], ids=[name])
 
 
-class Ideas(_OfTheTable):
+class Ideas(OfTheTable):
     """How each exercise is solved, in words."""
 
     def shown(self) -> Iterator[nodes.Node]:
@@ -97,7 +97,7 @@ class Ideas(_OfTheTable):
             yield nodes.block_quote("", self.paragraph(each.idea))
 
 
-class Goals(_OfTheTable):
+class Goals(OfTheTable):
     """What each exercise teaches, chapter by chapter."""
 
     def shown(self) -> Iterator[nodes.Node]:
@@ -112,7 +112,7 @@ class Goals(_OfTheTable):
         )
 
 
-class Tests(_OfTheTable):
+class Tests(OfTheTable):
     """How many solutions each check was tried on."""
 
     def shown(self) -> Iterator[nodes.Node]:

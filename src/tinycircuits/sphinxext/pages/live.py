@@ -60,6 +60,16 @@ def bundle() -> str:
     )
 
 
+def script(entry: str) -> str:
+    """The modules that ``entry`` needs as one script of a page; raises as ``bundle`` does."""
+    texts = {name: (SCRIPT / name).read_text() for name in modules(entry)}
+    declared = [name for text in texts.values() for name in _DECLARED.findall(text)]
+    if twice := {name for name in declared if declared.count(name) > 1}:
+        raise ValueError(f"declared by two modules of {entry}: {', '.join(sorted(twice))}")
+    joined = "".join(_joined(file, text) for file, text in texts.items())
+    return f'(() => {{\n"use strict";\n{joined}}})();\n'
+
+
 def _joined(file: str, text: str) -> str:
     """A module as a part of the script: without imports, exports and the comments that stand before a line."""
     plain = _COMMENT.sub("", _EXPORT.sub("", _IMPORT.sub("", text)))

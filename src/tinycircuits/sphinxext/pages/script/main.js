@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { globe } from "./globe.js";
 import { counts, course, input, map, summary } from "./panels.js";
 import { asker, Session } from "./session.js";
+import { stateOf } from "./state.js";
 import { view } from "./view.js";
 
 /** @typedef {import("./model.js").Data} Data */
@@ -17,7 +18,7 @@ const expected = new Map();
 /** A file of weights calls it: a page opened as a file may load scripts and nothing else. */
 /** @type {any} */ (window).tinyModel = (/** @type {Data} */ data) => expected.get(data.name)?.(data);
 
-/** @param {HTMLElement} place @param {string} name @returns {Promise<Data>} */
+/** @param {{ dataset: DOMStringMap }} place @param {string} name @returns {Promise<Data>} */
 function loaded(place, name) {
   let found = loading.get(name);
   if (!found) {
@@ -79,6 +80,12 @@ async function build(place, name, text) {
   session.tell("input");
   if (!session.busy) await session.recount();
 }
+
+/** An exercise asks what a state does; `at` is the folder of the models. */
+/** @type {any} */ (window).tinyState = async (/** @type {string} */ at, /** @type {string} */ text) => {
+  const name = /(?:^|&)m=(\w+)/.exec(text)?.[1] ?? "";
+  return stateOf(await loaded({ dataset: { at, version: "" } }, name), worker(), text);
+};
 
 /** What a reader may begin with. @param {Session} session @returns {[string, import("./touches.js").Touch[]][]} */
 function tries({ data, trained }) {
