@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tinycircuits.models.spoiled import SPOILED
 from tinycircuits.results.tables.courses import COURSES, CourseSpec, course_row
 from tinycircuits.results.tables.studies import STUDIES, RunSpec
-from tinycircuits.results.tables.sweeps import SWEEPS, SweepSpec, drawn_name, sweep
+from tinycircuits.results.tables.sweeps import DRAWN, SWEEPS, SweepSpec, drawn_name, sweep
 from tinycircuits.specs import Spec
 from tinycircuits.tasks import SampledSplit
 
@@ -81,7 +81,7 @@ class ProofRow:
         return ProofSpec(of=sweep(self.source).spec(block))
 
 
-DRAWN_NAMES = (drawn_name(12, 4, 3_000), drawn_name(16, 8, 3_000), drawn_name(16, 8, 600))
+DRAWN_NAMES = tuple(drawn_name(n_digits, d_model, steps) for n_digits, d_model, _, steps, _ in DRAWN)
 """The sweeps of models with too many inputs to list of which proofs are kept."""
 PROOFS = {row.name: row for row in map(ProofRow, ("seeds-b", "reversal-8d-1l.course", "reversal-8d-1l", *DRAWN_NAMES))}
 
