@@ -6,7 +6,7 @@
  * @typedef {import("./judges.js").Verdict} Verdict
  * @typedef {import("./forms.js").Field} Field
  */
-import { h } from "./dom.js";
+import { h, lowered } from "./dom.js";
 import { choice, line, some } from "./forms.js";
 import { byHand, claim, hands, inOrder, smallestBreak, spareBiases, sparsest, twoDigits } from "./judges.js";
 import { asFile, clear, entries, guess, guessed, keep, take } from "./kept.js";
@@ -49,7 +49,7 @@ const verdictLine = () => h("p.tcx-said", { role: "status", "aria-live": "polite
 
 /** @param {HTMLElement} place @param {string} words @param {boolean | null} [passed] */
 function say(place, words, passed = null) {
-  place.textContent = words && words[0].toUpperCase() + words.slice(1);
+  place.textContent = words && lowered(words[0].toUpperCase() + words.slice(1));
   place.classList.toggle("tcx-right", passed === true);
   place.classList.toggle("tcx-wrong", passed === false);
 }
