@@ -597,7 +597,7 @@ def test_the_evidence_of_an_entry_is_rows_on_the_page_and_words_in_print():
 
 def test_files_are_named_plainly():
     bundle, _ = Files({"a.csv": "x\n1\n"}, {"x": "a number"})._repr_mimebundle_()
-    assert bundle[FILES_MIME] == {"files": {"a.csv": "x\n1\n"}, "columns": {"x": "a number"}}
+    assert bundle[FILES_MIME] == {"files": {"a.csv": "x\n1\n"}, "columns": {"x": "a number"}, "shown": True}
     with pytest.raises(ValueError, match="at least one file"):
         Files({})
     with pytest.raises(ValueError, match=r"\.\./a"):
