@@ -31,6 +31,12 @@ from tinycircuits.interp.patching import activation_patching
 from tinycircuits.interp.probes import fit_probe
 from tinycircuits.interp.readout_map import readout_map
 from tinycircuits.models.build import build
+from tinycircuits.models.errors import teacher_forced
+from tinycircuits.proof.checker import check
+from tinycircuits.proof.ladder import exact_means, intervals
+from tinycircuits.proof.search import search
+from tinycircuits.proof.subject import rule_of, tables_of
+from tinycircuits.proof.verdict import prove
 from tinycircuits.results import runs
 from tinycircuits.results.fits import fitted_on, load_fit
 from tinycircuits.results.sweeps import measure, train_block
@@ -229,6 +235,27 @@ def time_addition(name: str) -> None:
     )
 
 
+def time_proofs(name: str) -> None:
+    """Print the seconds of a list of all answers of a one-layer study, of a proof by each bound, and of its check."""
+    run = runs.load(name)
+    task, sequences = run.study.task, run.study.task.sequences()
+    rule = rule_of(task)
+    known = tables_of(run.model, rule)
+    proof = prove(run.model, task).proof
+    report(
+        name,
+        len(sequences),
+        {
+            "list of all answers": lambda: teacher_forced(run.model, task, sequences),
+            "proof, intervals": lambda: search(known, bound=intervals),
+            "proof, exact means": lambda: search(known, bound=exact_means),
+            "proof, lines": lambda: search(known),
+            "the proof checked": lambda: check(proof),
+            "wrong answers counted": lambda: search(known, count=True),
+        },
+    )
+
+
 def report(name: str, n_inputs: int, jobs: dict[str, Callable[[], object]]) -> None:
     """Run the jobs and print the seconds of each."""
     print(f"\nexact analyses of {name} over all {n_inputs:,} inputs, seconds")
@@ -244,5 +271,6 @@ if __name__ == "__main__":
         for study_name in ("addition-113-3l", "addition-97-2l"):
             time_addition(study_name)
         time_latents("addition-97-2l-sae-summed")
+        time_proofs("reversal-8d-1l")
     time_lanes()
     time_a_thousand_seeds()
