@@ -264,6 +264,25 @@ def test_the_keyboard_reaches_the_text_the_search_and_the_figures(browser: Brows
     assert page.evaluate(cells) != before
 
 
+def test_a_tree_of_boxes_opens_where_a_reader_opens_it(browser: Browser, site: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto((site / "proof.html").as_uri())
+    rows = page.locator("#tbl-proof-tree tbody tr")
+    shown = rows.locator("visible=true")
+    everything, turns = rows.count(), page.locator("#tbl-proof-tree .tc-turn")
+    assert (shown.count(), everything > 7) == (3, True), "the whole box and its halves"
+    turns.nth(1).focus()
+    page.keyboard.press("Enter")
+    assert shown.count() == 5
+    turns.first.click()
+    assert shown.count() == 1
+    turns.first.click()
+    assert shown.count() == 5, "what was open below is open again"
+    page.emulate_media(media="print")
+    assert shown.count() == everything
+    page.context.close()
+
+
 def results(page: Page, query: str) -> list[tuple[str, str]]:
     """Where the results of a search lead and what they show."""
     page.locator(".bd-search-container input").fill(query)

@@ -557,6 +557,15 @@ def test_a_table_names_the_columns_that_a_reader_filters():
         Table(frame, "filtered", filters=["verdict"])
 
 
+def test_a_table_says_how_deep_its_rows_stand():
+    frame = pd.DataFrame({"box": ["whole", "half", "quarter", "other half"]})
+    bundle, _ = Table(frame, "tree", levels=[0, 1, 2, 1])._repr_mimebundle_()
+    assert bundle[TABLE_MIME]["levels"] == [0, 1, 2, 1]
+    for wrong in ([0, 1, 2], [0, 2, 1, 1], [1, 1, 1, 1], [0, 1, -1, 0]):
+        with pytest.raises(ValueError, match="levels: a depth for each of 4 rows"):
+            Table(frame, "tree", levels=wrong)
+
+
 def test_entries_keep_their_order_and_their_words():
     entries = Entries([Entry("one", "First", ("*a*", "b < c")), Entry("two", "Second", ())])
     bundle, _ = entries._repr_mimebundle_()

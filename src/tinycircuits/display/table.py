@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from html import escape
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -24,13 +25,15 @@ class Table:
     Text in cells and headings are MyST, with ``x_0`` as a letter with a subscript. Columns whose cells are all numbers
     are set flush right. Whole numbers are shown with ``count``, others with ``number``; ``formats`` gives another
     function for a column. A cell that is a pair of numbers is shown as one span, ``0.2 to 0.4``. On a page the reader
-    chooses among the values of each column in ``filters``; print shows all rows.
+    chooses among the values of each column in ``filters``, or opens a row to see those below it in a tree, whose depths
+    are ``levels``; print shows all rows.
     """
 
     rows: InitVar[Rows]
     name: str
     formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
     filters: Sequence[str] = ()
+    levels: Sequence[int] = ()
 
     frame: pd.DataFrame = field(init=False)
 
@@ -39,6 +42,12 @@ class Table:
         checked_name(self.name)
         if self.frame.empty:
             raise ValueError(f"frame: nothing to show, shape {self.frame.shape}")
+        if self.levels and not (
+            len(self.levels) == len(self.frame)
+            and self.levels[0] == 0
+            and all(0 <= after <= before + 1 for before, after in pairwise(self.levels))
+        ):
+            raise ValueError(f"levels: a depth for each of {len(self.frame)} rows expected, got {list(self.levels)}")
         for argument, named in (("formats", set(self.formats)), ("filters", set(self.filters))):
             if unknown := named - set(self.frame.columns):
                 raise ValueError(
@@ -75,6 +84,7 @@ class Table:
             "rows": self.cells(),
             "numeric": self.numeric(),
             "filters": [labels.subscripts(name) for name in self.filters],
+            "levels": list(self.levels),
             "csv": self.csv(),
         }
         bundle = {TABLE_MIME: described, "text/html": self.html(), "text/plain": f"table {self.name}"}

@@ -68,6 +68,8 @@ class TablePlugin:
         group += nodes.thead("", _row(renderer, shown["columns"], numeric, data.line))
         group += nodes.tbody("", *[_row(renderer, cells, numeric, data.line) for cells in shown["rows"]])
         classes = ["tc-table", *(f"tc-filter-{shown['columns'].index(name)}" for name in shown["filters"])]
+        if shown["levels"]:
+            classes.append(f"tc-tree-{'-'.join(map(str, shown['levels']))}")
         if printed_lines(shown["rows"]) > _PAGE:
             classes.append("longtable")
         table = _named(renderer, nodes.table("", group, classes=classes), f"tbl-{shown['name']}", data.line)

@@ -186,6 +186,38 @@
     show();
   }
 
+  /* A row of a tree that has rows below it gets a button which shows them; the first row is open. */
+  function tree(table) {
+    const named = Array.from(table.classList).find((name) => name.startsWith("tc-tree-"));
+    if (!named) return;
+    const levels = named.slice("tc-tree-".length).split("-").map(Number);
+    const rows = Array.from(table.tBodies[0].rows);
+    const open = levels.map((level) => level === 0);
+    const buttons = rows.map((row, at) => {
+      if (!(levels[at + 1] > levels[at])) return null;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "tc-turn";
+      button.setAttribute("aria-label", `what is below ${row.cells[0].textContent.trim()}`);
+      button.addEventListener("click", () => {
+        open[at] = !open[at];
+        show();
+      });
+      row.cells[0].prepend(button);
+      return button;
+    });
+    function show() {
+      const above = []; // the row above each level
+      rows.forEach((row, at) => {
+        const parent = above[levels[at] - 1];
+        above[levels[at]] = at;
+        row.hidden = parent !== undefined && (rows[parent].hidden || !open[parent]);
+        buttons[at]?.setAttribute("aria-expanded", open[at]);
+      });
+    }
+    show();
+  }
+
   const KEPT = "tinycircuits-code";
 
   /* Whether the reader wants all code open; a browser that keeps nothing forgets it. */
@@ -216,6 +248,7 @@
     window.addEventListener("hashchange", reveal);
     foldCode(wanted());
     document.querySelectorAll("table.tc-table").forEach(filter);
+    document.querySelectorAll("table.tc-table").forEach(tree);
     document.querySelectorAll(".tc-figure").forEach(offer);
     new MutationObserver(follow).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     printLight();
