@@ -40,9 +40,8 @@ lint: $(STAMP) ## style, types and the import contract
 	$(BIN)/lint-imports
 	tools/script/check
 
-# A third of their time tests wait for browsers, kernels and TeX: four of them keep two cores busy.
 test: lint ## lint, then the test suite
-	$(BIN)/pytest -n 4 --dist loadgroup -m "$(MARKS)" $(TESTS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "$(MARKS)" $(TESTS)
 
 check: ## what CI runs: tests, book, and the tests of the built book
 	bash .ci/run

@@ -264,7 +264,7 @@ def test_only_pages_with_a_live_model_load_its_script(site: Path) -> None:
     texts = {path.name: path.read_text() for path in site.glob("*.html")}
     loading = {name for name, text in texts.items() if 'src="_static/live.js' in text}
     assert loading == {name for name, text in texts.items() if 'class="tc-live"' in text}
-    assert loading == {"workbench.html", "attention.html", "mlp.html", "ablation.html", "circuit.html"}
+    assert loading == {"workbench.html", "attention.html", "mlp.html", "ablation.html", "circuit.html", "certain.html"}
 
 
 @pytest.mark.parametrize("width", [1280, 390])

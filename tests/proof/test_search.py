@@ -11,6 +11,7 @@ from tests.circuits import scrambled
 from tests.proof.models import SPECS, TASK, TASKS, of_sweep, published, random_boxes, subjects
 from tinycircuits.models.by_hand import hand_built
 from tinycircuits.models.spoiled import bos_as_a_digit, moved_position, rolled
+from tinycircuits.models.weights import named_weights, with_weights
 from tinycircuits.proof.cases import roots
 from tinycircuits.proof.search import search, smallest_margin, split
 from tinycircuits.proof.subject import ordinary_margins, rule_of, tables_of

@@ -79,7 +79,9 @@ def test_a_part_of_the_model_is_an_argument_by_its_label(run):
 def test_what_stands_in_no_row_is_refused_and_says_what_to_do(run):
     with pytest.raises(ValueError, match=r"tiny.ablation_table\(seed=1\) is no row of .*; call ablation_table itself"):
         stored(ablation_table, run, seed=1)
-    with pytest.raises(ValueError, match=r"function must be one of tinycircuits.interp, got tinycircuits.models"):
+    with pytest.raises(
+        ValueError, match=r"function must be one of tinycircuits.interp or .proof, got tinycircuits.models"
+    ):
         stored(build, run)
     with pytest.raises(ValueError, match="is no row"):
         stored(ablation_table, runs.run("tiny", 2), seed=0)

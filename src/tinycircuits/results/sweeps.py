@@ -22,6 +22,7 @@ from tinycircuits.results.rows import Row
 from tinycircuits.results.store import Json, Stored
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep, sweep
 from tinycircuits.results.text import of
+from tinycircuits.tasks import SampledSplit
 from tinycircuits.training.data import Data
 from tinycircuits.training.lanes.layout import layout, model_of, with_weights
 from tinycircuits.training.lanes.scores import score, wrong_answers
@@ -58,8 +59,9 @@ class SweepResult:
     @property
     def n_digits(self) -> int:
         """Answers that each model gives over all inputs, or over the samples."""
-        split = self.sweep.train.split.indices(self.sweep.task.n_sequences)
-        return (len(split.train) + len(split.holdout)) * self.sweep.task.n_answers
+        split, task = self.sweep.train.split, self.sweep.task
+        n = split.n_train + split.n_holdout if isinstance(split, SampledSplit) else task.n_sequences
+        return n * task.n_answers
 
     @property
     def wrong_digits(self) -> Int[Tensor, " lane"]:

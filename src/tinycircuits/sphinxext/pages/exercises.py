@@ -103,13 +103,11 @@ class Goals(OfTheTable):
     def shown(self) -> Iterator[nodes.Node]:
         """One table."""
         head = ["chapter", "exercise", "kind", "minutes", "goal"]
-        yield self.rows(
-            head,
-            [
-                [f"{{doc}}`{each.chapter}`", each.title, each.kind, str(each.minutes), each.goal]
-                for each in exercises().values()
-            ],
-        )
+        body = [
+            [f"{{doc}}`{each.chapter}`", each.title, each.kind, str(each.minutes), each.goal]
+            for each in exercises().values()
+        ]
+        yield addnodes.only("", self.rows(head, body), expr="html")
 
 
 class Tests(OfTheTable):
@@ -120,7 +118,8 @@ class Tests(OfTheTable):
         body = [[name, str(right), str(wrong), "refused"] for name, (right, wrong) in tested().items()]
         right, wrong = (sum(each[i] for each in tested().values()) for i in (0, 1))
         head = ["exercise", "right ones, taken", "wrong ones, refused", "its stub"]
-        yield self.rows(head, [*body, ["**all**", f"**{right}**", f"**{wrong}**", "refused"]])
+        table_ = self.rows(head, [*body, ["**all**", f"**{right}**", f"**{wrong}**", "refused"]])
+        yield addnodes.only("", table_, expr="html")
 
 
 def said(each: Exercise) -> str:
