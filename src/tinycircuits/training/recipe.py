@@ -43,8 +43,8 @@ class EpochBatches(Spec):
         return torch.split(orders, self.batch_size, dim=1)
 
 
-class IndependentBatches(Spec):
-    """Each step draws its batch anew, without replacement inside the batch; a round is ``round_steps`` steps."""
+class _Steps(Spec):
+    """Batches of single steps; a round is ``round_steps`` of them."""
 
     steps: Positive
     batch_size: Positive
@@ -63,6 +63,10 @@ class IndependentBatches(Spec):
     def n_steps(self, n_train: int) -> int:
         """Optimizer steps in the whole training, for every ``n_train``."""
         return self.n_rounds * self.round_steps
+
+
+class IndependentBatches(_Steps):
+    """Each step draws its batch anew, without replacement inside the batch; a round is ``round_steps`` steps."""
 
     def draw(self, n_train: int, generators: Sequence[torch.Generator]) -> tuple[Int[Tensor, "lane batch"], ...]:
         """The batches of one round, as indices into the training set, one row for each generator."""
@@ -72,26 +76,8 @@ class IndependentBatches(Spec):
         return _start_of_argsort(numbers, self.batch_size).transpose(0, 1).contiguous().unbind()
 
 
-class DrawnBatches(Spec):
+class DrawnBatches(_Steps):
     """Each step draws its batch anew from all inputs, with replacement; a round is ``round_steps`` steps."""
-
-    steps: Positive
-    batch_size: Positive
-    round_steps: Positive
-
-    @property
-    def round_name(self) -> str:
-        """What a progress bar calls a round."""
-        return f"{self.round_steps} steps"
-
-    @property
-    def n_rounds(self) -> int:
-        """Rounds of ``round_steps`` steps each."""
-        return self.steps // self.round_steps
-
-    def n_steps(self, n_train: int) -> int:
-        """Optimizer steps in the whole training, for every ``n_train``."""
-        return self.n_rounds * self.round_steps
 
     def draw(self, n_train: int, generators: Sequence[torch.Generator]) -> tuple[Int[Tensor, "lane batch"], ...]:
         """The batches of one round, as indices into all ``n_train`` inputs, one row for each generator."""
