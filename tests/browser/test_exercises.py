@@ -134,11 +134,11 @@ def test_what_is_done_is_counted_and_handed_to_the_package(browser: Browser, fol
 def test_a_file_of_another_kind_is_refused(everything: Page, content: str) -> None:
     file = {"name": "done.json", "mimeType": "application/json", "buffer": content.encode()}
     everything.evaluate("document.querySelector('.tc-progress .tcx-said').textContent = ''")
-    everything.evaluate("document.querySelector('.tc-progress .tcx-said').textContent = ''")
     everything.locator("input[type=file]").set_input_files(file)
     everything.wait_for_function(
         "document.querySelector('.tc-progress .tcx-said').textContent === 'This file holds no list of exercises'"
     )
+    assert everything.locator(".tc-progress .tcx-said.tcx-right").count() == 0, "nothing counts as done"
 
 
 BROKEN = [
@@ -218,6 +218,7 @@ def test_a_link_into_what_waits_opens_it(browser: Browser, folder: Path) -> None
     page = fresh(browser, asked(folder))
     page.evaluate("location.hash = 'inside'")
     page.wait_for_selector("#drawn", state="visible")
+    assert page.locator("#inside").is_visible()
     page.context.close()
 
 
