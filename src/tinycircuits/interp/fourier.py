@@ -61,7 +61,12 @@ def frequency_shares(values: Float[Tensor, "number *dimension"]) -> Float[Tensor
     if bool((flat == flat[0]).all()):
         raise ValueError("values must differ between numbers, got the same for all")
     power = (fourier_basis(len(flat)) @ flat).square().sum(1)[1:]
-    return torch.nn.functional.pad(power, (0, len(power) % 2)).reshape(-1, 2).sum(1) / power.sum()
+    return pairs_of(power) / power.sum()
+
+
+def pairs_of(power: Float[Tensor, " wave"]) -> Float[Tensor, " frequency"]:
+    """The power of each frequency, its cosine and its sine together, from that of all waves but the constant."""
+    return torch.nn.functional.pad(power, (0, len(power) % 2)).reshape(-1, 2).sum(1)
 
 
 @torch.no_grad()

@@ -9,7 +9,17 @@ from typing import Literal
 from tinycircuits.results.door import Entry, results
 
 Kind = Literal[
-    "study", "sweep", "course", "fit", "profile", "lattices", "analysis", "calibration", "proof", "certificate"
+    "study",
+    "sweep",
+    "course",
+    "fit",
+    "profile",
+    "lattices",
+    "analysis",
+    "calibration",
+    "proof",
+    "certificate",
+    "grokking",
 ]
 
 

@@ -158,7 +158,7 @@ def _check(chosen: Study, seed: int, stored: Stored, whole: bool) -> list[str]:
 
 def _make(chosen: Study, seed: int, work: Work) -> Made:
     def keep(checkpoint: Checkpoint) -> None:
-        work.keep(len(checkpoint.history) - 1, {"history": _columns(checkpoint.history)}, checkpoint.tensors)
+        work.keep(len(checkpoint.history) - 1, {"history": columns(checkpoint.history)}, checkpoint.tensors)
 
     model, history = train(
         chosen.task,
@@ -171,17 +171,20 @@ def _make(chosen: Study, seed: int, work: Work) -> Made:
         progress=work.bar,
     )
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    return Made({**measure(chosen, model), "history": _columns(history)}, tensors)
+    return Made({**measure(chosen, model), "history": columns(history)}, tensors)
 
 
 def _checkpoint(stored: Stored | None) -> Checkpoint | None:
-    if stored is None:
-        return None
-    columns = stored.metrics["history"]
-    rows = zip(*columns.values(), strict=True)
-    return Checkpoint(stored.tensors, tuple(Round(**dict(zip(columns, row, strict=True))) for row in rows))
+    return None if stored is None else Checkpoint(stored.tensors, rounds_of(stored.metrics["history"]))
 
 
-def _columns(history: tuple[Round, ...]) -> Columns:
+def rounds_of(history: Columns) -> tuple[Round, ...]:
+    """The rounds of a history that was kept as ``columns``."""
+    rows = zip(*history.values(), strict=True)
+    return tuple(Round(**dict(zip(history, row, strict=True))) for row in rows)
+
+
+def columns(history: tuple[Round, ...]) -> Columns:
+    """A history column by column, as it is stored."""
     rows = [asdict(entry) for entry in history]
     return {name: [row[name] for row in rows] for name in rows[0]}

@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources.native import NativeModel
 
 from tinycircuits.models.build import ModelSpec, build, without_hooks
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.tasks import Task
+from tinycircuits.training.by_tables import answer_logits
 from tinycircuits.training.data import Data
 from tinycircuits.training.device import one_thread, resolve_device
 from tinycircuits.training.recipe import TrainSpec, generator_of
@@ -96,7 +98,7 @@ def train(
 class _Loop:
     """One training in progress: the bare module and its optimizer on one device, and its data."""
 
-    def __init__(self, task: Task, spec: TrainSpec, module: nn.Module, device: torch.device) -> None:
+    def __init__(self, task: Task, spec: TrainSpec, module: NativeModel, device: torch.device) -> None:
         self.task, self.spec, self.module, self.device = task, spec, module, device
         self.data = Data.of(task, spec.split)
         self.measured = self.data.measured.to(device)
@@ -118,7 +120,10 @@ class _Loop:
     def _step(self, step: int, sequences: Tensor) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.spec.lr_at(step, self.n_steps)
-        logits = self.module(self.task.inputs(sequences))[:, self.task.predicting_rows]
+        if self.spec.forward == "tables":
+            logits = answer_logits(self.module, self.task, sequences)
+        else:
+            logits = self.module(self.task.inputs(sequences))[:, self.task.predicting_rows]
         loss = cross_entropy(logits.mT, self.task.answers(sequences))
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
