@@ -80,7 +80,7 @@ RULES: dict[str, dict[str, tuple[Any, bool]]] = {
         "nothing": ({"order": [*range(16)], "louder": EVEN, "softer": EVEN, "mix": SAME, "unmix": SAME}, False),
         "a neuron twice": ({**REWRITTEN, "order": [0, *range(15)]}, False),
         "below zero": ({**REWRITTEN, "louder": [-2] * 16, "softer": [-0.5] * 16}, False),
-        "not undone": ({**REWRITTEN, "unmix": SAME}, False),
+        "not undone": ({**REWRITTEN, "unmix": MIX}, False),
         "no rule": ([1, 2], False),
     },
 }
