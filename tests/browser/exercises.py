@@ -15,7 +15,7 @@ from tinycircuits.exercises.table import exercise, exercises
 from tinycircuits.results.live import live_model
 from tinycircuits.sphinxext.pages import live
 
-TYPED = ("hands", "rounding-decides", "two-digits", "by-hand")
+TYPED = ("hands", "no-blind-spot", "rounding-decides", "two-digits", "by-hand")
 STATES = ("spare-biases", "smallest-break", "sparsest")
 FEW = 2
 """Planted wrong states that are counted in the page; each count takes a while."""

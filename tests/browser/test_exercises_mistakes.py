@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("exercises")]
 MISTAKES = tomllib.loads(Path(__file__).with_name("exercise_mistakes.toml").read_text())["mistake"]
 JUDGE = {
     "hands": "hands",
+    "no-blind-spot": "noBlindSpot",
     "rounding-decides": "roundingDecides",
     "two-digits": "twoDigits",
     "by-hand": "byHand",

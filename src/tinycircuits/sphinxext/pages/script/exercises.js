@@ -14,6 +14,7 @@ import {
   elsewhere,
   hands,
   inOrder,
+  noBlindSpot,
   otherWeights,
   rewriting,
   roundingDecides,
@@ -36,6 +37,7 @@ const MODEL = "B";
  */
 const TYPED = {
   hands: { judge: hands, rows: 0, as: "[1, 2, 3]" },
+  "no-blind-spot": { judge: noBlindSpot, rows: 0, as: "[1, 2, 3]" },
   "rounding-decides": { judge: roundingDecides, rows: 0, as: "[1, 2, 3]" },
   "two-digits": {
     judge: twoDigits,

@@ -54,6 +54,28 @@ export function hands(given) {
   return { passed: true, said: `right; least margin: ${Number(margin.toPrecision(6))}`, score: margin };
 }
 
+const [PIZZA, MOST_SLICES, LEAST_LOUD] = [59, 3, 0.7];
+
+/** Frequencies of which one is loud for every difference. @param {any} given @returns {Verdict} */
+export function noBlindSpot(given) {
+  if (!Array.isArray(given)) return no("frequencies must be a list of whole numbers, such as [1, 2]");
+  if (given.length < 1 || given.length > MOST_SLICES)
+    return no(`frequencies must be 1 .. ${MOST_SLICES} numbers, got ${given.length}`);
+  const half = (PIZZA - 1) / 2;
+  const bad = given.find((k) => !Number.isInteger(k) || k < 1 || k > half);
+  if (bad !== undefined) return no(`a frequency must be a whole number in 1 .. ${half}, got ${JSON.stringify(bad)}`);
+  const loud = Array.from({ length: PIZZA }, (_, d) =>
+    Math.max(...given.map((k) => Math.abs(Math.cos((Math.PI * k * d) / PIZZA)))),
+  );
+  const least = Math.min(...loud);
+  if (least < LEAST_LOUD)
+    return no(
+      `for a - b = ${loud.indexOf(least)} the loudest of your frequencies has ${least.toFixed(4)}; every difference needs ` +
+        `${LEAST_LOUD}`,
+    );
+  return { passed: true, said: "right" };
+}
+
 const [MOST_TERMS, LARGEST, SHARE] = [6, 2 ** 40, 1e-7];
 
 /** Numbers whose sum is above zero, and in single precision in some orders only. @param {any} given @returns {Verdict} */
@@ -81,7 +103,8 @@ export function roundingDecides(given) {
     if (rounded < least) [least, at] = [rounded, order];
     most = Math.max(most, rounded);
   }
-  if (least > 0) return no(`in every order the rounded sum is above zero; the least is ${least}, in the order [${at.join(", ")}]`);
+  if (least > 0)
+    return no(`in every order the rounded sum is above zero; the least is ${least}, in the order [${at.join(", ")}]`);
   if (most <= 0) return no("in no order is the rounded sum above zero; some order must give the right answer");
   return { passed: true, said: "right" };
 }
