@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { globe } from "./globe.js";
 import { counts, course, input, map, summary } from "./panels.js";
 import { asker, Session } from "./session.js";
-import { stateOf } from "./state.js";
+import { rewritten, stateOf } from "./state.js";
 import { view } from "./view.js";
 
 /** @typedef {import("./model.js").Data} Data */
@@ -86,6 +86,13 @@ async function build(place, name, text) {
   const name = /(?:^|&)m=(\w+)/.exec(text)?.[1] ?? "";
   return stateOf(await loaded({ dataset: { at, version: "" } }, name), worker(), text);
 };
+
+/** Another exercise asks what stays when a model is written anew. */
+/** @type {any} */ (window).tinyRewritten = async (
+  /** @type {string} */ at,
+  /** @type {string} */ name,
+  /** @type {import("./judges.js").Rewriting} */ form,
+) => rewritten(await loaded({ dataset: { at, version: "" } }, name), form);
 
 /** What a reader may begin with. @param {Session} session @returns {[string, import("./touches.js").Touch[]][]} */
 function tries({ data, trained }) {
