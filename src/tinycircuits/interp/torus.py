@@ -102,7 +102,7 @@ class PhaseDifferences:
     n: int
     mean_cosine: float
     floor: float
-    """Half of the interval that holds 95 % of ``mean_cosine`` where each neuron has the phase of b of a random other."""
+    """Half of the interval that holds 95 % of such means where each neuron has the phase of b of a random other one."""
 
 
 def phase_differences(

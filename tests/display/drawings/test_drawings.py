@@ -108,8 +108,8 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
 REFUSED: dict[str, Callable[[], Figure]] = {
     "found: at most 12 units": lambda: lattice_dots(Lattice(TEN + TEN, "zero", torch.zeros(4).long(), 1), name="a"),
     "wrong: a count for every set": lambda: small_lattice({(): 1, "ab": 0}, name="a"),
-    "hours 0..11, got 12": lambda: clock_and_pizza((1, 12), (2, 8), hours=12, name="a"),
-    "two opposite hours": lambda: clock_and_pizza((1, 4), (2, 7), hours=12, name="a"),
+    "pair and blind must hold hours 0..11, got 12": lambda: clock_and_pizza((1, 12), (2, 8), hours=12, name="a"),
+    "blind must be two opposite hours": lambda: clock_and_pizza((1, 4), (2, 7), hours=12, name="a"),
     "tokens": lambda: attention_row(["x_0"], **ROW),
     "query: at most 4": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW | {"query": np.ones(5)}),
     "keys: shape": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW | {"keys": np.ones((3, 3))}),

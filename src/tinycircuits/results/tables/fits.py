@@ -67,7 +67,7 @@ def _on_machine(machine: str, how: str) -> Fit:
     times = D_MODEL if how == "averaged" else 1
     recipe = _SUMMED.model_copy(update={"width": 4 * D_MODEL, "l1": times * _SUMMED.l1})
     title = f"as in article E, error {how}"
-    return Fit(f"{machine}-sae-{how}", f"{machine} set by hand", title, "L0 mlp", recipe, 3, MACHINES[machine])
+    return Fit(f"{machine}-sae-{how}", f"{machine} set by hand", title, "L0 mlp", recipe, 2, MACHINES[machine])
 
 
 _FITS = (

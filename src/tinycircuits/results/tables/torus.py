@@ -19,7 +19,7 @@ SPREADS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of the machines set by hand: from a pizza to a clock."""
 NOISY = (0.0, 0.5, 1.0)
 """Those that also have noise."""
-NOISE = (0.02, 0.04, 0.06, 0.08)
+NOISE = (0.02, 0.04, 0.06, 0.08, 0.1)
 """Standard deviation of what their weights gain, as a share of each matrix."""
 N_FRESH = 2
 GROKKED: tuple[str, ...] = ()
