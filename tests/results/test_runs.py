@@ -10,6 +10,7 @@ import time
 import pytest
 import torch
 
+from tests.test_cli import call
 from tests.tiny import TINY
 from tinycircuits.models.build import build
 from tinycircuits.models.errors import teacher_forced
@@ -138,28 +139,28 @@ def test_the_published_model_is_the_smallest_seed_without_a_mistake_or_the_print
 
 
 @pytest.mark.slow
-def test_a_killed_training_of_four_digits_ends_with_the_stored_metrics(tmp_path):
+def test_a_killed_training_of_four_digits_ends_with_the_stored_metrics(tmp_path, monkeypatch, capsys):
     """Guards the recipe number: a change of the loop that changes the outcome must raise ``TrainSpec.recipe``.
 
     Another processor rounds differently, and training amplifies the last bit: there only the start can agree.
     """
     published = runs.load("reversal-4d-2l")
-    environment = {
-        **os.environ,
-        "TINYCIRCUITS_RESULTS": str(tmp_path / "results"),
-        "TINYCIRCUITS_CHECKPOINTS": str(tmp_path / "checkpoints"),
-        "TINYCIRCUITS_FROZEN": "0",
-    }
-    command = [sys.executable, "-m", "tinycircuits.cli", "train", "reversal-4d-2l"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    folders = {"TINYCIRCUITS_RESULTS": "results", "TINYCIRCUITS_CHECKPOINTS": "checkpoints"}
+    environment = {name: str(tmp_path / folder) for name, folder in folders.items()} | {"TINYCIRCUITS_FROZEN": "0"}
+    arguments = ("train", "reversal-4d-2l")
+    command = [sys.executable, "-m", "tinycircuits.cli", *arguments]
+    process = subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "checkpoints").rglob("provenance.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not list((tmp_path / "results").rglob("provenance.json"))
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert "of 1,024 digits wrong" in again.stdout
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    status, said, _ = call(monkeypatch, capsys, *arguments)
+    assert status == 0
+    assert "of 1,024 digits wrong" in said
     stored = json.loads(next((tmp_path / "results").rglob("metrics.json")).read_text())
     rounds = slice(None) if published.provenance["device"] == provenance.processor() else slice(2)
     for column, values in published.history.items():
