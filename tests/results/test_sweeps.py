@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,17 +165,25 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def here(folder: Path, monkeypatch) -> sweeps.SweepResult:
-    monkeypatch.setitem(SWEEPS, LONG.name, LONG)
-    monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(folder / "results"))
-    monkeypatch.setenv("TINYCIRCUITS_CHECKPOINTS", str(folder / "checkpoints"))
-    monkeypatch.setenv("TINYCIRCUITS_FROZEN", "0")
-    with torch._dynamo.config.patch(disable=True):
+@contextmanager
+def stored_in(folder: Path) -> Iterator[None]:
+    """The long sweep is in the table, and its results in this folder."""
+    with pytest.MonkeyPatch.context() as patch, torch._dynamo.config.patch(disable=True):
+        patch.setitem(SWEEPS, LONG.name, LONG)
+        for name in ("TINYCIRCUITS_RESULTS", "TINYCIRCUITS_CHECKPOINTS", "TINYCIRCUITS_FROZEN"):
+            patch.setenv(name, environment(folder)[name])
+        yield
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> sweeps.SweepResult:
+    with stored_in(tmp_path_factory.mktemp("unbroken")):
         return sweeps.run_sweep(LONG.name)
 
 
 @pytest.mark.slow
-def test_a_sweep_killed_in_the_middle_of_a_block_ends_as_an_unbroken_one(tmp_path, monkeypatch):
+@pytest.mark.xdist_group("long sweep")
+def test_a_sweep_killed_in_the_middle_of_a_block_ends_as_an_unbroken_one(tmp_path, unbroken):
     killed = tmp_path / "killed"
     process = subprocess.Popen(runner(), env=environment(killed))
     deadline = time.monotonic() + 300
@@ -184,26 +194,26 @@ def test_a_sweep_killed_in_the_middle_of_a_block_ends_as_an_unbroken_one(tmp_pat
     process.wait()
     stored = list((killed / "results").rglob("provenance.json"))
     assert 0 < len(stored) < 4
-    subprocess.run(runner(), env=environment(killed), check=True)
-    unbroken = here(tmp_path / "unbroken", monkeypatch)
-    monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(killed / "results"))
-    same(sweeps.load_sweep(LONG.name), unbroken)
+    with stored_in(killed):
+        same(sweeps.run_sweep(LONG.name), unbroken)
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("long sweep")
 @pytest.mark.filterwarnings("ignore:Sending large graph", "ignore::ResourceWarning")
-def test_a_cluster_that_loses_a_worker_half_way_stores_what_is_stored_here(tmp_path, monkeypatch):
+def test_a_cluster_that_loses_a_worker_half_way_stores_what_is_stored_here(tmp_path, monkeypatch, unbroken):
     distributed = pytest.importorskip("distributed")
-    local = here(tmp_path / "local", monkeypatch)
-    monkeypatch.setenv("TINYCIRCUITS_RESULTS", str(tmp_path / "cluster"))
     monkeypatch.setenv("TORCH_COMPILE_DISABLE", "1")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
+    with (
+        stored_in(tmp_path / "cluster"),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+    ):
         pids = [worker.process.process.pid for worker in cluster.workers.values()]
 
         def kill_one_after_the_first_block() -> None:
-            while not list((tmp_path / "cluster").rglob("provenance.json")):
+            while not list((tmp_path / "cluster/results").rglob("provenance.json")):
                 time.sleep(0.01)
             os.kill(pids[0], signal.SIGKILL)
 
@@ -212,7 +222,7 @@ def test_a_cluster_that_loses_a_worker_half_way_stores_what_is_stored_here(tmp_p
         result = sweeps.run_sweep(LONG.name, backend="dask", scheduler=cluster.scheduler_address)
         killer.join()
         assert [worker.process.process.pid for worker in cluster.workers.values()] != pids
-    same(result, local)
+    same(result, unbroken)
 
 
 def test_a_cluster_needs_an_address_at_which_something_answers(house):
