@@ -102,6 +102,12 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 """What axe asks of colours: all that a theme changes."""
 
 
+FADED = """Promise.all(
+    document.getAnimations().filter((each) => each instanceof CSSTransition).map((each) => each.finished)
+)"""
+"""When colours have passed from one theme to the other, or to that of a page that is opened."""
+
+
 def violations(page: Page, only: list[str] | None = None) -> list[tuple[str, list[str]]]:
     """What axe finds that is serious."""
     # No preload: from the file system axe may not read the style sheets, and needs none of what they would tell.

@@ -15,7 +15,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser.tabs import COLOURS, violations, visit
+from tests.browser.tabs import COLOURS, FADED, violations, visit
 from tests.tools import BUILD
 
 pytestmark = pytest.mark.browser
@@ -60,12 +60,6 @@ INKS = """(() => {
 })()"""
 """The colours of the words in drawings, which axe does not judge."""
 INK = {"light": "rgb(36, 41, 47)", "dark": "rgb(227, 231, 236)"}
-
-
-FADED = """Promise.all(
-    document.getAnimations().filter((each) => each instanceof CSSTransition).map((each) => each.finished)
-)"""
-"""When colours have passed from one theme to the other, or to that of a page that is opened."""
 
 LIKE_OTHERS = """() => {
     const seen = new Set();
