@@ -89,6 +89,21 @@ def wholes(given: Any, length: int, what: str) -> list[int]:
     return [int(value) for value in values]
 
 
+def frequencies(given: Any, most: int, highest: int) -> list[int]:
+    """``given`` as at most ``most`` different frequencies from 1 to ``highest``; raises ``Wrong``."""
+    if not isinstance(given, list | tuple | set | frozenset | np.ndarray):
+        raise Wrong("frequencies must be a list of whole numbers")
+    listed = list(given)
+    if not 1 <= len(listed) <= most:
+        raise Wrong(f"frequencies must be 1 .. {most} numbers, got {len(listed)}")
+    found = wholes(listed, len(listed), "frequencies")
+    if not all(1 <= k <= highest for k in found):
+        raise Wrong(f"a frequency must lie in 1 .. {highest}, got {found}")
+    if len(set(found)) < len(found):
+        raise Wrong("the same frequency twice is one wave, louder: choose different ones")
+    return found
+
+
 def names(given: Any, known: tuple[str, ...], what: str) -> tuple[str, ...]:
     """``given`` as different names out of ``known``, in the order of ``known``; raises ``Wrong``."""
     if isinstance(given, str):

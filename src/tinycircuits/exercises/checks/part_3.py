@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinycircuits.exercises.asking import Floats, array, ask, function, number, wholes
+from tinycircuits.exercises.asking import Floats, array, ask, frequencies, function, number, wholes
 from tinycircuits.exercises.kinds import Wrong
 from tinycircuits.results.profiles import profile
 from tinycircuits.results.runs import load
@@ -20,16 +20,7 @@ PARTS = ("L0 attn", "L0 mlp", "L1 attn", "L1 mlp")
 
 def hands(given: Any) -> float:
     """Five frequencies at most whose waves, added, name every sum modulo 113; the least margin is the score."""
-    if not isinstance(given, list | tuple | set | frozenset | np.ndarray):
-        raise Wrong("frequencies must be a list of whole numbers")
-    listed = list(given)
-    if not 1 <= len(listed) <= MOST_WAVES:
-        raise Wrong(f"frequencies must be 1 .. {MOST_WAVES} numbers, got {len(listed)}")
-    waves = wholes(listed, len(listed), "frequencies")
-    if not all(1 <= k <= HOURS // 2 for k in waves):
-        raise Wrong(f"a frequency must lie in 1 .. {HOURS // 2}, got {waves}")
-    if len(set(waves)) < len(waves):
-        raise Wrong("the same frequency twice is one wave, louder: choose different ones")
+    waves = frequencies(given, MOST_WAVES, HOURS // 2)
     numbers = np.arange(HOURS)
     c = numbers[:, None, None] + numbers[None, :, None] - numbers  # a, b, c
     logits = np.sum([np.cos(2 * np.pi * k * c / HOURS) for k in waves], axis=0)

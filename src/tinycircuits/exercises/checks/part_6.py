@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from tinycircuits.exercises.asking import Floats, array, ask, brief, function, number, whole, wholes
+from tinycircuits.exercises.asking import Floats, array, ask, brief, frequencies, function, number, whole
 from tinycircuits.exercises.kinds import Wrong
 
 NEAR = 1e-9
-PIZZA, MOST_SLICES, LEAST_LOUD = 59, 3, 0.7
-"""Hours of the clock, frequencies at most, and how loud the loudest of them must be for every difference."""
+PIZZA, MOST_SLICES, LEAST_LENGTH = 59, 3, 0.7
+"""Hours of the clock, frequencies at most, and how long a middle of one must be for every difference."""
 
 
 def one_wave(given: Any) -> None:
@@ -56,20 +56,14 @@ def one_wave(given: Any) -> None:
 
 
 def no_blind_spot(given: Any) -> None:
-    """Three frequencies at most of which one is loud for every difference a - b."""
-    if not isinstance(given, list | tuple | set | frozenset | np.ndarray):
-        raise Wrong("frequencies must be a list of whole numbers")
-    listed = list(given)
-    if not 1 <= len(listed) <= MOST_SLICES:
-        raise Wrong(f"frequencies must be 1 .. {MOST_SLICES} numbers, got {len(listed)}")
-    waves = wholes(listed, len(listed), "frequencies")
-    if not all(1 <= k <= PIZZA // 2 for k in waves):
-        raise Wrong(f"a frequency must lie in 1 .. {PIZZA // 2}, got {waves}")
-    loud = np.abs(np.cos(np.pi * np.outer(waves, np.arange(PIZZA)) / PIZZA)).max(0)
-    at = int(loud.argmin())
-    if loud[at] < LEAST_LOUD:
+    """Three frequencies at most of which one sees every difference a - b."""
+    waves = frequencies(given, MOST_SLICES, PIZZA // 2)
+    longest = np.abs(np.cos(np.pi * np.outer(waves, np.arange(PIZZA)) / PIZZA)).max(0)
+    at = int(longest.argmin())
+    if longest[at] < LEAST_LENGTH:
         raise Wrong(
-            f"for a - b = {at} the loudest of your frequencies has {loud[at]:.4f}; every difference needs {LEAST_LOUD}"
+            f"for a - b = {at} no frequency of yours has a length above {longest[at]:.4f}; every difference needs "
+            f"{LEAST_LENGTH}"
         )
 
 

@@ -32,19 +32,29 @@ export const inOrder = (chosen) => [...new Set(chosen)].sort((a, b) => (a < b ? 
 const [HOURS, MOST_WAVES, LEAST_MARGIN, MOST_NEURONS, SPARED, BREAKS, LEAST_ZEROS] = [113, 5, 2.4, 8, 3, 0.02, 20];
 const NEAR = 1e-9;
 
+/**
+ * What is wrong with a list of frequencies, or nothing. @param {any} given @param {number} most of them @param {number} highest
+ * @returns {string}
+ */
+function frequencies(given, most, highest) {
+  if (!Array.isArray(given)) return "frequencies must be a list of whole numbers, such as [1, 2]";
+  if (given.length < 1 || given.length > most) return `frequencies must be 1 .. ${most} numbers, got ${given.length}`;
+  const bad = given.find((k) => !Number.isInteger(k) || k < 1 || k > highest);
+  if (bad !== undefined) return `a frequency must be a whole number in 1 .. ${highest}, got ${JSON.stringify(bad)}`;
+  return new Set(given).size < given.length
+    ? "the same frequency twice is one wave, louder: choose different ones"
+    : "";
+}
+
 /** Five frequencies whose waves tell all sums apart. @param {any} given @returns {Verdict} */
 export function hands(given) {
-  if (!Array.isArray(given)) return no("frequencies must be a list of whole numbers, such as [1, 2]");
-  if (given.length < 1 || given.length > MOST_WAVES)
-    return no(`frequencies must be 1 .. ${MOST_WAVES} numbers, got ${given.length}`);
-  const bad = given.find((k) => !Number.isInteger(k) || k < 1 || k > (HOURS - 1) / 2);
-  if (bad !== undefined)
-    return no(`a frequency must be a whole number in 1 .. ${(HOURS - 1) / 2}, got ${JSON.stringify(bad)}`);
-  if (new Set(given).size < given.length)
-    return no("the same frequency twice is one wave, louder: choose different ones");
+  const unfit = frequencies(given, MOST_WAVES, (HOURS - 1) / 2);
+  if (unfit) return no(unfit);
+  /** @type {number[]} */
+  const waves = given;
   let [margin, at] = [Number.POSITIVE_INFINITY, 0];
   for (let c = 1; c < HOURS; c++) {
-    const lead = given.reduce((sum, k) => sum + 1 - Math.cos((2 * Math.PI * k * c) / HOURS), 0);
+    const lead = waves.reduce((sum, k) => sum + 1 - Math.cos((2 * Math.PI * k * c) / HOURS), 0);
     if (lead < margin) [margin, at] = [lead, c];
   }
   if (margin < LEAST_MARGIN)
@@ -54,24 +64,22 @@ export function hands(given) {
   return { passed: true, said: `right; least margin: ${Number(margin.toPrecision(6))}`, score: margin };
 }
 
-const [PIZZA, MOST_SLICES, LEAST_LOUD] = [59, 3, 0.7];
+const [PIZZA, MOST_SLICES, LEAST_LENGTH] = [59, 3, 0.7];
 
-/** Frequencies of which one is loud for every difference. @param {any} given @returns {Verdict} */
+/** Frequencies of which one sees every difference. @param {any} given @returns {Verdict} */
 export function noBlindSpot(given) {
-  if (!Array.isArray(given)) return no("frequencies must be a list of whole numbers, such as [1, 2]");
-  if (given.length < 1 || given.length > MOST_SLICES)
-    return no(`frequencies must be 1 .. ${MOST_SLICES} numbers, got ${given.length}`);
-  const half = (PIZZA - 1) / 2;
-  const bad = given.find((k) => !Number.isInteger(k) || k < 1 || k > half);
-  if (bad !== undefined) return no(`a frequency must be a whole number in 1 .. ${half}, got ${JSON.stringify(bad)}`);
-  const loud = Array.from({ length: PIZZA }, (_, d) =>
-    Math.max(...given.map((k) => Math.abs(Math.cos((Math.PI * k * d) / PIZZA)))),
+  const unfit = frequencies(given, MOST_SLICES, (PIZZA - 1) / 2);
+  if (unfit) return no(unfit);
+  /** @type {number[]} */
+  const waves = given;
+  const longest = Array.from({ length: PIZZA }, (_, d) =>
+    Math.max(...waves.map((k) => Math.abs(Math.cos((Math.PI * k * d) / PIZZA)))),
   );
-  const least = Math.min(...loud);
-  if (least < LEAST_LOUD)
+  const least = Math.min(...longest);
+  if (least < LEAST_LENGTH)
     return no(
-      `for a - b = ${loud.indexOf(least)} the loudest of your frequencies has ${least.toFixed(4)}; every difference needs ` +
-        `${LEAST_LOUD}`,
+      `for a - b = ${longest.indexOf(least)} no frequency of yours has a length above ${least.toFixed(4)}; every difference needs ` +
+        `${LEAST_LENGTH}`,
     );
   return { passed: true, said: "right" };
 }
