@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Browser, Page
+from transformer_lens.model_bridge import TransformerBridge
 
 from tests.browser.tabs import Theme, violations, visit
-from tests.circuits import SPECS, scrambled
+from tests.circuits import adder
 from tinycircuits.display import Live
 from tinycircuits.display.drawings.interference import interference
 from tinycircuits.interp.fourier import pair_logits
@@ -28,6 +31,9 @@ pytestmark = pytest.mark.browser
 
 P = 11
 PAIRS = ((0, 0), (P - 1, P - 1), (0, P - 1), (7, 2))
+COUNTS = (1, 2, P // 2, 3, 1)
+"""How many waves are added up for each pair: one, all of them, and between."""
+SUMS = (np.arange(P)[:, None] + np.arange(P)) % P
 MISTAKES = tomllib.loads(Path(__file__).with_name("waves_mistakes.toml").read_text())["mistake"]
 STATIC = Path(live.__file__).parent / "static"
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Waves</title>
@@ -54,6 +60,12 @@ class Expected:
         k = self.frequencies[which]
         return self.heights[which] * np.cos(2 * np.pi * k * (a + b - np.arange(P)) / P)
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The ends of the range, a pair inside it, and the first that the model itself gets wrong."""
+        a, b = np.argwhere(self.logits.argmax(-1) != SUMS)[0].tolist()
+        return [*PAIRS, (a, b)]
+
     def kept(self, n: int) -> np.ndarray:
         only = np.zeros_like(self.spectrum)
         for k in (0, *self.frequencies[:n], *(-k for k in self.frequencies[:n])):
@@ -61,11 +73,20 @@ class Expected:
         return np.fft.ifft2(only, axes=(0, 1)).real
 
 
+def noisy() -> tuple[ModularAddition, TransformerBridge]:
+    """A circuit that adds, each weight moved a little, so that its waves are uneven and some of its answers wrong."""
+    task = ModularAddition(modulus=P, plus_sign=True, unused_tokens=1)
+    model, generator = adder(task), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.05 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+    return task, model
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Expected, str]:
     """A folder with a small model's data, what is expected, and the place of it in a page."""
-    task = ModularAddition(modulus=P, plus_sign=True, unused_tokens=1)
-    model = scrambled(SPECS["three layers, two heads, gelu"], task)
+    task, model = noisy()
     logits = pair_logits(model, task)[..., :P]
     found = waves_of(logits, least=0.0)
     told = wave_data(found.frequencies, found.heights.tolist(), found.cos, found.sin, found.mean)
@@ -118,16 +139,23 @@ def numbers(text: str) -> list[float]:
     return [float(each) for each in re.findall(r"-?[\d.]+", text)]
 
 
-def winner(values: np.ndarray) -> tuple[int, int, float]:
-    best, after = np.argsort(-values, kind="stable")[:2]
-    return int(best), int(after), float(values[best] - values[after])
+def winner(values: np.ndarray) -> tuple[int, list[int], float]:
+    """The arg-max, what comes next (two where a curve is the same on both sides), and how far that is behind."""
+    best, second = np.argsort(-values, kind="stable")[:2].tolist()
+    after = [c for c in range(len(values)) if c != best and values[c] >= values[second] - 1e-9]
+    return best, after, float(values[best] - values[second])
+
+
+def told(text: str) -> list[tuple[int, list[int], float, bool]]:
+    """What the page says of the perfect waves, of the model, and of its logits cut down."""
+    found = re.findall(r"(\d+) wins by ([\d.e-]+) over (\d+)(?: and (\d+))?, (right|wrong)", text)
+    return [(int(one), [int(c) for c in after if c], float(by), word == "right") for one, by, *after, word in found]
 
 
 def differing(page: Page, expected: Expected) -> Iterator[str]:
     """What the page draws or tells otherwise than numpy finds it, for several pairs and numbers of waves."""
     n_waves = len(expected.frequencies)
-    sums = (np.arange(P)[:, None] + np.arange(P)) % P
-    for (a, b), n in zip(PAIRS, (1, 2, n_waves, 3), strict=True):
+    for (a, b), n in zip(expected.pairs, COUNTS, strict=True):
         typed(page, a, b, n)
         where, right = f"{a} + {b}, {n} waves", (a + b) % P
         waves = [expected.wave(which, a, b) for which in range(n_waves)]
@@ -138,10 +166,12 @@ def differing(page: Page, expected: Expected) -> Iterator[str]:
                 found = np.array(numbers(path)).reshape(-1, 2)
                 if found[:, 0].tolist() != list(range(P)):
                     yield f"{where}: answers {found[:, 0]}"
-                if np.abs((50 - found[:, 1]) * each["most"] / 46 - values).max() > 0.001 * each["most"]:
+                if np.abs((50 - found[:, 1]) * each["most"] / 46 - values).max() > 0.0002 * each["most"]:
                     yield f"{where}: a curve"
-            if numbers(each["top"])[0] != curves[0].argmax() or numbers(each["aim"])[0] != right:
-                yield f"{where}: the top {each['top']} or the right answer {each['aim']}"
+            if curves[0].max() > curves[0][int(numbers(each["top"])[0])] + 1e-12:  # two may be equal
+                yield f"{where}: the top {each['top']}"
+            if numbers(each["aim"])[0] != right:
+                yield f"{where}: the right answer {each['aim']}"
         for each, wave in zip(drawn, waves, strict=False):
             tops = {c for c in range(P) if wave[c] >= max(wave[c - 1], wave[(c + 1) % P]) - 1e-12}
             marked = {int(numbers(mark)[0]) for mark in each["marks"]}
@@ -149,17 +179,13 @@ def differing(page: Page, expected: Expected) -> Iterator[str]:
                 yield f"{where}: tops {marked}, {tops}"  # of two equal neighbours one is marked
         if [each["off"] for each in drawn] != [at >= n for at in range(n_waves)] + [False, False]:
             yield f"{where}: which waves are added"
-        counted = int((expected.kept(n).argmax(-1) == sums).sum())
+        counted = int((expected.kept(n).argmax(-1) == SUMS).sum())
         said = page.locator(".tcl-waved").inner_text()
-        told = [(int(x), int(y), float(by), word) for x, by, y, word in re.findall(WINS, said)]
-        for one, (best, after, by) in zip(told, map(winner, (ideal, own, kept)), strict=True):
-            if one[:2] != (best, after) or abs(one[2] - by) > 0.006 or (one[3] == "right") != (best == right):
+        for one, (best, after, by) in zip(told(said), map(winner, (ideal, own, kept)), strict=True):
+            if one != (best, after, pytest.approx(by, abs=0.0051), best == right):
                 yield f"{where}: told {one}, found {best} {after} {by}"
         if f"answer {counted} of all {P * P} pairs right." not in said or f"{a} + {b} = {right} modulo {P}" not in said:
             yield f"{where}: {said}"
-
-
-WINS = r"(\d+) wins by ([\d.e-]+) over (\d+), (right|wrong)"
 
 
 def test_waves_and_answers_are_those_that_numpy_finds(browser: Browser, small) -> None:
@@ -167,12 +193,12 @@ def test_waves_and_answers_are_those_that_numpy_finds(browser: Browser, small) -
     assert list(differing(page, small[1])) == []
 
 
-def test_the_small_model_is_wrong_and_right() -> None:
-    """Said by the words: otherwise the comparison above would see one of them only."""
-    task = ModularAddition(modulus=P, plus_sign=True, unused_tokens=1)
-    logits = pair_logits(scrambled(SPECS["three layers, two heads, gelu"], task), task)[..., :P]
-    right = [waves_of(logits, least=0.0).right(n) for n in range(1, P // 2 + 1)]
-    assert 0 < max(right) < P * P
+def test_the_comparison_sees_right_and_wrong_answers(small) -> None:
+    """Otherwise the words of one of them were never compared."""
+    expected = small[1]
+    for some in ([expected.logits] * 5, [expected.kept(n) for n in COUNTS]):
+        right = [each[a, b].argmax() == (a + b) % P for each, (a, b) in zip(some, expected.pairs, strict=True)]
+        assert 0 < sum(right) < len(right)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake["says"] for mistake in MISTAKES])
@@ -229,20 +255,20 @@ def test_without_scripts_and_in_print_the_drawing_stands_there(browser: Browser,
     plain.context.close()
 
 
-def test_the_published_model_is_told_as_its_own_logits_are(browser: Browser, small) -> None:
+def test_the_published_model_is_told_as_its_own_logits_are(browser: Browser, small, tmp_path: Path) -> None:
     published = run("addition-97-2l")
     task, p = published.study.task, published.study.task.modulus
     found, data = stored(sum_waves, published), live_waves("addition-97-2l")
-    (small[0] / "model-S.js").write_text(f"tinyModel({json.dumps(data | {'name': 'S'})})")
-    page = opened(browser, written(small, live.bundle()))
+    shutil.copy(STATIC / "live.css", tmp_path)
+    (tmp_path / "model-S.js").write_text(f"tinyModel({json.dumps(data | {'name': 'S'})})")
+    page = opened(browser, written((tmp_path, *small[1:]), live.bundle()))
     for (a, b), n in (((0, 0), 1), ((p - 1, p - 1), 2), ((p - 1, 0), len(found.frequencies))):
         typed(page, a, b, n)
         own, right = answer_logits(published.model, task, a, b).numpy(), (a + b) % p
         said = page.locator(".tcl-waved").inner_text()
-        told = [(int(x), int(y), float(by)) for x, by, y, _ in re.findall(WINS, said)]
         curves = found.perfect(a, b)[:n].sum(0).numpy(), own, found.kept(n)[right].numpy()
-        for one, (best, after, by) in zip(told, map(winner, curves), strict=True):
-            assert one == (best, after, pytest.approx(by, abs=0.006))
+        for one, (best, after, by) in zip(told(said), map(winner, curves), strict=True):
+            assert one == (best, after, pytest.approx(by, abs=0.0051), best == right)
         assert f"answer {found.right(n):,} of all {p * p:,} pairs right." in said
 
 

@@ -39,6 +39,7 @@ from tinycircuits.display import (
     publish,
     share,
     signed,
+    slider,
     span,
     theme,
 )
@@ -76,6 +77,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "heatmaps": lambda: heatmap({"L0H0": SHARES, "L0H1": SHARES / 2}, **AXES, **PROSE),
     "matrix picker": lambda: heatmap({"one": SHARES, "two": SHARES / 2}, choice_title="Input", **AXES, **PROSE),
     "pair explorer": lambda: pair_explorer(TABLE, SUMS, pairs=[(1, 2), (0, 0)], **AXES, **PROSE),
+    "slider": lambda: slider(
+        {"a": 1 / EPOCHS}, {"one": np.full((5, 3), 1 / 3)},
+        rounds=range(5), at=(1, 4), unit="epoch", y_title="loss", **PROSE,
+    ),
     "lines": lambda: lines({"a": (EPOCHS, EPOCHS / 3)}, x_title="epoch", y_title="loss", **PROSE),
     "log lines": lambda: lines(
         {"a": (EPOCHS, 0.1**EPOCHS), "seed 1": (EPOCHS, 0.2**EPOCHS)},

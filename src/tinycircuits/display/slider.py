@@ -206,7 +206,7 @@ class _Drawn:
         axes.grid(axis="y", color=FAINT)
         dashes = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
         for name, (xs, ys) in self.curves.panels[0].items():
-            style = {"color": self.curves.colours[name], "linestyle": dashes[self.curves.dashes[name]]}
+            style: dict[str, Any] = {"color": self.curves.colours[name], "linestyle": dashes[self.curves.dashes[name]]}
             axes.plot(checks.rounded(xs), checks.rounded(ys), label=labels.print_(name), **style)
         for one in self.at:
             axes.axvline(one, color=INK, lw=0.7)

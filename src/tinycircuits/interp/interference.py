@@ -99,5 +99,5 @@ def answer_logits(model: TransformerBridge, task: Task, a: int, b: int) -> Float
     if not isinstance(task, ModularAddition):
         raise ValueError(f"task must be a ModularAddition, got {type(task).__name__}")
     (row,) = task.predicting_rows
-    logits = model(task.inputs(task.sequences_of(torch.tensor([[a, b]]))))[0, row, : task.modulus].double()
+    logits: Tensor = model(task.inputs(task.sequences_of(torch.tensor([[a, b]]))))[0, row, : task.modulus].double()
     return logits - logits.mean()

@@ -64,14 +64,16 @@ export function ownLogits(model, a, b) {
   return logits.map((logit) => logit - mean);
 }
 
-/** The largest value, the next one, and how far they are apart; of equal ones the first. @param {Float64Array} values */
+/**
+ * The largest value (of equal ones the first), all that come next, and how far they are behind. Perfect waves are the same
+ * on both sides of a + b, so that two come next; rounding makes no difference between them. @param {Float64Array} values
+ */
 export function ranked(values) {
-  let [best, next] = [0, -1];
-  for (let c = 1; c < values.length; c++) {
-    if (values[c] > values[best]) [best, next] = [c, best];
-    else if (next < 0 || values[c] > values[next]) next = c;
-  }
-  return { best, next, by: values[best] - values[next] };
+  const best = values.indexOf(Math.max(...values));
+  const others = [...values.keys()].filter((c) => c !== best);
+  const second = Math.max(...others.map((c) => values[c]));
+  const alike = 1e-9 * Math.max(...values.map(Math.abs));
+  return { best, next: others.filter((c) => values[c] >= second - alike), by: Math.max(0, values[best] - second) };
 }
 
 /** Where values are largest among their neighbours, round the clock; of two equal ones the first. @param {Float64Array} values */

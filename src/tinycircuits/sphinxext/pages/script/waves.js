@@ -80,8 +80,8 @@ export function waves(data, text) {
     const [ideal, kept, logits] = [perfectSum(told, n, sum), keptLogits(told, n, sum), ownLogits(model, x, y)];
     const largest = Math.max(...[...ideal, ...kept, ...logits].map(Math.abs));
     const [first, second, third] = [ideal, kept, logits].map(ranked);
-    added.draw([ideal, kept], largest, sum, [first.best, first.next], wins(first, sum));
-    own.draw([logits], largest, sum, [third.best, third.next], wins(third, sum));
+    added.draw([ideal, kept], largest, sum, [first.best, ...first.next], wins(first, sum));
+    own.draw([logits], largest, sum, [third.best, ...third.next], wins(third, sum));
     answer.textContent = String(third.best);
     verdict.textContent = third.best === sum ? "✓ says the model" : `✗ says the model; it should be ${sum}`;
     count.textContent = `${n} of ${all}: k = ${frequencies.slice(0, n).join(", ")}`;
@@ -132,7 +132,7 @@ export function waves(data, text) {
 
 /** What wins and by how much, in words. @param {ReturnType<typeof ranked>} found @param {number} sum */
 const wins = ({ best, next, by }, sum) =>
-  `${best} wins by ${small(by)} over ${next}, ${best === sum ? "right" : "wrong"}`;
+  `${best} wins by ${small(by)} over ${next.join(" and ")}, ${best === sum ? "right" : "wrong"}`;
 
 /** @param {ReturnType<typeof ranked>} found @param {number} sum */
 const sentence = (found, sum) => [
