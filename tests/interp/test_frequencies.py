@@ -9,7 +9,17 @@ import torch
 from tests.circuits import scrambled
 from tests.interp.test_fourier import clock, random
 from tinycircuits.interp.fourier import by_distance, frequency_shares
-from tinycircuits.interp.frequencies import alphas, cuts, logits_with, others, part_of, turned, with_only, without
+from tinycircuits.interp.frequencies import (
+    alphas,
+    cuts,
+    logits_with,
+    others,
+    part_of,
+    plane_of,
+    turned,
+    with_only,
+    without,
+)
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.tasks import ModularAddition
 
@@ -47,6 +57,17 @@ def test_a_hand_is_turned_on(hours):
         turned(numbers, [2], hours=hours), changed(numbers, [2], lambda k: np.exp(1j * k * angle))
     )
     torch.testing.assert_close(turned(numbers, range(1, P // 2 + 1), hours=hours), numbers.roll(-hours, 0))
+
+
+def test_in_its_plane_a_wave_is_a_circle():
+    angle = 2 * math.pi * 3 * torch.arange(P).double() / P
+    axes = torch.linalg.qr(random(6, 3)).Q.T
+    circle = torch.stack([angle.cos(), angle.sin()], dim=1)
+    points = plane_of(circle @ axes[:2] + 0.5 * random(P)[:, None] * axes[2] + 4, 3)
+    torch.testing.assert_close(points.norm(dim=1), torch.ones(P).double(), rtol=0, atol=0.3)
+    steps = torch.atan2(*points.roll(-1, 0).flip(1).T) - torch.atan2(*points.flip(1).T)
+    turn = (steps.mean() if steps.std() < 1e-6 else (steps % (2 * math.pi)).median()) / (2 * math.pi / P)
+    assert min(float(turn) % P, -float(turn) % P) == pytest.approx(3, abs=0.2)
 
 
 def model_of(task, **more):

@@ -43,6 +43,16 @@ def turned(numbers: Numbers, keys: Sequence[int], *, hours: int = HOUR) -> Numbe
     return numbers - part + part.roll(-hours, 0)
 
 
+def plane_of(numbers: Numbers, k: int) -> Float[Tensor, "number 2"]:
+    """The numbers' vectors, all waves of them, in the plane in which their wave of frequency ``k`` turns.
+
+    Its axes are the two principal ones of that wave, 1 <= k < p / 2.
+    """
+    axes = torch.linalg.svd(part_of(numbers, [k]).double(), full_matrices=False).Vh[:2]
+    points: Tensor = (numbers - numbers.mean(0)).double() @ axes.T
+    return points
+
+
 @torch.no_grad()
 def logits_with(model: TransformerBridge, task: ModularAddition, numbers: Numbers) -> Float[Tensor, "a b d_vocab"]:
     """The logits of the answer for every pair when the numbers have these vectors in ``W_E``, in the model's dtype.

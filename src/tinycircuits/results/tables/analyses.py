@@ -63,10 +63,10 @@ class Analysis:
 
         Raises ``ValueError`` where the study has no such models.
         """
-        found = SOURCES[study(self.study).article].shuffled
-        if found is None:
+        source = SOURCES.get(study(self.study).article)
+        if source is None or source.shuffled is None:
             raise ValueError(f"study must have models with shuffled answers, got {self.study}")
-        return found if isinstance(found, str) else None
+        return source.shuffled if isinstance(source.shuffled, str) else None
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -189,7 +189,7 @@ def _addition() -> Iterator[Analysis]:
         for seed in ADDING[of]:
             yield analysis(of, "adding.adding", model=None if seed == study(of).published_seed else seed)
         yield analysis(of, "adding.adding", trained=False)
-        yield analysis(of, "adding.adding", shuffled=True)
+    yield analysis(E, "adding.adding", shuffled=True)
     for at_answer in (True, False):
         yield analysis(E, "operands.patch_operand", operand="b", at_answer=at_answer, draws=1)
     for size in START_SIZES.values():
