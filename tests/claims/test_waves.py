@@ -18,6 +18,7 @@ def rows(**change):
             "wrong without": [51, 52],
             "without others": [49, 50],
             "sum in last MLP": [0.9, 0.9],
+            "one frequency": [0.49, 0.1],
             "phase error": [math.pi / 4 - 0.01, math.pi / 4],
         }
     )
@@ -39,6 +40,7 @@ def test_the_claim_on_waves_is_just_met():
         {"wrong_without": (1, 51)},
         {"without_others": (0, 50)},
         {"without_others": (1, 51)},
+        {"one_frequency": (1, 0.5)},
         {"phase_error": (0, math.pi / 4)},
         {"phase_error": (0, math.nan)},
         {"phase_error": (1, math.pi / 4 - 0.01)},

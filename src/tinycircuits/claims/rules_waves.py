@@ -13,8 +13,9 @@ QUARTER = math.pi / 4
 
 def few_waves_carry_the_addition(of: pd.DataFrame) -> Observed:
     """In every model more than half of the pairs are lost without the key frequencies of the embedding and fewer than
-    half without as many others; nine tenths of the last MLP's variance follow a + b; and the phases of the first MLP
-    add up, their median distance below a quarter of pi, in every model of article D and in none of article E."""
+    half without as many others; nine tenths of the last MLP's variance follow a + b; fewer than half of the neurons of
+    any MLP have one frequency; and the phases of the first MLP add up, their median distance below a quarter of pi, in
+    every model of article D and in none of article E."""
     lost = (of["wrong without"] - of["wrong"]) / of["pairs"]
     others = (of["without others"] - of["wrong"]) / of["pairs"]
     close = of["phase error"] < QUARTER
@@ -23,7 +24,9 @@ def few_waves_carry_the_addition(of: pd.DataFrame) -> Observed:
         "smallest share lost without the keys": float(lost.min()),
         "largest share lost without as many others": float(others.max()),
         "smallest share of the last MLP that follows the sum": float(of["sum in last MLP"].min()),
+        "largest share of an MLP's neurons of one frequency": float(of["one frequency"].max()),
         "largest phase distance in the first MLP, D": float(of["phase error"][of["article"] == "D"].max()),
         "smallest, E": float(of["phase error"][of["article"] == "E"].min()),
     }
-    return once(bool(lost.min() > 0.5 > others.max() and of["sum in last MLP"].min() >= 0.9) and phases, values)
+    carried = lost.min() > 0.5 > others.max() and of["sum in last MLP"].min() >= 0.9
+    return once(bool(carried and of["one frequency"].max() < 0.5) and phases, values)

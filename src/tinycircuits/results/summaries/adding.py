@@ -45,10 +45,15 @@ def _part_row(part: PartWaves) -> dict[str, object]:
         "a and b apart": float(part.one["linear"].mean()),
         "one": float(part.one["full"].mean()),
         "two": float(part.two["full"].mean()),
-        "one frequency": int((part.one["full"] > ROUNDED).sum()),
+        "one frequency": round(_one_frequency(part) * part.n_alive),
         "values": part.n_alive,
     }
     return {"part": part.part, **follows, **fits}
+
+
+def _one_frequency(part: PartWaves) -> float:
+    """The share of a part's values with more than ``ROUNDED`` of their variance on one frequency."""
+    return float((part.one["full"] > ROUNDED).double().mean())
 
 
 def phase_error(part: PartWaves) -> float:
@@ -97,6 +102,7 @@ def _adding_row(of: Adding) -> dict[str, object]:
         "rebuilt wrong": 0 if of.logit_keys and int(of.rebuilt(of.logit_keys).argmax()) == 0 else len(of.profile) ** 2,
         "sum in last MLP": of.parts[-1].follows["a + b"],
         "phase error": phase_error(first),
+        "one frequency": max(_one_frequency(part) for part in of.parts if part.phases is not None),
     }
 
 
