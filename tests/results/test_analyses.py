@@ -1,6 +1,7 @@
 """Analyses: what a function of the package finds is stored once, and comes back as it was."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,6 +19,8 @@ from tinycircuits.results.analyses import stored
 from tinycircuits.results.codec import decoded, encoded
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.analyses import ANALYSES, analysis
+from tinycircuits.results.tables.profiles import SOURCES
+from tinycircuits.results.tables.studies import study
 
 
 @pytest.fixture
@@ -67,8 +70,17 @@ def test_with_shuffled_answers_it_is_the_first_model_of_their_sweep():
     task, component = swept.sweep.task, Component(1, "mlp")
     expected = all_pairs(swept.model(0), task.sequences(), task, component)
     equal(stored(all_pairs, of, shuffled=True, component=component), expected)
-    with pytest.raises(ValueError, match="sweep of models with shuffled answers, got addition-97-2l"):
-        _ = analysis("addition-97-2l", "all_pairs.all_pairs", shuffled=True).spec
+    with pytest.raises(ValueError, match="must have models with shuffled answers, got addition-97-2l-gpt2"):
+        _ = analysis("addition-97-2l-gpt2", "all_pairs.all_pairs", shuffled=True).spec
+
+
+def test_where_no_model_with_shuffled_answers_is_kept_one_is_trained_anew(monkeypatch):
+    chosen, asked = analysis("addition-97-2l", "adding.adding", shuffled=True), []
+    monkeypatch.setattr(analyses, "train", lambda *args, **more: (asked.append((args, more)), ((None, None)))[1])
+    monkeypatch.setattr(analyses.importlib, "import_module", lambda name: SimpleNamespace(adding=lambda task: task))
+    assert analyses.computed(chosen) == SOURCES["E"].shuffled == chosen.spec.of.task
+    recipe = study("addition-97-2l").spec(0)
+    assert asked == [((chosen.spec.of.task, recipe.model, recipe.train), {"seed": 0, "watched": False})]
 
 
 def test_a_part_of_the_model_is_an_argument_by_its_label(run):

@@ -15,11 +15,13 @@ from tinycircuits.claims import rules_part_3 as part_3
 from tinycircuits.claims import rules_part_4 as part_4
 from tinycircuits.claims import rules_pizza as pizza
 from tinycircuits.claims import rules_reversal as reversal
+from tinycircuits.claims import rules_waves as waves
 from tinycircuits.claims.judge import Measure, Observed
 from tinycircuits.claims.starts import starts
 from tinycircuits.claims.views import Trials, holdout, trials
 from tinycircuits.models.spoiled import SPOILED
 from tinycircuits.results.numbers import OfDigits, OfPairs, digits, latents, pairs
+from tinycircuits.results.summaries.adding import adding_rows
 from tinycircuits.results.tables.profiles import SOURCES, Kind
 from tinycircuits.results.tables.studies import study
 from tinycircuits.results.tables.sweeps import SIZES, size_name
@@ -169,6 +171,7 @@ OF_MODELS: dict[str, Measure] = {
     "compute": of_kinds(part_3.the_sum_comes_up_in_one_place, part_3.both, "trained", "untrained", "shuffled answers"),
     "start": Measure(part_3.the_start_decides_where, starts, {"shuffled labels": partial(starts, shuffled=True)}),
     "features": of_kinds(part_3.only_one_reading_finds_residues, addition.readings, "trained", "random encoder"),
+    "waves": of_kinds(waves.few_waves_carry_the_addition, adding_rows, "trained", "untrained", "shuffled answers"),
     "pizza": Measure(pizza.the_numbers_do_not_say, pizza.ruler, {"untrained": partial(pizza.ruler, trained=False)}),
     "seeds": of_sweeps(part_2.the_split_decides_how_often_it_works, *part_2.C_SWEEPS),
     "needed": of_sweeps(part_2.attention_alone_is_enough, *reversal.ONE_PART_ONLY, *part_2.NEIGHBOURS),

@@ -92,20 +92,33 @@ def clock_shares(logits: Float[Tensor, "a b c"]) -> Float[Tensor, " frequency"]:
 
     Raises ``ValueError`` for logits that are not a cube, or that are the same for every c.
     """
-    modulus = logits.shape[0]
-    if logits.shape != (modulus, modulus, modulus):
-        raise ValueError(f"logits must be a cube (a, b, c), got {tuple(logits.shape)}")
-    centred = logits.double() - logits.double().mean(-1, keepdim=True)
-    total = float(centred.square().sum())
+    modulus, total = len(logits), float(_centred(logits).square().sum())
     if total <= 0:
         raise ValueError("logits must differ between answers, got the same for all")
-    x = torch.arange(modulus)
-    distance = (
-        x[:, None, None] + x[None, :, None] - x
-    ) % modulus  # a + b - c: how far each answer is from the right one
-    by_distance = torch.zeros(modulus, dtype=torch.float64).index_add_(0, distance.flatten(), centred.flatten())
     cosines = fourier_basis(modulus)[1::2]
-    return (cosines @ by_distance).square() / modulus**2 / total
+    return (cosines @ by_distance(logits)).square() * modulus**2 / total
+
+
+def by_distance(
+    logits: Float[Tensor, "a b c"], labels: Int[Tensor, " number"] | None = None
+) -> Float[Tensor, " distance"]:
+    """The mean logit of the answers c that lie a + b - c = 0 .. p-1 hours before the right one.
+
+    The mean over c is taken out first. ``labels`` are other names for the numbers, in a, b and c alike.
+
+    Raises ``ValueError`` for logits that are not a cube.
+    """
+    centred = _centred(logits)
+    x = torch.arange(len(logits)) if labels is None else labels
+    distance = (x[:, None, None] + x[None, :, None] - x) % len(x)
+    return distance.flatten().bincount(centred.flatten()) / len(x) ** 2
+
+
+def _centred(logits: Float[Tensor, "a b c"]) -> Float[Tensor, "a b c"]:
+    modulus = len(logits)
+    if logits.shape != (modulus, modulus, modulus):
+        raise ValueError(f"logits must be a cube (a, b, c), got {tuple(logits.shape)}")
+    return logits.double() - logits.double().mean(-1, keepdim=True)
 
 
 def dependence(values: Float[Tensor, "a b *dimension"]) -> dict[str, float]:

@@ -33,7 +33,7 @@ class Analysis:
     """One row of the table: an analysis of one model of a study, or of the same model before training.
 
     Without a ``seed`` it is the published model; ``shuffled`` is the first one that was trained on the answers of other
-    inputs, where the article has a sweep of such models.
+    inputs: of the article's sweep of such models, or trained anew where none is kept.
     """
 
     study: str
@@ -58,26 +58,36 @@ class Analysis:
         return f"{self.study}.analyses"
 
     @property
-    def sweep(self) -> str:
-        """The sweep of models with shuffled answers; raises ``ValueError`` where the study has none."""
-        found = SOURCES[study(self.study).article].shuffled
-        if not isinstance(found, str):
-            raise ValueError(f"study must have a sweep of models with shuffled answers, got {self.study}")
-        return found
+    def sweep(self) -> str | None:
+        """The sweep of models with shuffled answers; None where such a model is trained anew.
+
+        Raises ``ValueError`` where the study has no such models.
+        """
+        source = SOURCES.get(study(self.study).article)
+        if source is None or source.shuffled is None:
+            raise ValueError(f"study must have models with shuffled answers, got {self.study}")
+        return source.shuffled if isinstance(source.shuffled, str) else None
 
     @property
     def spec(self) -> AnalysisSpec:
         """The full description."""
-        chosen = study(self.study)
-        first = sweep(self.sweep).blocks(range(1))[0] if self.shuffled else None
-        seed = chosen.published_seed if self.seed is None else self.seed
         return AnalysisSpec(
-            of=chosen.spec(seed) if first is None else sweep(self.sweep).spec(first),
+            of=self.of,
             trained=self.trained,
             analysis=self.analysis,
             arguments=self.arguments,
             recipe=self.recipe,
         )
+
+    @property
+    def of(self) -> RunSpec | SweepSpec:
+        """The model that it looks at."""
+        chosen = study(self.study)
+        if not self.shuffled:
+            return chosen.spec(chosen.published_seed if self.seed is None else self.seed)
+        if self.sweep is not None:
+            return sweep(self.sweep).spec(sweep(self.sweep).blocks(range(1))[0])
+        return chosen.spec(0).model_copy(update={"task": SOURCES[chosen.article].shuffled})
 
 
 def analysis(
@@ -95,6 +105,8 @@ def analysis(
 
 A, B, C = "reversal-8d-2l", "reversal-8d-1l", "reversal-4d-2l"
 D, E = "addition-113-3l", "addition-97-2l"
+ADDING = {D: (0, 1, 2), E: (42, 0, 1)}
+"""The seeds whose waves the chapter on adding looks at, the published one first."""
 _ATTN, _MLP = "part: L0 attn", "part: L0 mlp"
 
 
@@ -174,6 +186,10 @@ def _addition() -> Iterator[Analysis]:
         yield analysis(of, "interference.sum_waves")
         for seed in study(of).seeds:
             yield analysis(of, "fourier.clock", model=None if seed == study(of).published_seed else seed)
+        for seed in ADDING[of]:
+            yield analysis(of, "adding.adding", model=None if seed == study(of).published_seed else seed)
+        yield analysis(of, "adding.adding", trained=False)
+    yield analysis(E, "adding.adding", shuffled=True)
     for at_answer in (True, False):
         yield analysis(E, "operands.patch_operand", operand="b", at_answer=at_answer, draws=1)
     for size in START_SIZES.values():
