@@ -7,7 +7,8 @@ import torch
 
 from tinycircuits.claims.rules_pizza import Ruler, ruler, the_numbers_do_not_say
 
-JUST = Ruler((0.95, 0.05), 0.49, torch.tensor([0.9, 1.0]), torch.tensor([0.9, 1.0]), torch.tensor([0.95, 1.0]))
+NINE, AGREE = (torch.tensor([least, 1.0], dtype=torch.float64) for least in (0.9, 0.95))
+JUST = Ruler((0.95, 0.05), 0.49, NINE, NINE, AGREE)
 
 
 def met(**changed) -> bool:

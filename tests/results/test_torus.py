@@ -73,5 +73,5 @@ def test_the_row_of_machines_has_every_spread_and_noise_for_three():
 def test_the_stored_models_of_a_study_are_all_its_seeds():
     found = load_torus("addition-97-2l.torus")
     assert [each.seed for each in found.of] == [*range(9), 42]
-    assert found.phase.shape == (10, 2, 512, 2)
+    assert found.phase.shape == (10, 2, 256, 2)
     assert torch.isfinite(found.phase).all()

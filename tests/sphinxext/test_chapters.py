@@ -128,7 +128,7 @@ def test_the_book_shows_little_code() -> None:
     ours = [path for path in CHAPTERS if path.stem not in {LISTING, *readers_own}]
     everything = [cell for path in ours for cell in cells(path.read_text())]
     assert sum(len(cell.lines) for cell in everything if cell.shown) <= 900
-    assert sum(len(cell.lines) for cell in everything) <= 2_640
+    assert sum(len(cell.lines) for cell in everything) <= 2_900
 
 
 PLANTED_CELLS = {

@@ -36,7 +36,7 @@ def gradient_cosines(
     The gradient is by the row of ``W_E`` as it enters at that place, before the position is added. Where one of the two
     is zero the cosine counts as 0.
     """
-    return torch.cat([_cosines(model, task, batch[:, :2], batch[:, 2:]) for batch in triples.split(BATCH)])[:, 0]
+    return torch.cat([_cosines(model, task, batch[:, :2], batch[:, 2:]) for batch in torch.split(triples, BATCH)])[:, 0]
 
 
 def gradient_symmetricity(
@@ -49,7 +49,7 @@ def gradient_symmetricity(
     if n_triples is None:
         numbers = torch.arange(task.modulus)
         pairs = torch.cartesian_prod(numbers, numbers)
-        every = [_cosines(model, task, batch, numbers.expand(len(batch), -1)) for batch in pairs.split(BATCH)]
+        every = [_cosines(model, task, batch, numbers.expand(len(batch), -1)) for batch in torch.split(pairs, BATCH)]
         return Symmetricity(float(torch.cat(every).double().mean()), 0.0, task.modulus**3)
     if n_triples < 2:
         raise ValueError(f"n_triples must be 2 or more, got {n_triples}")

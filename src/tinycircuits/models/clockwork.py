@@ -136,7 +136,7 @@ def with_noise(model: TransformerBridge, level: float, *, seed: int) -> Transfor
     generator = torch.Generator().manual_seed(checked_seed(seed))
     for weight in named_parameters(model).values():
         noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
-        weight += noise * level * weight.norm() / math.sqrt(weight.numel())
+        weight.add_(noise * level * weight.norm() / math.sqrt(weight.numel()))
     return model
 
 

@@ -29,7 +29,7 @@ def clock_and_pizza(pair: tuple[int, int], blind: tuple[int, int], *, hours: int
     if abs(blind[0] - blind[1]) * 2 != hours:
         raise ValueError(f"blind must be two opposite hours, got {blind}")
     panels = [("turn the hand on", pair), ("average the two points", pair), ("two opposite points", blind)]
-    rows = []
+    rows: list[tuple[object, ...]] = []
     with kit.canvas(_SIDE + 40) as axes:
         for i, (title, (a, b)) in enumerate(panels):
             corner = (1 + i * (_SIDE + 2), 20)

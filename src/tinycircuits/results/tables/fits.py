@@ -46,11 +46,13 @@ class Fit:
 
     def spec(self, seed: int) -> FitSpec:
         """The full description of the fit with this seed; raises ``ValueError`` for one out of range."""
-        run = self.by_hand
-        if run is None:
-            chosen = study(self.study)
-            run = chosen.spec(chosen.published_seed)
-        return FitSpec(run=run, site=self.site, recipe=self.recipe, seed=checked_seed(seed))
+        return FitSpec(run=self._run(), site=self.site, recipe=self.recipe, seed=checked_seed(seed))
+
+    def _run(self) -> RunSpec | ClockworkSpec:
+        if self.by_hand is not None:
+            return self.by_hand
+        chosen = study(self.study)
+        return chosen.spec(chosen.published_seed)
 
 
 # Article E gives width, coefficient, optimizer, epochs and batch; it leaves open how its loss is averaged. Either both
