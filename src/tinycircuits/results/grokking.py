@@ -19,7 +19,7 @@ from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.rows import Row
 from tinycircuits.results.runs import columns, rounds_of
 from tinycircuits.results.store import Stored
-from tinycircuits.results.tables.grokking import GROKKINGS, ROUND_STEPS, GrokkingRow, GrokkingSpec, grokking_row
+from tinycircuits.results.tables.grokking import GROKKINGS, GrokkingRow, GrokkingSpec, grokking_row
 from tinycircuits.results.text import of
 from tinycircuits.tasks import ModularAddition
 from tinycircuits.training.device import one_thread
@@ -32,7 +32,7 @@ SPLITS = ("train", "holdout")
 
 @dataclass(frozen=True)
 class Grokking:
-    """One training, looked at before its first step and every ``ROUND_STEPS`` after."""
+    """One training, looked at before its first step and after every round."""
 
     spec: GrokkingSpec
     keys: tuple[int, ...]
@@ -49,7 +49,11 @@ class Grokking:
     @property
     def steps(self) -> list[int]:
         """Optimizer steps at each look."""
-        return [index * ROUND_STEPS for index in range(len(self.wrong))]
+        batches = self.spec.of.train.batches
+        return [
+            index * batches.n_steps(self.spec.of.train.split.n_train) // batches.n_rounds
+            for index in range(len(self.wrong))
+        ]
 
     def model(self, at: int = -1) -> TransformerBridge:
         """The model after the ``at``-th round that was kept, in float64."""
