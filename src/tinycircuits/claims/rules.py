@@ -168,6 +168,18 @@ OF_MODELS: dict[str, Measure] = {
     "compute": of_kinds(part_3.the_sum_comes_up_in_one_place, part_3.both, "trained", "untrained", "shuffled answers"),
     "start": Measure(part_3.the_start_decides_where, starts, {"shuffled labels": partial(starts, shuffled=True)}),
     "features": of_kinds(part_3.only_one_reading_finds_residues, addition.readings, "trained", "random encoder"),
+    "grokking": Measure(
+        part_3.it_understands_late_and_its_waves_grow_before,
+        partial(part_3.trainings, "grokking-113", "grokking-59"),
+        {
+            said: partial(part_3.trainings, name)
+            for said, name in (
+                ("no weight decay", "grokking-59-no-decay"),
+                ("fewer pairs", "grokking-59-few"),
+                ("shuffled sums", "grokking-59-shuffled"),
+            )
+        },
+    ),
     "seeds": of_sweeps(part_2.the_split_decides_how_often_it_works, *part_2.C_SWEEPS),
     "needed": of_sweeps(part_2.attention_alone_is_enough, *reversal.ONE_PART_ONLY, *part_2.NEIGHBOURS),
     "agree": of_kinds(part_2.the_outline_agrees_and_the_detail_does_not, part_2.prints, "trained", "untrained"),

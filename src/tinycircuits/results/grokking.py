@@ -11,7 +11,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.fourier import clock_shares, frequency_shares, pair_logits
 from tinycircuits.interp.progress import above_the_floor, gini, progress
-from tinycircuits.models.build import build, named_parameters
+from tinycircuits.models.build import Dtype, build, named_parameters
 from tinycircuits.models.weights import flat_weights, named_weights, put_weights
 from tinycircuits.results import door
 from tinycircuits.results.differences import tensors_that_differ
@@ -55,10 +55,10 @@ class Grokking:
             for index in range(len(self.wrong))
         ]
 
-    def model(self, at: int = -1) -> TransformerBridge:
-        """The model after the ``at``-th round that was kept, in float64."""
+    def model(self, at: int = -1, *, dtype: Dtype = "float64") -> TransformerBridge:
+        """The model after the ``at``-th round that was kept."""
         run = self.spec.of
-        return put_weights(build(run.model, run.task, seed=0, dtype="float64"), self.kept[at].double())
+        return put_weights(build(run.model, run.task, seed=0, dtype=dtype), self.kept[at].to(getattr(torch, dtype)))
 
 
 def load_grokking(name: str, seed: int = 0) -> Grokking:
