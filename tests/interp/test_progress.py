@@ -96,6 +96,17 @@ def wave_off():
     return NUMBERS[:, None, None] + NUMBERS[:, None] - NUMBERS
 
 
+def test_each_part_has_the_loss_of_its_own_pairs():
+    logits, (_, answers) = random(P, P, P), planted()
+    parts = {"train": torch.rand(P, P, generator=torch.Generator().manual_seed(0)) < 0.4}
+    parts["holdout"] = ~parts["train"]
+    found = progress(logits, answers, KEYS, parts)
+    for part, mask in parts.items():
+        torch.testing.assert_close(found[f"loss.{part}"], cross_entropy(logits[mask], answers[mask]))
+        kept = onto(logits, directions("20term", KEYS))
+        torch.testing.assert_close(found[f"restricted_20term.{part}"], cross_entropy(kept[mask], answers[mask]))
+
+
 def test_protocols_differ_where_the_logits_have_other_waves():
     logits, answers = planted()
     other = logits + 3 * torch.cos(angle(1, NUMBERS[:, None] - NUMBERS))[..., None] * random(P)

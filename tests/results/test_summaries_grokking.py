@@ -38,6 +38,10 @@ def test_half_means_at_most_half_and_what_never_comes_is_none():
     assert found.half_of_waves == 0
 
 
+def test_without_a_key_frequency_no_wave_grows():
+    assert milestones(replace(kept([0] * 4, [0] * 4), keys=())).half_of_waves is None
+
+
 def test_the_end_is_the_median_of_the_last_rounds():
     many = kept([9, 0, 3, 0], [61, 50, 30, 0])
     wrong = torch.tensor([[0, 61]] * 5 + [[0, 1]] * (AT_REST - 1) + [[0, 40]])

@@ -175,7 +175,6 @@ OF_MODELS: dict[str, Measure] = {
             said: partial(part_3.trainings, name)
             for said, name in (
                 ("no weight decay", "grokking-59-no-decay"),
-                ("fewer pairs", "grokking-59-few"),
                 ("shuffled sums", "grokking-59-shuffled"),
             )
         },

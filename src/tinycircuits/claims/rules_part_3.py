@@ -139,7 +139,7 @@ def it_understands_late_and_its_waves_grow_before(of: dict[str, list[Milestones]
     seeds = [each for of_name in of.values() for each in of_name]
     late = [each.missed_when_known is not None and 2 * each.missed_when_known > each.n_holdout for each in seeds]
     end = [each.wrong_at_end <= 0.01 * each.n_holdout for each in seeds]
-    before = [each.half is not None and each.half_of_waves < each.half for each in seeds]
+    before = [each.half_of_waves is not None and each.half_of_waves < (each.half or 0) for each in seeds]
     values = {
         "seeds": len(seeds),
         "know their pairs while most others are wrong": sum(late),

@@ -21,8 +21,8 @@ class Milestones:
     """No training pair is wrong."""
     missed_when_known: int | None
     """How many held-out pairs are wrong at that look."""
-    half_of_waves: int
-    """The key frequencies hold half of the share of the neuron-logit map that they have at the end."""
+    half_of_waves: int | None
+    """The key frequencies, if there are any, hold half of the share of the neuron-logit map that they end with."""
     half: int | None
     """At most half of the held-out pairs are wrong."""
     right: int | None
@@ -37,12 +37,10 @@ def milestones(kept: Grokking) -> Milestones:
     train, holdout = kept.wrong.unbind(1)
     n_holdout = len(kept.spec.of.train.split.indices(kept.spec.of.task.n_sequences).holdout)
     known, share = _first(train == 0), of_keys(kept, "of_neurons")
-    first_half = _first(share >= share[-1] / 2)
-    assert first_half is not None
     return Milestones(
         known=_step(kept, known),
         missed_when_known=None if known is None else int(holdout[known]),
-        half_of_waves=kept.steps[first_half],
+        half_of_waves=_step(kept, _first(share >= share[-1] / 2)) if kept.keys else None,
         half=_step(kept, _first(2 * holdout <= n_holdout)),
         right=_step(kept, _first(holdout == 0)),
         wrong_at_end=float(holdout[-AT_REST:].double().quantile(0.5)),

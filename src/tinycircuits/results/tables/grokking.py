@@ -85,7 +85,6 @@ _SMALL_SHARE, _SMALL_STEPS = 0.4, 12_000
 _ROWS = (
     GrokkingRow("grokking-113", "modulo 113", _LARGE, reference(113, _SHARE, _STEPS), range(3), whole=range(1)),
     GrokkingRow("grokking-59", "modulo 59", _SMALL, reference(59, _SMALL_SHARE, _SMALL_STEPS), range(5)),
-    GrokkingRow("grokking-59-few", "modulo 59, fewer pairs", _SMALL, reference(59, _SHARE, _SMALL_STEPS), range(1)),
     GrokkingRow(
         "grokking-59-no-decay",
         "modulo 59, no weight decay",
