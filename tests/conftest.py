@@ -4,14 +4,17 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-from tests import typechecker
+from tests import tools, typechecker
 
 install_import_hook("tinycircuits", f"{typechecker.__name__}.check")
 torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that take long come first: begun last, they would keep one process busy alone."""
+    """Mark what reads the book. Tests that take long come first: begun last, they would keep one process busy alone."""
+    for item in items:
+        if tools.read_the_book(item.path, vars(item.module)):
+            item.add_marker("book")
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("xdist_group", "slow"))))
 
 

@@ -11,6 +11,7 @@ from tinycircuits.results.tables.profiles import SOURCES, Source
 from tinycircuits.results.tables.proofs import PROOFS
 from tinycircuits.results.tables.studies import STUDIES, Study
 from tinycircuits.results.tables.sweeps import SWEEPS, Sweep
+from tinycircuits.results.tables.torus import TORI
 from tinycircuits.tasks import OrderedSplit, ReverseIncrement
 from tinycircuits.training.dictionaries import SaeSpec
 from tinycircuits.training.recipe import IndependentBatches, TrainSpec
@@ -58,6 +59,7 @@ def only_these(
         (ANALYSES, analyses),
         (LATTICES, lattices),
         (CALIBRATIONS, ()),
+        (TORI, ()),
     )
     for table, kept in tables:
         for name in list(table):

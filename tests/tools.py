@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,3 +40,11 @@ def built(path: str, how: str) -> Path:
     if not (BUILD / path).exists():
         missing(f"book/_build/{path} is not built: {how}")
     return BUILD / path
+
+
+def read_the_book(module: Path, names: Mapping[str, Any]) -> bool:
+    """Whether the tests of a module, which has these ``names``, need the built book, or browsers and TeX to read it.
+
+    CI runs the others while the book is built.
+    """
+    return module.parent.name in {"browser", "pdf"} or names.get("built") is built

@@ -44,7 +44,7 @@ def overview(names: list[str] | None = None) -> str:
     if of_kind["sweep"]:
         header = ("sweep", "of", "seeds stored", "size", "without a mistake")
         tables.append(aligned([header, *map(_sweep, of_kind["sweep"])]))
-    for kind in ("course", "proof", "certificate", "fit", "profile", "lattices", "analysis", "calibration"):
+    for kind in ("course", "proof", "certificate", "fit", "profile", "lattices", "analysis", "calibration", "torus"):
         if found := of_kind[kind]:
             lines = [_held(row.name, row.title, [row]) for row in found]
             if kind in FOLDED and names is None:

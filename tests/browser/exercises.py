@@ -15,10 +15,8 @@ from tinycircuits.exercises.table import exercise, exercises
 from tinycircuits.results.live import live_model
 from tinycircuits.sphinxext.pages import live
 
-TYPED = ("hands", "two-digits", "by-hand")
+TYPED = ("hands", "no-blind-spot", "rounding-decides", "two-digits", "by-hand")
 STATES = ("spare-biases", "smallest-break", "sparsest")
-IN_PYTHON = ("elsewhere", "other-weights")
-"""Exercises that ask for a function of given weights."""
 FEW = 2
 """Planted wrong states that are counted in the page; each count takes a while."""
 
@@ -55,10 +53,46 @@ def state(name: str, given: Any) -> str | None:
     return "m=B&t=" + "_".join(moved) if all("inf" not in each and "nan" not in each for each in moved) else None
 
 
+EVEN = [1] * 16
+SAME = np.eye(4).tolist()
+MIX = [[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 2]]
+UNMIX = [[1, -1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0.5]]
+BACKWARDS = [*range(15, -1, -1)]
+REWRITTEN = {"order": BACKWARDS, "louder": [2] * 16, "softer": [0.5] * 16, "mix": MIX, "unmix": UNMIX}
+BOS_IS_BRIGHT = [[2, -9, -9, 1, 0, 0], [2, -9, 1, -9, -9, 0], [2, 1, -9, -9, -9, -9]]
+RULES: dict[str, dict[str, tuple[Any, bool]]] = {
+    "elsewhere": {
+        "BOS is bright": (BOS_IS_BRIGHT, True),
+        "two sources share": ([[3, 0, 0, 2.5, 9, 9], [3, 0, 2.5, 0, 0, 9], [3, 2.5, 0, 0, 0, 0]], True),
+        "the source is bright": ([[0, -9, -9, 1, 0, 0], *BOS_IS_BRIGHT[1:]], False),
+        "even": ([[0] * 6] * 3, False),
+        "another digit is bright": ([BOS_IS_BRIGHT[0], [-9, -9, 1, 2, -9, -9], BOS_IS_BRIGHT[2]], False),
+        "as bright as BOS": ([[1, -9, -9, 1, 0, 0], *BOS_IS_BRIGHT[1:]], False),
+        "a row is missing": (BOS_IS_BRIGHT[:2], False),
+        "an answer that shows the digit": ([*BOS_IS_BRIGHT[:2], [2, 1, -9, -9, -9, 1.5]], False),
+    },
+    "other-weights": {
+        "all of it": (REWRITTEN, True),
+        "scaled": (
+            {**REWRITTEN, "order": [*range(16)], "mix": (3 * np.eye(4)).tolist(), "unmix": (np.eye(4) / 3).tolist()},
+            True,
+        ),
+        "nothing": ({"order": [*range(16)], "louder": EVEN, "softer": EVEN, "mix": SAME, "unmix": SAME}, False),
+        "a neuron twice": ({**REWRITTEN, "order": [0, *range(15)]}, False),
+        "below zero": ({**REWRITTEN, "louder": [-2] * 16, "softer": [-0.5] * 16}, False),
+        "not undone": ({**REWRITTEN, "unmix": MIX}, False),
+        "no rule": ([1, 2], False),
+    },
+}
+"""What a page takes in place of a function of given weights: a form of its own, by exercise and what it is."""
+
+
 @cache
 def cases() -> list[tuple[str, str, str, bool]]:
     """Exercise, solution, what is given in the page, and whether it is right."""
     found = []
+    for name, rules in RULES.items():
+        found += [(name, said, json.dumps(rule), right) for said, (rule, right) in rules.items()]
     for name, solution in ALL:
         if name in (*TYPED, *STATES, *forms()):
             planted = [each for each in functions(name) if each.startswith("wrong_")]

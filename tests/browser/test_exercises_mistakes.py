@@ -12,14 +12,21 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Error, Page
 
-from tests.browser.exercises import STATES, cases, library
+from tests.browser.exercises import REWRITTEN, RULES, STATES, cases, library
 from tests.exercises.solutions import by_hand, two_digits
 from tinycircuits.exercises.keys import forms, key
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("exercises")]
 
 MISTAKES = tomllib.loads(Path(__file__).with_name("exercise_mistakes.toml").read_text())["mistake"]
-JUDGE = {"hands": "hands", "two-digits": "twoDigits", "by-hand": "byHand"}
+JUDGE = {
+    "hands": "hands",
+    "no-blind-spot": "noBlindSpot",
+    "rounding-decides": "roundingDecides",
+    "two-digits": "twoDigits",
+    "by-hand": "byHand",
+    "elsewhere": "elsewhere",
+}
 BIASES = ["blocks.0.attn.b_K", "blocks.0.ln2.b", "ln_final.b"]
 
 
@@ -83,6 +90,8 @@ def typed() -> list[tuple[str, Any, bool]]:
         *found,
         ("twoDigits", wide, False),
         ("twoDigits", mlp | {"b_in": [*mlp["b_in"], 0]}, False),
+        ("roundingDecides", [2**45, *[2**21] * 4, -(2**45)], False),
+        ("roundingDecides", [2**24, 1.5, 1, 1, 1, -(2**24)], False),
         ("hands", [3, 19, 42, 43, 60], False),
         ("hands", [3, 19, 42, 43, 53.0001], False),
         ("hands", [3, 19, 42, 42, 53], False),
@@ -106,7 +115,29 @@ KEPT = """(K) => {
 WANTED = [["fresh", "file", 5, True], ["low", "one", 3, True], ["new", "none", 1, False], ["open", "two", 2, True]]
 
 
-TRIED = """([judges, kept, texts, claims, keys, given]) => {
+ODD = {"order": [0, *range(15)]}
+MATRICES = ("W_V", "W_O", "W_in", "W_out")
+
+
+def written(*, far: float = 0.2, moved: float = 0.0, without: str = "") -> dict[str, Any]:
+    """What the live model says of a rewriting: each matrix has moved by a share of its length, or one has not."""
+    each = {name: [1.0 + far, 1.0] if name != without else [1.05, 1.0] for name in MATRICES}
+    changed = [
+        {"name": f"blocks.0.x.{name}", "shape": [1, 2], "before": [1.0, 1.0], "after": w} for name, w in each.items()
+    ]
+    return {"changed": changed, "moved": moved, "first": "0 0"}
+
+
+OF_WRITING = [
+    (written(), True),
+    (written(far=0.1), False),
+    (written(moved=2e-6), False),
+    *((written(without=name), False) for name in MATRICES),
+    ({"changed": [], "moved": 0, "first": ""}, False),
+]
+
+
+TRIED = """([judges, kept, texts, claims, keys, given, writings, rules]) => {
     const [J, K] = [eval(judges), eval(kept)];
     const said = ([name, form, text]) =>
         J.claim(keys[name], form === "names" ? J.inOrder(text.split(",").reverse()) : text);
@@ -114,6 +145,8 @@ TRIED = """([judges, kept, texts, claims, keys, given]) => {
         texts.map((text) => [...J.sha256(text)]),
         claims.map(said).map(({ passed, said }) => (said.includes("\\ufffd") ? said : passed)),
         given.map(([judge, answer]) => J[judge](answer).passed),
+        writings.map(([found]) => J.otherWeights(found, rules[0][0]).passed),
+        rules.map(([rule]) => typeof J.rewriting(rule) !== "string"),
         (%s)(K),
     ];
 }"""
@@ -125,9 +158,10 @@ def differing(page: Page, judges: str, kept: str) -> list[str]:
     of_claims = [(name, forms()[name], text, right) for name, _, text, right in cases() if name in forms()]
     others = [*typed(), *OF_STATES]
     claims, given = [[*each[:3]] for each in of_claims], [[*each[:2]] for each in others]
-    arguments = [judges, kept, TEXTS, claims, {name: known(name) for name in forms()}, given]
+    rules = [(rule, well) for rule, well in RULES["other-weights"].values() if well] + [(REWRITTEN | ODD, False)]
+    arguments = [judges, kept, TEXTS, claims, {name: known(name) for name in forms()}, given, OF_WRITING, rules]
     try:
-        hashes, told, passed, left = page.evaluate(TRIED % KEPT, arguments)
+        hashes, told, passed, writings, readable, left = page.evaluate(TRIED % KEPT, arguments)
     except Error as error:
         return [str(error)]
     found = [
@@ -135,6 +169,8 @@ def differing(page: Page, judges: str, kept: str) -> list[str]:
     ]
     found += [str(each) for each, right in zip(of_claims, told, strict=True) if right != each[3]]
     found += [str(each) for each, right in zip(others, passed, strict=True) if right != each[2]]
+    for said, each in ((writings, OF_WRITING), (readable, rules)):
+        found += [str(one) for one, right in zip(each, said, strict=True) if right != one[1]]
     return found + ([] if left == WANTED else [f"kept: {left}"])
 
 

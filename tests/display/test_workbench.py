@@ -79,3 +79,10 @@ def test_a_certificate_stands_alone(still: Figure) -> None:
     assert described(Live(still, [model()], parts=("certificate",)))["show"] == "certificate"
     with pytest.raises(ValueError, match="got certificate"):
         Live(still, [model()], parts=("certificate", "attn"))
+
+
+def test_the_waves_of_a_sum_stand_alone(still: Figure) -> None:
+    found = described(Live(still, [model()], parts=("waves",), state="a=5&b=8&n=3"))
+    assert (found["show"], found["state"]) == ("waves", "a=5&amp;b=8&amp;n=3")
+    with pytest.raises(ValueError, match="got waves"):
+        Live(still, [model()], parts=("waves", "attn"))

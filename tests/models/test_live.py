@@ -10,7 +10,7 @@ import torch
 
 from tests.circuits import SPECS, scrambled
 from tinycircuits.models.build import build
-from tinycircuits.models.live import live_data
+from tinycircuits.models.live import live_data, wave_data
 from tinycircuits.models.weights import Course, flat_weights
 from tinycircuits.results.runs import load
 from tinycircuits.tasks import IncrementInPlace, ModularAddition, ReverseIncrement, Task
@@ -133,3 +133,12 @@ def test_a_task_that_the_page_cannot_compute_is_refused():
     task = IncrementInPlace(n_digits=2)
     with pytest.raises(ValueError, match="task must be ReverseIncrement or ModularAddition, got IncrementInPlace"):
         live_data(scrambled(SPECS["one layer"], task), task, name="T", title="a test", study="none", seed=0)
+
+
+def test_waves_are_written_row_by_row_in_single_precision() -> None:
+    cos, sin, mean = torch.arange(6).reshape(2, 3) / 7, torch.arange(6).reshape(2, 3) - 2.5, torch.arange(3) / 3
+    found = json.loads(json.dumps(wave_data((4, 1), [2.0, -1.5], cos.double(), sin, mean)))
+    assert (found["frequencies"], found["heights"]) == ([4, 1], [2.0, -1.5])
+    for name, values in {"cos": cos, "sin": sin, "mean": mean}.items():
+        read_back = np.frombuffer(base64.b85decode(found[name]), dtype="<f4")
+        np.testing.assert_array_equal(read_back, values.flatten().float().numpy())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builder import builder
 from tests.pdf.pages import Pdf, squeezed
 from tests.sphinxext.test_print_edition import NAMES, NASTY
 from tests.staging import ROOT, StagedBook
@@ -50,7 +51,7 @@ class Printed:
 
 
 class Press:
-    """A staged book and its print command."""
+    """A staged book and its print command: a process for the whole book, as a user has it, then copies of one."""
 
     def __init__(self, root: Path) -> None:
         self.book = StagedBook(root, toc=TOC)
@@ -62,13 +63,19 @@ class Press:
         path = os.pathsep.join([str(self.book.root / "src"), str(ROOT / "src")])
         env = {name: value for name, value in os.environ.items() if not name.startswith("BOOK_")}
         env |= {"PYTHONPATH": path, "NO_COLOR": "1"} | {f"BOOK_{name}": value for name, value in fields.items()}
-        command = [sys.executable, "-m", "tinycircuits.sphinxext.press.typeset", "book", "-W", "-n", "--keep-going"]
-        done = subprocess.run(command, cwd=self.book.root, env=env, capture_output=True, text=True, check=False)
+        options = ["book", "-W", "-n", "--keep-going"]
+        if fields:
+            log = self.book.root / "print.log"
+            status, said = builder().typeset(options, self.book.root, env, log), log.read_text()
+        else:
+            command = [sys.executable, "-m", "tinycircuits.sphinxext.press.typeset", *options]
+            done = subprocess.run(command, cwd=self.book.root, env=env, capture_output=True, text=True, check=False)
+            status, said = done.returncode, done.stdout + done.stderr
         name = "hand-in" if any(fields.values()) else "from-zero-to-mechanistic-interpretability"
         pdf = self.book.root / f"book/_build/latex/{name}.pdf"
         if any(fields.values()) and pdf.exists():  # the next one is written over it
             pdf = pdf.rename(self.book.root / f"{len(list(self.book.root.glob('*.pdf')))}.pdf")
-        return Printed(done.returncode, done.stdout + done.stderr, Pdf(pdf))
+        return Printed(status, said, Pdf(pdf))
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def test_every_row_has_a_name_of_its_own():
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("kind", ["study", "sweep", "course", "proof", "fit", "profile", "calibration"])
+@pytest.mark.parametrize("kind", ["study", "sweep", "course", "proof", "fit", "profile", "calibration", "torus"])
 def test_every_entry_is_loaded_from_the_key_that_it_was_stored_under(kind):
     entries = [each for row in catalogue.rows() if row.kind == kind for each in row.committed]
     assert entries

@@ -13,6 +13,7 @@ from tinycircuits.claims import rules_part_1 as part_1
 from tinycircuits.claims import rules_part_2 as part_2
 from tinycircuits.claims import rules_part_3 as part_3
 from tinycircuits.claims import rules_part_4 as part_4
+from tinycircuits.claims import rules_pizza as pizza
 from tinycircuits.claims import rules_reversal as reversal
 from tinycircuits.claims.judge import Measure, Observed
 from tinycircuits.claims.starts import starts
@@ -179,6 +180,7 @@ OF_MODELS: dict[str, Measure] = {
             )
         },
     ),
+    "pizza": Measure(pizza.the_numbers_do_not_say, pizza.ruler, {"untrained": partial(pizza.ruler, trained=False)}),
     "seeds": of_sweeps(part_2.the_split_decides_how_often_it_works, *part_2.C_SWEEPS),
     "needed": of_sweeps(part_2.attention_alone_is_enough, *reversal.ONE_PART_ONLY, *part_2.NEIGHBOURS),
     "agree": of_kinds(part_2.the_outline_agrees_and_the_detail_does_not, part_2.prints, "trained", "untrained"),

@@ -8,6 +8,7 @@ from tinycircuits.display.explorer import pair_explorer
 from tinycircuits.display.figure import Figure
 from tinycircuits.display.grids import heatmap
 from tinycircuits.display.numbers import count, fixed, listed, number, of, publish, share, signed, span
+from tinycircuits.display.slider import slider
 from tinycircuits.display.table import Table
 from tinycircuits.display.workbench import Live
 
@@ -33,5 +34,6 @@ __all__ = [
     "publish",
     "share",
     "signed",
+    "slider",
     "span",
 ]

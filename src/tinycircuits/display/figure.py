@@ -61,6 +61,31 @@ class Explorer:
         return f'{fields}<output aria-live="polite"></output>'
 
 
+@dataclass(frozen=True)
+class Slider:
+    """The spectra of every one of ``rounds``, counted in ``unit``; ``start`` is the index of the one shown at first.
+
+    ``cells`` are bytes, deflated, in base64: 255 stands for ``top``; all rounds of one frequency, then those of the
+    next, ``size`` frequencies a spectrum. ``mark`` is the index of the trace that marks the round; bars are spectra.
+    """
+
+    unit: str
+    start: int
+    rounds: list[int]
+    top: float
+    size: int
+    mark: int
+    cells: str
+
+    def controls(self) -> str:
+        """The slider, which is there from the beginning, and a place for the numbers of the round."""
+        unit, last = escape(self.unit), len(self.rounds) - 1
+        return (
+            f'<label>{unit} <input type="range" min="0" max="{last}" step="1" value="{self.start}"></label>'
+            f'<output aria-live="polite">move it to see any {unit}</output>'
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Phone:
     """The faces of a figure on a narrow screen: panels under each other.
@@ -80,9 +105,9 @@ class Figure:
 
     ``name`` is the figure's label (``fig-<name>``) and file name. ``plotly_fig`` is what one explores, or ``None``.
     ``choices`` are (label, restyle) pairs, switched by a menu titled ``choice_title`` while one explores, the first at
-    first. An ``explorer`` shows one matrix of a table of many. ``phone`` replaces the drawing on a narrow screen;
-    without it the drawing is only made narrower, down to 300 pixels. ``max_width`` bounds what one
-    explores, by default the width in print.
+    first. An ``explorer`` shows one matrix of a table of many, a ``slider`` one round of
+    many. ``phone`` replaces the drawing on a narrow screen; without it the drawing is only made narrower, down to 300
+    pixels. ``max_width`` bounds what one explores, by default the width in print.
     """
 
     name: str
@@ -93,6 +118,7 @@ class Figure:
     choice_title: str = ""
     max_width: int | None = None
     explorer: Explorer | None = None
+    slider: Slider | None = None
     phone: Phone | None = None
 
     def __post_init__(self) -> None:
@@ -142,6 +168,7 @@ class Figure:
         described |= {"config": _PLOTLY_CONFIG, "choices": self.choices}
         described |= {"width": self.max_width or round(PAGE_WIDTH * self.mpl_fig.get_figwidth() / FULL)}
         described |= {"explorer": asdict(self.explorer)} if self.explorer else {}
+        described |= {"slider": asdict(self.slider)} if self.slider else {}
         if self.phone and self.phone.plotly_fig:
             described["phone"] = {"layout": _described(self.phone.plotly_fig)["layout"], "plain": self.phone.plain}
         said = json.dumps(described, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -151,6 +178,8 @@ class Figure:
         """What one chooses with while one explores; its line is there from the beginning, so that nothing moves."""
         if self.explorer:
             inside = self.explorer.controls()
+        elif self.slider:
+            return f'<div class="tc-choice tc-slider pst-js-only">{self.slider.controls()}</div>'
         elif self.choices:
             options = "".join(f"<option>{escape(label)}</option>" for label, _ in self.choices)
             inside = f"<label>{escape(self.choice_title)} <select>{options}</select></label>"

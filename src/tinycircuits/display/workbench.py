@@ -15,6 +15,8 @@ PARTS = ("embed", "attn", "mlp", "logits", "map", "globe", "course")
 """What a page can show of a model."""
 CERTIFICATE = "certificate"
 """What a page can do instead: certify every answer of the model, of one layer, below its still face."""
+WAVES = "waves"
+"""What a page can show instead: one sum on the waves of a model that `live_waves` gives."""
 NO_FOLDER = 'data-at=""'
 """Where a page face takes the folder of its models."""
 
@@ -25,7 +27,8 @@ class Live:
 
     ``models`` are what ``live_data`` gives, the first one shown at first. ``parts`` are the parts of the page to show,
     of ``PARTS``: all of them if there are none, and then at once instead of on demand. ``state`` is what to begin with,
-    as the page writes it into its address. The one part ``CERTIFICATE`` is a button that certifies the first model.
+    as the page writes it into its address. The one part ``CERTIFICATE`` is a button that certifies the first model, the
+    one part ``WAVES`` is the waves of a sum, whose ``state`` is ``a=5&b=8&n=3``.
 
     Raises ``ValueError`` for no model, two of one name, or an unknown part.
     """
@@ -39,7 +42,7 @@ class Live:
         names = [model["name"] for model in self.models]
         if not names or len(set(names)) < len(names):
             raise ValueError(f"models: one or more with different names expected, got {names}")
-        if self.parts != (CERTIFICATE,) and (unknown := set(self.parts) - set(PARTS)):
+        if self.parts not in ((CERTIFICATE,), (WAVES,)) and (unknown := set(self.parts) - set(PARTS)):
             raise ValueError(f"parts: some of {', '.join(PARTS)} expected, got {', '.join(sorted(unknown))}")
 
     def html(self) -> str:

@@ -8,17 +8,18 @@ answer.
 import json
 import re
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Literal
 
 from tinycircuits.claims.ledger import of_articles
-from tinycircuits.exercises.checks import part_1, part_2, part_3, part_4
+from tinycircuits.exercises.checks import part_1, part_2, part_3, part_4, part_5
 from tinycircuits.exercises.kinds import Exercise
 from tinycircuits.exercises.sealing import FILE, covered, hashed, plain, salt_of
+from tinycircuits.exercises.subjects import TWO_LAYERS, task_of
 from tinycircuits.exercises.table import exercise, exercises, judged
 
 Form = Literal["choice", "number", "text", "names"]
-CHECKS = (part_1, part_2, part_3, part_4)
+CHECKS = (part_1, part_2, part_3, part_4, part_5)
 """The modules whose checks decide; named here, so that the page is built anew when one of them changes."""
 SEEDS = 1_000
 """How many seeds the guess is about."""
@@ -45,12 +46,15 @@ def forms() -> dict[str, Form]:
         **{name: "choice" for name, each in exercises().items() if each.choices},
         "how-many": "number",
         "met-by-noise": "text",
+        "another-slide": "text",
         "enough": "names",
     }
 
 
 def options(name: str) -> tuple[str, ...]:
     """What an answer is chosen from, or the names that it is made of; none for a number."""
+    if name == "another-slide":
+        return tuple(map("".join, product("0123", repeat=task_of(TWO_LAYERS).n_digits)))
     if name == "met-by-noise":
         return tuple(found.claim.id for found in of_articles())
     return part_4.of_seed().labels if name == "enough" else exercise(name).choices

@@ -10,7 +10,7 @@ import yaml
 
 from tinycircuits.exercises.kinds import Check, Exercise, Outcome, Wrong
 
-ROOMS = ("start", "part_1", "part_2", "part_3", "part_4")
+ROOMS = ("start", "part_1", "part_2", "part_3", "part_4", "part_5", "part_6")
 """The modules of checks."""
 
 

@@ -72,6 +72,19 @@ def live_data(
     return found
 
 
+def wave_data(
+    frequencies: Sequence[int],
+    heights: Sequence[float],
+    cos: Float[Tensor, "wave c"],
+    sin: Float[Tensor, "wave c"],
+    mean: Float[Tensor, " c"],
+) -> dict[str, Any]:
+    """The waves of a sum as plain JSON values; what is not one number a wave in float32, as the weights are written."""
+    told = {"cos": cos, "sin": sin, "mean": mean}
+    packed = {name: _base85(values.float()) for name, values in told.items()}
+    return {"frequencies": [*frequencies], "heights": [*heights], **packed}
+
+
 def _task(task: Task) -> dict[str, Any]:
     shared = {"n_ctx": task.n_ctx, "tokens": list(task.token_names), "positions": list(task.position_names)}
     if type(task) is ReverseIncrement:

@@ -105,9 +105,16 @@ def fitted_on(chosen: Fit) -> tuple[Float[Tensor, "batch d_model"], Int[Tensor, 
 
     Raises ``MissingResult`` or ``CorruptResult`` for the run, ``ValueError`` for a site that its model lacks.
     """
+    model, task = model_of(chosen)
+    return _states(model, task, part_named(model, chosen.site).hook), _answers(task)
+
+
+def model_of(chosen: Fit) -> tuple[TransformerBridge, Task]:
+    """The model that something is fitted on, and its task; raises ``MissingResult`` or ``CorruptResult`` for a run."""
+    if chosen.by_hand is not None:
+        return chosen.by_hand.model(), chosen.by_hand.task
     run = load(chosen.study)
-    component = part_named(run.model, chosen.site)
-    return _states(run.model, run.study.task, component.hook), _answers(run.study.task)
+    return run.model, run.study.task
 
 
 def measure_sae(chosen: Fit, dictionary: SparseAutoencoder) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from tinycircuits.models.live import live_data
+from tinycircuits.interp.interference import sum_waves
+from tinycircuits.models.live import live_data, wave_data
 from tinycircuits.models.weights import Course
+from tinycircuits.results.analyses import stored
 from tinycircuits.results.runs import run
 from tinycircuits.results.sweeps import load_sweep
 
@@ -29,6 +31,16 @@ def live_model(name: str, course: Course | None = None) -> dict[str, Any]:
             "model, task = published.model, published.study.task",
         ],
     )
+
+
+def live_waves(name: str) -> dict[str, Any]:
+    """The published run of a study of modular addition, with the waves of a + b in its logits, the strongest first.
+
+    Raises as ``live_model`` and ``stored`` do.
+    """
+    found = stored(sum_waves, run(name))
+    heights, parts = found.heights.tolist(), (found.cos, found.sin, found.mean)
+    return live_model(name) | {"waves": wave_data(found.frequencies, heights, *parts)}
 
 
 def live_seed(sweep: str, seed: int, course: Course, *, name: str, title: str) -> dict[str, Any]:

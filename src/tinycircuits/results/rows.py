@@ -20,6 +20,7 @@ Kind = Literal[
     "proof",
     "certificate",
     "grokking",
+    "torus",
 ]
 
 

@@ -23,6 +23,7 @@ from tinycircuits.display.drawings.kit import WIDTH
 from tinycircuits.display.drawings.lattice import lattice_dots, small_lattice
 from tinycircuits.display.drawings.lens import logit_lens
 from tinycircuits.display.drawings.norm import layer_norm_plane
+from tinycircuits.display.drawings.pizza import clock_and_pizza
 from tinycircuits.display.drawings.planes import planes
 from tinycircuits.display.drawings.planted import planted_patterns
 from tinycircuits.display.drawings.probe import probe
@@ -99,6 +100,7 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
     "lattice_dots": lambda: lattice_dots(LATTICE, name="a"),
     "small_lattice": lambda: small_lattice(THREE, name="a"),
     "planted_patterns": lambda: planted_patterns(NOMINAL, name="a"),
+    "clock_and_pizza": lambda: clock_and_pizza((1, 4), (2, 8), hours=12, name="a"),
     "hemispheres": lambda: hemispheres(GLOBE, name="a"),
     "hemispheres of two stages": lambda: hemispheres({"before": GLOBE, "after": GLOBE}, name="a"),
 }
@@ -106,6 +108,8 @@ DRAWINGS: dict[str, Callable[[], Figure]] = {
 REFUSED: dict[str, Callable[[], Figure]] = {
     "found: at most 12 units": lambda: lattice_dots(Lattice(TEN + TEN, "zero", torch.zeros(4).long(), 1), name="a"),
     "wrong: a count for every set": lambda: small_lattice({(): 1, "ab": 0}, name="a"),
+    "pair and blind must hold hours 0..11, got 12": lambda: clock_and_pizza((1, 12), (2, 8), hours=12, name="a"),
+    "blind must be two opposite hours": lambda: clock_and_pizza((1, 4), (2, 7), hours=12, name="a"),
     "tokens": lambda: attention_row(["x_0"], **ROW),
     "query: at most 4": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW | {"query": np.ones(5)}),
     "keys: shape": lambda: attention_row(["x_0", "x_1", "y_0"], **ROW | {"keys": np.ones((3, 3))}),
@@ -223,3 +227,13 @@ def test_corners_have_an_arrow_from_each_digit_into_the_quarter_of_its_answer() 
             quarter = "0123"[(0 if end[0] > 0 else 2) if abs(end[0]) > abs(end[1]) else (1 if end[1] > 0 else 3)]
             assert quarter == str(int(said))
     assert figure.data["says"].tolist() == SAID.flatten().tolist()
+
+
+def test_the_hand_ends_at_the_sum_and_the_middle_lies_half_way() -> None:
+    rows = clock_and_pizza((1, 4), (2, 8), hours=12, name="a").data.set_index(["panel", "point"])
+    places = {key: np.array([row.x, row.y]) for key, row in rows.iterrows()}
+    five, two_and_a_half = (np.array([np.sin(x * np.pi / 6), np.cos(x * np.pi / 6)]) for x in (5, 2.5))
+    np.testing.assert_allclose(places["turn the hand on", "sum"], five, atol=1e-9)
+    middle = places["average the two points", "middle"]
+    np.testing.assert_allclose(middle / np.linalg.norm(middle), two_and_a_half, atol=1e-9)
+    assert abs(places["two opposite points", "middle"]).max() == 0

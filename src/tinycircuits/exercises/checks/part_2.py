@@ -157,7 +157,8 @@ def count_weights(given: Any) -> None:
     for shape, n in _built().items():
         found = number(ask(count, *shape, of=f"parameters{shape}"), f"parameters{shape}")
         if found != n:
-            raise Wrong(f"parameters{shape} is {found:g}, and the model that TransformerLens builds has another number")
+            more = "more" if n > found else "fewer"
+            raise Wrong(f"parameters{shape} is {found:g}, and the model that TransformerLens builds has {more}")
 
 
 @cache

@@ -73,8 +73,11 @@ def follows(given: Any) -> None:
             (5 * mixed - 2, "the same, stretched and moved", found),
             (np.roll(mixed, 1, 0), "the same with every a one hour later", found),
         ):
-            if np.abs(told(other, of) - wanted).max() > 1e-6:
-                raise Wrong(f"a table made of all three and {of} must have shares that fit, and have not")
+            if np.abs((after := told(other, of)) - wanted).max() > 1e-6:
+                raise Wrong(
+                    f"a table made of all three (p = {p}) gives {np.round(found, 4).tolist()}; {of} must give "
+                    f"{np.round(wanted, 4).tolist()}, and gives {np.round(after, 4).tolist()}"
+                )
         noise = draw.normal(size=(p, p))
         rest = sum(float(told(noise, f"noise (p = {p})")[i]) for i in range(3))
         if rest > 0.9:

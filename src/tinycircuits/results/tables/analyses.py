@@ -171,6 +171,7 @@ def _addition() -> Iterator[Analysis]:
     for of in (E, D):
         yield analysis(of, "operands.patch_every_way", groups=parts, n_inputs=2_048)
         yield analysis(of, "operands.patch_every_way", groups=heads, n_inputs=1_024)
+        yield analysis(of, "interference.sum_waves")
         for seed in study(of).seeds:
             yield analysis(of, "fourier.clock", model=None if seed == study(of).published_seed else seed)
     for at_answer in (True, False):

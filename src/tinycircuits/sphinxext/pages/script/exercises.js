@@ -8,7 +8,21 @@
  */
 import { h, lowered } from "./dom.js";
 import { choice, line, some } from "./forms.js";
-import { byHand, claim, hands, inOrder, smallestBreak, spareBiases, sparsest, twoDigits } from "./judges.js";
+import {
+  byHand,
+  claim,
+  elsewhere,
+  hands,
+  inOrder,
+  noBlindSpot,
+  otherWeights,
+  rewriting,
+  roundingDecides,
+  smallestBreak,
+  spareBiases,
+  sparsest,
+  twoDigits,
+} from "./judges.js";
 import { asFile, clear, entries, guess, guessed, keep, take } from "./kept.js";
 import { hashed } from "./sha.js";
 
@@ -17,15 +31,44 @@ const MODELS = "figures/workbench/";
 /** The model that the exercises on a state are about. */
 const MODEL = "B";
 
-/** Answers that are typed as JSON. @type {Record<string, { judge: (given: any) => Verdict, rows: number, as: string }>} */
+/**
+ * Answers that are typed as JSON; `note` says what is typed where that is less than the exercise asks for.
+ * @type {Record<string, { judge: (given: any) => Verdict | Promise<Verdict>, rows: number, as: string, note?: string }>}
+ */
 const TYPED = {
   hands: { judge: hands, rows: 0, as: "[1, 2, 3]" },
+  "no-blind-spot": { judge: noBlindSpot, rows: 0, as: "[1, 2, 3]" },
+  "rounding-decides": { judge: roundingDecides, rows: 0, as: "[1, 2, 3]" },
   "two-digits": {
     judge: twoDigits,
     rows: 5,
     as: '{"W_in": [[...], [...]], "b_in": [...], "W_out": [...], "b_out": [...]}',
   },
   "by-hand": { judge: byHand, rows: 5, as: '{"W_E": [[...], ...], "W_pos": ..., "W_Q": ..., ...}' },
+  elsewhere: {
+    judge: elsewhere,
+    rows: 4,
+    as: "[[0, 0, 0, 0, 0, 0],\n [0, 0, 0, 0, 0, 0],\n [0, 0, 0, 0, 0, 0]]",
+    note:
+      "Here the scores of attention are typed, and they become the queries: a row for each answer, with a number for each " +
+      "of BOS, x_0, x_1, x_2, y_0, y_1. A later position is not read, whatever its number. All else stays as it was set.",
+  },
+  "other-weights": {
+    judge: async (given) => {
+      const form = rewriting(given);
+      if (typeof form === "string") return { passed: false, said: form };
+      if (!live.tinyRewritten) await loaded("live.js");
+      return otherWeights(await live.tinyRewritten(new URL(`../${MODELS}`, HOME).href, MODEL, form), form);
+    },
+    rows: 6,
+    as:
+      '{"order": [0, 1, ..., 15], "louder": [1, ...], "softer": [1, ...],\n "mix": [[1, 0, 0, 0], ...], "unmix": ' +
+      "[[1, 0, 0, 0], ...]}",
+    note:
+      "Here a rule is typed. The neurons get another order; louder multiplies what each reads, in its new place, and " +
+      "softer what it writes; values are multiplied by mix, and W_O by unmix from the left. The biases of neurons and " +
+      "values follow. The model answers all inputs again.",
+  },
 };
 
 /** Answers that are states of the live model. @type {Record<string, (state: import("./judges.js").State) => Verdict>} */
@@ -62,18 +105,26 @@ async function judged({ keys, exercises }, name, text) {
   const { asks } = exercises[name];
   if (name in keys) {
     const key = keys[name];
-    const plain = { choice: text, text: text.toUpperCase(), names: inOrder(text.split(",")), number: number(text) };
+    const plain = {
+      choice: text,
+      text: text.replace(/[\s,]/g, "").toUpperCase(),
+      names: inOrder(text.split(",")),
+      number: number(text),
+    };
     const given = key.form === "number" ? plain.number : plain[key.form];
     const value = key.form === "number" ? given : JSON.stringify(key.form === "names" ? text.split(",") : given);
     return { verdict: claim(key, given), answer: `${asks} = ${value}` };
   }
   if (name in TYPED) {
+    let given;
     try {
-      return { verdict: TYPED[name].judge(JSON.parse(text)), answer: `${asks} = ${text}` };
+      given = JSON.parse(text);
     } catch (error) {
       const said = `this is no JSON: ${/** @type {Error} */ (error).message}`;
       return { verdict: { passed: false, said }, answer: `${asks} = ${JSON.stringify(text)}` };
     }
+    const verdict = await TYPED[name].judge(given);
+    return { verdict, answer: verdict.answer ?? `${asks} = ${text}` };
   }
   const state = stateIn(text);
   const bad = !new RegExp(`(^|&)m=${MODEL}(&|$)`).test(state)
@@ -134,6 +185,8 @@ function exercise(box, answers) {
     return;
   }
   const check = h("button.tcx-button", { type: "submit" }, "Check");
+  const note = TYPED[name]?.note;
+  if (note) command?.before(h("p.tcx-note", null, lowered(note)));
   const form = h("form.tcx-form", null, field.element, hereButton(name, field), check, said);
   form.addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();

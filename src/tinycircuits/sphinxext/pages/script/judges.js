@@ -8,6 +8,10 @@
  * @typedef {{ name: string, shape: number[], before: number[], after: number[] }} Changed a parameter of the live model
  * @typedef {{ holds: number, wrong: number[], inputs: number, changed: Changed[], weights: number, zeros: number, first: string }} State
  *   what a state of the live model does: `zeros` of all weights but the unembedding's bias
+ * @typedef {{ order: number[], louder: number[], softer: number[], mix: number[][], unmix: number[][] }} Rewriting
+ *   another order of the neurons, what their inputs and their outputs are multiplied by, and what values are multiplied by
+ *   before and after they are moved
+ * @typedef {{ changed: Changed[], moved: number, first: string }} Rewritten the largest change of a chance over all inputs
  */
 import { hashed, uncovered } from "./sha.js";
 
@@ -48,6 +52,67 @@ export function hands(given) {
       `0 + 0: the right answer wins by ${margin.toFixed(4)} only, before ${at}; every sum must win by ${LEAST_MARGIN}`,
     );
   return { passed: true, said: `right; least margin: ${Number(margin.toPrecision(6))}`, score: margin };
+}
+
+const [PIZZA, MOST_SLICES, LEAST_LOUD] = [59, 3, 0.7];
+
+/** Frequencies of which one is loud for every difference. @param {any} given @returns {Verdict} */
+export function noBlindSpot(given) {
+  if (!Array.isArray(given)) return no("frequencies must be a list of whole numbers, such as [1, 2]");
+  if (given.length < 1 || given.length > MOST_SLICES)
+    return no(`frequencies must be 1 .. ${MOST_SLICES} numbers, got ${given.length}`);
+  const half = (PIZZA - 1) / 2;
+  const bad = given.find((k) => !Number.isInteger(k) || k < 1 || k > half);
+  if (bad !== undefined) return no(`a frequency must be a whole number in 1 .. ${half}, got ${JSON.stringify(bad)}`);
+  const loud = Array.from({ length: PIZZA }, (_, d) =>
+    Math.max(...given.map((k) => Math.abs(Math.cos((Math.PI * k * d) / PIZZA)))),
+  );
+  const least = Math.min(...loud);
+  if (least < LEAST_LOUD)
+    return no(
+      `for a - b = ${loud.indexOf(least)} the loudest of your frequencies has ${least.toFixed(4)}; every difference needs ` +
+        `${LEAST_LOUD}`,
+    );
+  return { passed: true, said: "right" };
+}
+
+const [MOST_TERMS, LARGEST, SHARE] = [6, 2 ** 40, 1e-7];
+
+/** Numbers whose sum is above zero, and in single precision in some orders only. @param {any} given @returns {Verdict} */
+export function roundingDecides(given) {
+  if (!Array.isArray(given)) return no("numbers must be a list of whole numbers, such as [1, 2]");
+  if (given.length < 2 || given.length > MOST_TERMS)
+    return no(`numbers must be 2 .. ${MOST_TERMS} whole numbers, got ${given.length}`);
+  for (const each of given) {
+    if (!Number.isInteger(each)) return no(`numbers must be whole numbers, got ${JSON.stringify(each)}`);
+    if (Math.abs(each) > LARGEST) return no(`a number must lie in -${LARGEST} .. ${LARGEST}, got ${each}`);
+    if (Math.fround(each) !== each)
+      return no(`single precision does not hold ${each}; the nearest that it holds is ${Math.fround(each)}`);
+  }
+  const [sum, size] = [given, given.map(Math.abs)].map((all) => all.reduce((a, b) => a + b, 0));
+  if (sum <= 0) return no(`the true sum is ${sum}, and must be above zero`);
+  if (sum < SHARE * size) {
+    const share = Number((sum / size).toPrecision(3));
+    return no(`the true sum is ${sum}, a share of ${share} of the absolute values; at least ${SHARE}`);
+  }
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  /** @type {number[]} */
+  let at = [];
+  for (const order of orders(given)) {
+    const rounded = order.reduce((total, each) => Math.fround(total + each), 0);
+    if (rounded < least) [least, at] = [rounded, order];
+    most = Math.max(most, rounded);
+  }
+  if (least > 0)
+    return no(`in every order the rounded sum is above zero; the least is ${least}, in the order [${at.join(", ")}]`);
+  if (most <= 0) return no("in no order is the rounded sum above zero; some order must give the right answer");
+  return { passed: true, said: "right" };
+}
+
+/** Every order of a list. @param {number[]} all @returns {number[][]} */
+function orders(all) {
+  if (all.length < 2) return [all];
+  return all.flatMap((each, i) => orders(all.filter((_, j) => j !== i)).map((rest) => [each, ...rest]));
 }
 
 /**
@@ -148,6 +213,104 @@ function attentionOnly(weights, tokens) {
     const z = v[0].map((_, j) => parts.reduce((sum, x, at) => sum + (x / all) * v[at][j], 0));
     return times(plus(row, times(z, weights.W_O)), weights.W_U);
   });
+}
+
+/** Positions that a row of scores is for. */
+const PLACES = ["BOS", "x_0", "x_1", "x_2", "y_0", "y_1"];
+
+/**
+ * Scores of the circuit of attention that was set by hand for three digits, whose values bring the digit, raised, and
+ * nothing of BOS: no answer wrong, and no row brightest at its source. @param {any} given @returns {Verdict}
+ */
+export function elsewhere(given) {
+  const bad = shaped(given, [DIGITS, PLACES.length]);
+  if (bad) return no(`scores ${bad}: a row for each answer, a number for each of ${PLACES.join(", ")}`);
+  const pattern = given.map((/** @type {number[]} */ scores, /** @type {number} */ i) => {
+    const seen = scores.slice(0, DIGITS + i + 1);
+    const parts = seen.map((score) => Math.exp(score - Math.max(...seen)));
+    return parts.map((part) => part / parts.reduce((sum, x) => sum + x, 0));
+  });
+  let [wrong, first] = [0, ""];
+  for (let s = 0; s < 4 ** DIGITS; s++) {
+    const digits = [Math.floor(s / 16), Math.floor(s / 4) % 4, s % 4];
+    const answers = [...digits].reverse().map((x) => (x + 1) % 4);
+    const tokens = [4, ...digits, ...answers];
+    answers.forEach((answer, i) => {
+      const logits = new Array(VOCAB).fill(0);
+      pattern[i].forEach((/** @type {number} */ weight, /** @type {number} */ p) => {
+        if (tokens[p] < 4) logits[(tokens[p] + 1) % 4] += weight;
+      });
+      if (wins(logits, answer)) return;
+      wrong++;
+      first ||= `y_${i} of the input ${digits.join(" ")}`;
+    });
+  }
+  if (wrong) return no(`${wrong} of ${DIGITS * 4 ** DIGITS} answers are wrong; the first is ${first}`);
+  for (let i = 0; i < DIGITS; i++) {
+    const source = pattern[i][DIGITS - i];
+    const other = Math.max(
+      ...pattern[i].filter((/** @type {number} */ _, /** @type {number} */ p) => p !== DIGITS - i),
+    );
+    if (!(other > source + 1e-6))
+      return no(
+        `no answer is wrong, and the row of y_${i} still reads its source with ${source.toFixed(2)} of its attention, no ` +
+          `other column with more than ${other.toFixed(2)}`,
+      );
+  }
+  const answer = `import numpy as np
+
+
+def weights(given):
+    scores = np.array(${JSON.stringify(given)}, dtype=float)  # [answer, position]
+    q = np.zeros_like(given["blocks.0.attn.W_Q"])
+    q[0, 8:11, :6] = scores * q.shape[-1] ** 0.5  # what the states of the rows 3 to 5 ask for
+    return {"blocks.0.attn.W_Q": q}`;
+  return { passed: true, said: "right", answer };
+}
+
+const [NEURONS, HEAD] = [16, 4];
+/** Matrices that must be other ones, and by how much of their length. */
+const [MOVED, LEAST_MOVE, MOST_CHANCE] = [["W_V", "W_O", "W_in", "W_out"], 0.1, 1e-6];
+
+/** How the one-layer model is to be written anew; a text says what is wrong. @param {any} given @returns {Rewriting | string} */
+export function rewriting(given) {
+  const [each, matrix] = [[NEURONS], [HEAD, HEAD]];
+  const form = arrays(given, { order: each, louder: each, softer: each, mix: matrix, unmix: matrix }, "the answer");
+  if (typeof form === "string") return form;
+  const missing = Array.from({ length: NEURONS }, (_, n) => n).find((n) => !form.order.includes(n));
+  if (missing !== undefined) return `order must name every neuron from 0 to ${NEURONS - 1} once; ${missing} is missing`;
+  return /** @type {any} */ (form);
+}
+
+/** Four matrices are other ones, and no chance of an answer has moved. @param {Rewritten} found @param {Rewriting} form @returns {Verdict} */
+export function otherWeights({ changed, moved, first }, form) {
+  for (const short of MOVED) {
+    const each = changed.find(({ name }) => name.endsWith(`.${short}`));
+    const far = each ? Math.hypot(...each.after.map((x, i) => x - each.before[i])) / Math.hypot(...each.before) : 0;
+    if (!(far >= LEAST_MOVE))
+      return no(
+        `${short} is still the old one: it has moved by ${far.toFixed(3)} of its length, and must by ${LEAST_MOVE}`,
+      );
+  }
+  if (!(moved < MOST_CHANCE))
+    return no(`the chances of the answers move, by up to ${Number(moved.toPrecision(3))}; the first input is ${first}`);
+  const parts = Object.entries(form).map(([name, value]) => `    ${name} = np.array(${JSON.stringify(value)})`);
+  const answer = `import numpy as np
+
+A, M = "blocks.0.attn.", "blocks.0.mlp."
+
+
+def rewrite(weights):
+${parts.join("\n")}
+    return weights | {
+        A + "W_V": weights[A + "W_V"] @ mix,
+        A + "b_V": weights[A + "b_V"] @ mix,
+        A + "W_O": unmix @ weights[A + "W_O"],
+        M + "W_in": weights[M + "W_in"][:, order] * louder,
+        M + "b_in": weights[M + "b_in"][order] * louder,
+        M + "W_out": weights[M + "W_out"][order] * softer[:, None],
+    }`;
+  return { passed: true, said: "right", answer };
 }
 
 /** What holds for every answer that is a state of the live model. @param {State} state */

@@ -5,8 +5,9 @@ import { h } from "./dom.js";
 import { globe } from "./globe.js";
 import { counts, course, input, map, summary } from "./panels.js";
 import { asker, Session } from "./session.js";
-import { stateOf } from "./state.js";
+import { rewritten, stateOf } from "./state.js";
 import { view } from "./view.js";
+import { WAVES, waves } from "./waves.js";
 
 /** @typedef {import("./model.js").Data} Data */
 
@@ -52,6 +53,12 @@ async function build(place, name, text) {
     return;
   }
   place.classList.add("tcl-ready");
+  if (place.dataset.show === WAVES) {
+    const made = waves(data, text ?? "");
+    place.append(h("div.tcl-app", null, made));
+    made.focus({ preventScroll: true });
+    return;
+  }
   if (data.task === "addition") {
     place.append(h("div.tcl-app", null, heading(place, data), addition(data, asker(worker(), data), text ?? "")));
     return;
@@ -86,6 +93,13 @@ async function build(place, name, text) {
   const name = /(?:^|&)m=(\w+)/.exec(text)?.[1] ?? "";
   return stateOf(await loaded({ dataset: { at, version: "" } }, name), worker(), text);
 };
+
+/** Another exercise asks what stays when a model is written anew. */
+/** @type {any} */ (window).tinyRewritten = async (
+  /** @type {string} */ at,
+  /** @type {string} */ name,
+  /** @type {import("./judges.js").Rewriting} */ form,
+) => rewritten(await loaded({ dataset: { at, version: "" } }, name), form);
 
 /** What a reader may begin with. @param {Session} session @returns {[string, import("./touches.js").Touch[]][]} */
 function tries({ data, trained }) {
@@ -149,13 +163,21 @@ function begin(place) {
   );
 }
 
+/** What the button says that loads a model; how much it is, where that is much. @param {HTMLElement} place */
+function invitation(place) {
+  if (place.dataset.show === CERTIFICATE) return "Certify it in this browser";
+  if (place.dataset.show !== WAVES) return "Take it into your hands";
+  const [size] = /[\d.]+ MB$/.exec(Object.values(titles(place))[0]) ?? [""];
+  return `Add two numbers of your own${size && ` (loads ${size})`}`;
+}
+
 for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tc-live"))) {
   if (!place.dataset.show) {
     begin(place);
     // A link to another state of this page, or the way back from one.
     window.addEventListener("hashchange", () => location.hash.includes("=") && begin(place));
   } else {
-    const words = place.dataset.show === CERTIFICATE ? "Certify it in this browser" : "Take it into your hands";
+    const words = invitation(place);
     const open = h("button.tcl-button.tcl-open", { type: "button" }, words);
     open.addEventListener("click", () => {
       open.remove();

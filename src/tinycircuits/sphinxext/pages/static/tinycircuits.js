@@ -48,11 +48,11 @@
   }
 
   /* The layout for the width of the screen, as large as the drawing that it takes the place of, in the theme in force. */
-  function arranged(holder, { layout, phone, width, choices, explorer }) {
+  function arranged(holder, { layout, phone, width, choices, explorer, slider }) {
     const chosen = structuredClone(narrow.matches && phone ? phone.layout : layout);
     const box = holder.querySelector(".tc-box");
     const drawing = [...holder.querySelector(".tc-still").children].find((face) => face.clientWidth);
-    const one = choices.length || explorer;
+    const one = choices.length || explorer || slider;
     const size = {
       width: one ? Math.min(width, box.clientWidth) : drawing.clientWidth,
       height: one ? Math.min(chosen.height, box.clientHeight) : box.clientHeight,
@@ -103,6 +103,29 @@
     return show;
   }
 
+  /* One round of many, moved to by a slider: its spectra, a mark in the curves, and its numbers in words. */
+  async function slide(holder, plot, { unit, rounds, top, size, mark, cells }) {
+    const levels = await unpacked(cells);
+    const [field, said] = [holder.querySelector("input"), holder.querySelector("output")];
+    const places = plot.data.map(({ type }, place) => (type === "bar" ? place : -1)).filter((place) => place >= 0);
+    const digits = (value) => String(Number(value.toPrecision(2)));
+    return function show() {
+      const at = field.valueAsNumber;
+      const step = `${unit} ${rounds[at].toLocaleString("en")}`;
+      const share = (panel, k) => (levels[(panel * size + k) * rounds.length + at] * top) / 255;
+      const spectra = places.map((_, panel) => Array.from({ length: size }, (_, k) => share(panel, k)));
+      Plotly.restyle(plot, { y: spectra }, places);
+      Plotly.restyle(plot, { x: [[rounds[at], rounds[at]]] }, [mark]);
+      const curves = plot.data.slice(0, mark).map(({ name, y }) => `${name} ${digits(y[at])}`);
+      const most = spectra.map((each, panel) => {
+        const k = each.indexOf(Math.max(...each));
+        return `${plot.data[places[panel]].name} k = ${k + 1} (${short(each[k])})`;
+      });
+      field.setAttribute("aria-valuetext", step);
+      said.textContent = `${step}: ${curves.join(", ")}. Largest: ${most.join(", ")}.`;
+    };
+  }
+
   /* Draw a figure anew, where its drawing stands, and again whenever that changes its size. */
   async function draw(holder) {
     const [box, plot, menu] = [".tc-box", ".tc-plot", "select"].map((part) => holder.querySelector(part));
@@ -118,6 +141,10 @@
       menu.addEventListener("change", choose);
     }
     if (what.explorer) choose = await explore(holder, plot, what.explorer);
+    if (what.slider) {
+      choose = await slide(holder, plot, what.slider);
+      holder.querySelector(".tc-slider input").addEventListener("input", choose);
+    }
     await choose();
     let width = box.clientWidth;
     new ResizeObserver(() => {
@@ -147,13 +174,17 @@
     button.textContent = open ? "back to the drawing" : "explore";
     plot.setAttribute("role", "group");
     plot.setAttribute("aria-label", still.getAttribute("aria-label"));
-    holder.querySelector(".tc-choice")?.toggleAttribute("inert", !open);
+    holder.querySelector(".tc-choice:not(.tc-slider)")?.toggleAttribute("inert", !open);
   }
 
   function offer(holder) {
     for (const part of [".tc-explore", ".tc-still"]) {
       holder.querySelector(part).addEventListener("click", () => toggle(holder));
     }
+    // Whoever moves the slider explores.
+    holder.querySelector(".tc-slider input")?.addEventListener("input", () => {
+      if (!holder.classList.contains("tc-open")) toggle(holder);
+    });
   }
 
   /* A menu above the table for each column that it names; only the rows that fit every choice stay. */
