@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -30,7 +31,7 @@ from tinycircuits.interp.operands import corrupted_pairs
 from tinycircuits.interp.patching import activation_patching
 from tinycircuits.interp.probes import fit_probe
 from tinycircuits.interp.readout_map import readout_map
-from tinycircuits.models.build import build
+from tinycircuits.models.build import build, without_hooks
 from tinycircuits.models.errors import teacher_forced
 from tinycircuits.proof.checker import check
 from tinycircuits.proof.ladder import exact_means, intervals
@@ -41,11 +42,13 @@ from tinycircuits.results import runs
 from tinycircuits.results.fits import fitted_on, load_fit
 from tinycircuits.results.sweeps import measure, train_block
 from tinycircuits.results.tables.fits import fit_named
+from tinycircuits.results.tables.grokking import GrokkingRow, grokking_row
 from tinycircuits.results.tables.studies import STUDIES, Study
 from tinycircuits.results.tables.sweeps import SWEEPS
+from tinycircuits.tasks import ModularAddition, ReverseIncrement
 from tinycircuits.training.device import one_thread
 from tinycircuits.training.lanes.training import _Lanes
-from tinycircuits.training.loop import _Loop, without_hooks
+from tinycircuits.training.loop import _Loop
 from tinycircuits.training.recipe import generator_of
 
 PAIRS, STEPS = 5, 60
@@ -58,34 +61,34 @@ def seconds(job: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def plain_steps(study: Study) -> Callable[[], None]:
-    """The articles' loop: the TransformerLens model itself, single precision, the default optimizer."""
+def plain_steps(study: Study | GrokkingRow, n: int = STEPS) -> Callable[[], None]:
+    """The articles' loop, ``n`` steps: the TransformerLens model itself, single precision, the default optimizer."""
     model = build(study.model, study.task, seed=0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=study.train.lr)
     sequences = study.task.sequences()[study.train.split.indices(len(study.task.sequences())).train]
 
     def steps() -> None:
-        for _ in range(STEPS):
+        for _ in range(n):
             batch = sequences[torch.randperm(len(sequences))[: study.train.batches.batch_size]]
             logits = model(study.task.inputs(batch))[:, study.task.predicting_rows]
             loss = cross_entropy(logits.mT, study.task.answers(batch))
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
     return steps
 
 
-def our_steps(study: Study) -> Callable[[], None]:
-    """The loop of ``tinycircuits.training.loop``, in the recipe's precision."""
+def our_steps(study: Study | GrokkingRow, n: int = STEPS) -> Callable[[], None]:
+    """The loop of ``tinycircuits.training.loop``, ``n`` steps, in the recipe's precision."""
     model = build(study.model, study.task, seed=0, dtype=study.train.dtype)
-    loop = _Loop(study.task, study.train, without_hooks(model, study.model, study.task), study.task.sequences())
+    loop = _Loop(study.task, study.train, without_hooks(model, study.model, study.task), torch.device("cpu"))
     size = study.train.batches.batch_size
 
     @one_thread()
     def steps() -> None:
-        for step in range(STEPS):
-            loop._step(step, loop.sequences[loop.train[torch.randperm(len(loop.train))[:size]]])
+        for step in range(n):
+            loop._step(step, loop.data.batch(torch.randperm(loop.data.n_train)[:size]))
 
     return steps
 
@@ -103,6 +106,22 @@ def time_training() -> None:
         a, b = (1000 * statistics.median(column) / STEPS for column in zip(*pairs, strict=True))
         whole = b / 1000 * study.train.batches.n_steps(study.train.split.n_train)
         print(f"{study.name:16} {a:9.2f} {b:9.2f} {ratio:13.2f} {whole:7.0f}")
+
+
+def time_whole_batches(name: str) -> None:
+    """Print milliseconds of a step on a whole batch of a training that is kept as ``grokking``: by the plain loop, by
+    ours with the module's own forward pass, and by tables; all on one thread.
+    """
+    row, n = grokking_row(name), 5
+    by_module = replace(row, train=row.train.model_copy(update={"forward": "module"}))
+    loops = {"plain": plain_steps(row, n), "module": our_steps(by_module, n), "tables": our_steps(row, n)}
+    for loop in loops.values():
+        one_thread()(loop)()
+    rounds = [{way: seconds(one_thread()(loop)) for way, loop in loops.items()} for _ in range(PAIRS)]
+    took = {way: 1000 * statistics.median(each[way] for each in rounds) / n for way in loops}
+    ratio = statistics.median(each["plain"] / each["tables"] for each in rounds)
+    print(f"\nstep on a whole batch of {name}, one thread, median of {PAIRS} interleaved runs of {n} steps")
+    print(", ".join(f"{way} {each:.0f} ms" for way, each in took.items()) + f"; plain / tables {ratio:.2f}", flush=True)
 
 
 @contextmanager
@@ -123,7 +142,7 @@ def lane_steps(study: Study, lanes: int, steps: int) -> Callable[[], None]:
 
     @one_thread()  # as `train_lanes`
     def run() -> None:
-        drawn = recipe.batches.draw(len(loop.train), [generator_of(seed, 0) for seed in loop.seeds])
+        drawn = recipe.batches.draw(loop.data.n_train, [generator_of(seed, 0) for seed in loop.seeds])
         for step, batch in enumerate(drawn[:steps]):
             loop._step(step, batch)
 
@@ -155,7 +174,7 @@ def time_a_thousand_seeds() -> None:
     chosen = SWEEPS["seeds-c-ordered"]
     started, solved = time.perf_counter(), 0
     for block in chosen.blocks(range(1_000)):
-        tensors, _ = train_block(chosen, block)
+        tensors = train_block(chosen, block).tensors
         solved += int((tensors["train_wrong_sequences"] + tensors["holdout_wrong_sequences"] == 0).sum())
     print(
         f"1,000 seeds of {chosen.name}: {time.perf_counter() - started:.0f} s, {solved} without a mistake", flush=True
@@ -172,6 +191,7 @@ def time_analyses(name: str) -> None:
     """Print the seconds of each exact analysis over all inputs of a study."""
     run = runs.load(name)
     model, task = run.model, run.study.task
+    assert isinstance(task, ReverseIncrement)
     sequences = task.sequences()
     split = run.study.train.split.indices(len(sequences))
     component = components(model)[0]
@@ -211,6 +231,7 @@ def time_addition(name: str) -> None:
     """Print the seconds of each exact analysis over all pairs of a study of modular addition."""
     run = runs.load(name)
     model, task = run.model, run.study.task
+    assert isinstance(task, ModularAddition)
     tokens, (row,), p = task.inputs(task.sequences()), task.predicting_rows, task.modulus
     rows = head_rows(model, tokens, row=row)
     sequences, parts, heads = task.sequences(), components(model), attention_heads(model)
@@ -239,6 +260,7 @@ def time_proofs(name: str) -> None:
     """Print the seconds of a list of all answers of a one-layer study, of a proof by each bound, and of its check."""
     run = runs.load(name)
     task, sequences = run.study.task, run.study.task.sequences()
+    assert isinstance(task, ReverseIncrement)
     rule = rule_of(task)
     known = tables_of(run.model, rule)
     proof = prove(run.model, task).proof
@@ -266,6 +288,8 @@ def report(name: str, n_inputs: int, jobs: dict[str, Callable[[], object]]) -> N
 if __name__ == "__main__":
     if sys.argv[1:] != ["lanes"]:
         time_training()
+        for row_name in ("grokking-113", "grokking-59"):
+            time_whole_batches(row_name)
         for study_name in ("reversal-8d-1l", "reversal-8d-2l"):
             time_analyses(study_name)
         for study_name in ("addition-113-3l", "addition-97-2l"):

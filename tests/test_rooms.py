@@ -21,7 +21,7 @@ USED_BY = {
         "outside",
         "trust",
     ],  # some through other analyses as well
-    "fourier": ["clock", "features", "heads", "workbench"],
+    "fourier": ["clock", "features", "grokking", "heads", "pizza", "waves", "workbench"],
     "ov": ["needed"],
 }
 """For three analyses, of much and of little use, the chapters that import them, or an analysis that does."""

@@ -23,6 +23,24 @@ ARTICLES = {
     "E": Article("E", "Case Study 2: Mechanistic Analysis of a Transformer", "article-e"),
 }
 
+
+@dataclass(frozen=True)
+class GrokkingStudy:
+    """What Nanda et al. 2023 (arXiv 2301.05217) print of their main run; steps are optimizer steps."""
+
+    keys: tuple[int, ...] = (14, 35, 41, 42, 52)
+    """Key frequencies, modulo 113; their other seeds have three or four."""
+    memorised: int = 1_400
+    """Memorisation ends, circuit formation begins."""
+    formed: int = 9_400
+    """Circuit formation ends, clean-up begins."""
+    cleaned: int = 14_000
+    neurons: int = 433
+    """Neurons of ``d_mlp`` with more than ``least`` of their variance on one frequency, products included."""
+    d_mlp: int = 512
+    least: float = 0.85
+
+
 WORKED_EXAMPLE = (0, 1, 2, 3, 2, 0, 3, 1)
 """The input of the articles' worked example, eight digits."""
 

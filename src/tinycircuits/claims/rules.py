@@ -172,6 +172,17 @@ OF_MODELS: dict[str, Measure] = {
     "start": Measure(part_3.the_start_decides_where, starts, {"shuffled labels": partial(starts, shuffled=True)}),
     "features": of_kinds(part_3.only_one_reading_finds_residues, addition.readings, "trained", "random encoder"),
     "waves": of_kinds(waves.few_waves_carry_the_addition, adding_rows, "trained", "untrained", "shuffled answers"),
+    "grokking": Measure(
+        part_3.it_understands_late_and_its_waves_grow_before,
+        partial(part_3.trainings, "grokking-113", "grokking-59"),
+        {
+            said: partial(part_3.trainings, name)
+            for said, name in (
+                ("no weight decay", "grokking-59-no-decay"),
+                ("shuffled sums", "grokking-59-shuffled"),
+            )
+        },
+    ),
     "pizza": Measure(pizza.the_numbers_do_not_say, pizza.ruler, {"untrained": partial(pizza.ruler, trained=False)}),
     "seeds": of_sweeps(part_2.the_split_decides_how_often_it_works, *part_2.C_SWEEPS),
     "needed": of_sweeps(part_2.attention_alone_is_enough, *reversal.ONE_PART_ONLY, *part_2.NEIGHBOURS),

@@ -16,7 +16,10 @@ from tinycircuits.claims.rules_addition import (
 )
 from tinycircuits.claims.rules_part_1 import once
 from tinycircuits.claims.starts import E, Starts
+from tinycircuits.results.grokking import load_grokking
 from tinycircuits.results.numbers import OfPairs, pairs
+from tinycircuits.results.summaries.grokking import Milestones, milestones
+from tinycircuits.results.tables.grokking import grokking_row
 from tinycircuits.results.tables.profiles import SOURCES, Kind
 from tinycircuits.results.tables.studies import study
 
@@ -122,3 +125,25 @@ def the_start_decides_where(of: Starts) -> Observed:
         "models that count": torch.tensor(float(sum(map(len, after.values())))),
     }
     return once(met, values)
+
+
+def trainings(*names: str) -> dict[str, list[Milestones]]:
+    """Milestones of every seed of some trainings that are kept round by round; raises as ``load_grokking`` does."""
+    return {name: [milestones(load_grokking(name, seed)) for seed in grokking_row(name).seeds] for name in names}
+
+
+def it_understands_late_and_its_waves_grow_before(of: dict[str, list[Milestones]]) -> Observed:
+    """Every seed knows all training pairs while more than half of the held-out pairs are wrong, misses at most a
+    hundredth of them in the end, and its key frequencies hold half of their last share of the neuron-logit map before
+    half of the held-out pairs are right."""
+    seeds = [each for of_name in of.values() for each in of_name]
+    late = [each.missed_when_known is not None and 2 * each.missed_when_known > each.n_holdout for each in seeds]
+    end = [each.wrong_at_end <= 0.01 * each.n_holdout for each in seeds]
+    before = [each.half_of_waves is not None and each.half_of_waves < (each.half or 0) for each in seeds]
+    values = {
+        "seeds": len(seeds),
+        "know their pairs while most others are wrong": sum(late),
+        "understand in the end": sum(end),
+        "whose waves are half grown before": sum(before),
+    }
+    return once(all(late) and all(end) and all(before), {name: float(each) for name, each in values.items()})

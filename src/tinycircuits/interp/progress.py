@@ -34,11 +34,11 @@ def noise_floor(values: Float[Tensor, "number dimension"], *, seed: int = 0, n: 
     """
     generator = torch.Generator().manual_seed(seed)
     basis, centred = fourier_basis(len(values))[1:], values.double() - values.double().mean(0)
-    largest, total = 0.0, centred.square().sum()
+    products, largest = centred @ centred.T, 0.0  # of the rows with each other: a power needs no more of the values
     for _ in range(n):
-        power = (basis[:, torch.randperm(len(values), generator=generator)] @ centred).square().sum(1)
-        largest = max(largest, float(pairs_of(power).max() / total))
-    return largest
+        moved = basis[:, torch.randperm(len(values), generator=generator)]
+        largest = max(largest, float(pairs_of((moved @ products * moved).sum(1)).max()))
+    return largest / float(products.trace())
 
 
 def above_the_floor(values: Float[Tensor, "number dimension"], *, seed: int = 0) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.fourier import clock_shares, frequency_shares, pair_logits
 from tinycircuits.interp.progress import above_the_floor, gini, progress
-from tinycircuits.models.build import build, named_parameters
+from tinycircuits.models.build import Dtype, build, named_parameters
 from tinycircuits.models.weights import flat_weights, named_weights, put_weights
 from tinycircuits.results import door
 from tinycircuits.results.differences import tensors_that_differ
@@ -19,7 +19,7 @@ from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.rows import Row
 from tinycircuits.results.runs import columns, rounds_of
 from tinycircuits.results.store import Stored
-from tinycircuits.results.tables.grokking import GROKKINGS, ROUND_STEPS, GrokkingRow, GrokkingSpec, grokking_row
+from tinycircuits.results.tables.grokking import GROKKINGS, GrokkingRow, GrokkingSpec, grokking_row
 from tinycircuits.results.text import of
 from tinycircuits.tasks import ModularAddition
 from tinycircuits.training.device import one_thread
@@ -32,7 +32,7 @@ SPLITS = ("train", "holdout")
 
 @dataclass(frozen=True)
 class Grokking:
-    """One training, looked at before its first step and every ``ROUND_STEPS`` after."""
+    """One training, looked at before its first step and after every round."""
 
     spec: GrokkingSpec
     keys: tuple[int, ...]
@@ -49,12 +49,16 @@ class Grokking:
     @property
     def steps(self) -> list[int]:
         """Optimizer steps at each look."""
-        return [index * ROUND_STEPS for index in range(len(self.wrong))]
+        batches = self.spec.of.train.batches
+        return [
+            index * batches.n_steps(self.spec.of.train.split.n_train) // batches.n_rounds
+            for index in range(len(self.wrong))
+        ]
 
-    def model(self, at: int = -1) -> TransformerBridge:
-        """The model after the ``at``-th round that was kept, in float64."""
+    def model(self, at: int = -1, *, dtype: Dtype = "float64") -> TransformerBridge:
+        """The model after the ``at``-th round that was kept."""
         run = self.spec.of
-        return put_weights(build(run.model, run.task, seed=0, dtype="float64"), self.kept[at].double())
+        return put_weights(build(run.model, run.task, seed=0, dtype=dtype), self.kept[at].to(getattr(torch, dtype)))
 
 
 def load_grokking(name: str, seed: int = 0) -> Grokking:

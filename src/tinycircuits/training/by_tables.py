@@ -37,5 +37,6 @@ def answer_logits(
         (weight[..., None] * value.view(*heads)).flatten(1) for weight, (_, value) in zip(pattern, read, strict=True)
     )
     middle = last + attn.o(z)
-    logits: Tensor = module.head(middle if layer.mlp is None else middle + layer.mlp(middle))
+    mlp = getattr(layer, "mlp", None)  # an attention-only layer has none
+    logits: Tensor = module.head(middle if mlp is None else middle + mlp(middle))
     return logits[:, None]

@@ -124,6 +124,8 @@ class _Loop:
             logits = answer_logits(self.module, self.task, sequences)
         else:
             logits = self.module(self.task.inputs(sequences))[:, self.task.predicting_rows]
+        if self.spec.loss_dtype is not None:
+            logits = logits.to(getattr(torch, self.spec.loss_dtype))
         loss = cross_entropy(logits.mT, self.task.answers(sequences))
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -108,7 +108,7 @@ class TrainSpec(Spec):
     changes the outcome of a run.
     """
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"forward"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"forward", "loss_dtype"})
 
     split: Split
     batches: EpochBatches | IndependentBatches | DrawnBatches
@@ -120,6 +120,7 @@ class TrainSpec(Spec):
     clip_norm: float | None = Field(default=None, gt=0)
     dtype: Dtype = "float64"
     forward: Literal["module", "tables"] = "module"
+    loss_dtype: Dtype | None = None
     recipe: int = 1
 
     @model_validator(mode="after")

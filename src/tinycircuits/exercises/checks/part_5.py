@@ -116,4 +116,5 @@ def _elsewhere() -> Bool[Tensor, "batch answer"]:
     model, task = model_of(TWO_LAYERS), task_of(TWO_LAYERS)
     with torch.no_grad():
         pattern = model.run_with_cache(task.inputs(task.sequences()))[1]["pattern", 0][:, 0, list(task.predicting_rows)]
-    return pattern.argmax(-1) != pattern.mean(0).argmax(-1)
+    elsewhere: Tensor = pattern.argmax(-1) != pattern.mean(0).argmax(-1)
+    return elsewhere

@@ -6,7 +6,7 @@ import torch
 from tinycircuits.interp.adding import Adding, PartWaves, adding
 from tinycircuits.results.analyses import stored
 from tinycircuits.results.runs import run
-from tinycircuits.results.tables.analyses import ADDING, E
+from tinycircuits.results.tables.analyses import ADDING
 from tinycircuits.results.tables.profiles import Kind
 
 ROUNDED = 0.85
@@ -16,13 +16,10 @@ ROUNDED = 0.85
 def addings(kind: Kind = "trained") -> dict[str, Adding]:
     """What is stored of each model, by article and seed, ``D 0``; the published one of an article comes first.
 
-    Of models before training there is one for each article, and one that was trained on the answers of other inputs
-    for article E.
+    Of models before training there is one for each article, and of those trained on the answers of other inputs.
     """
     found = {}
     for study, seeds in ADDING.items():
-        if kind == "shuffled answers" and study != E:
-            continue
         for seed in seeds if kind == "trained" else seeds[:1]:
             of = run(study) if seed == seeds[0] else run(study, seed)
             name = f"{of.study.article} {seed}" if kind == "trained" else f"{of.study.article}, {kind}"

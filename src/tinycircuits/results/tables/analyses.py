@@ -105,7 +105,7 @@ def analysis(
 
 A, B, C = "reversal-8d-2l", "reversal-8d-1l", "reversal-4d-2l"
 D, E = "addition-113-3l", "addition-97-2l"
-ADDING = {D: (0, 1, 2), E: (42, 0, 1)}
+ADDING = {D: (0, 1, 2, 3, 4), E: (42, 0, 1, 2, 3, 4)}
 """The seeds whose waves the chapter on adding looks at, the published one first."""
 _ATTN, _MLP = "part: L0 attn", "part: L0 mlp"
 
@@ -189,7 +189,8 @@ def _addition() -> Iterator[Analysis]:
         for seed in ADDING[of]:
             yield analysis(of, "adding.adding", model=None if seed == study(of).published_seed else seed)
         yield analysis(of, "adding.adding", trained=False)
-    yield analysis(E, "adding.adding", shuffled=True)
+    for memorising in (D, E):
+        yield analysis(memorising, "adding.adding", shuffled=True)
     for at_answer in (True, False):
         yield analysis(E, "operands.patch_operand", operand="b", at_answer=at_answer, draws=1)
     for size in START_SIZES.values():

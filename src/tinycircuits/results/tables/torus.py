@@ -22,7 +22,7 @@ NOISY = (0.0, 0.5, 1.0)
 NOISE = (0.02, 0.04, 0.06, 0.08, 0.1)
 """Standard deviation of what their weights gain, as a share of each matrix."""
 N_FRESH = 2
-GROKKED: tuple[str, ...] = ()
+GROKKED = ("grokking-113", "grokking-59", "grokking-59-shuffled")
 """Names of trainings of the table ``grokking`` that are measured as well, among them those of shuffled sums."""
 
 
