@@ -267,7 +267,15 @@ def test_only_pages_with_a_live_model_load_its_script(site: Path) -> None:
     texts = {path.name: path.read_text() for path in site.glob("*.html")}
     loading = {name for name, text in texts.items() if 'src="_static/live.js' in text}
     assert loading == {name for name, text in texts.items() if 'class="tc-live"' in text}
-    assert loading == {"workbench.html", "attention.html", "mlp.html", "ablation.html", "circuit.html", "certain.html"}
+    assert loading == {
+        "workbench.html",
+        "attention.html",
+        "mlp.html",
+        "ablation.html",
+        "circuit.html",
+        "certain.html",
+        "waves.html",
+    }
 
 
 def test_the_count_stays_in_sight_beside_what_is_changed(browser: Browser, site: Path) -> None:

@@ -437,7 +437,7 @@ def test_every_chapter_can_be_downloaded_as_an_executed_notebook(site: Path) -> 
 
 
 def test_the_site_is_small(site: Path) -> None:
-    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) <= 34_000_000
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) <= 40_000_000
 
 
 def test_a_reader_with_a_keyboard_chooses_a_sum_and_sees_all_heads(browser: Browser, site: Path) -> None:

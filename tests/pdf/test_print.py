@@ -22,7 +22,7 @@ MARGIN = 60
 """Points that must stay empty at the left and right; the margins have 65."""
 TEXT = (65, 57)
 """Points above and below the text, as the style sets them."""
-PAGES = (3 * len(BOOK.chapters), 175)
+PAGES = (3 * len(BOOK.chapters), 195)
 """At least three for each chapter; and what one can read."""
 FULL = 0.5
 """How much of a page is filled, unless a chapter ends on it."""

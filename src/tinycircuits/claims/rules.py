@@ -21,7 +21,6 @@ from tinycircuits.claims.starts import starts
 from tinycircuits.claims.views import Trials, holdout, trials
 from tinycircuits.models.spoiled import SPOILED
 from tinycircuits.results.numbers import OfDigits, OfPairs, digits, latents, pairs
-from tinycircuits.results.summaries.adding import adding_rows
 from tinycircuits.results.tables.profiles import SOURCES, Kind
 from tinycircuits.results.tables.studies import study
 from tinycircuits.results.tables.sweeps import SIZES, size_name
@@ -171,7 +170,7 @@ OF_MODELS: dict[str, Measure] = {
     "compute": of_kinds(part_3.the_sum_comes_up_in_one_place, part_3.both, "trained", "untrained", "shuffled answers"),
     "start": Measure(part_3.the_start_decides_where, starts, {"shuffled labels": partial(starts, shuffled=True)}),
     "features": of_kinds(part_3.only_one_reading_finds_residues, addition.readings, "trained", "random encoder"),
-    "waves": of_kinds(waves.few_waves_carry_the_addition, adding_rows, "trained", "untrained", "shuffled answers"),
+    "waves": of_kinds(waves.few_waves_carry_the_addition, waves.solving, "trained", "untrained", "shuffled answers"),
     "grokking": Measure(
         part_3.it_understands_late_and_its_waves_grow_before,
         partial(part_3.trainings, "grokking-113", "grokking-59"),
