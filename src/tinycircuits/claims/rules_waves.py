@@ -20,10 +20,10 @@ def solving(kind: Kind) -> pd.DataFrame:
 
 
 def few_waves_carry_the_addition(of: pd.DataFrame) -> Observed:
-    """In every model that solves the task more than half of the pairs are lost without the key frequencies of the embedding and fewer than
-    half without as many others; nine tenths of the last MLP's variance follow a + b; fewer than half of the neurons of
-    any MLP have one frequency; and the phases of the first MLP add up, their median distance below a quarter of pi, in
-    every model of article D and in none of article E."""
+    """In every model that solves the task more than half of the pairs are lost without the key frequencies of
+    the embedding and fewer than half without as many others; nine tenths of the last MLP's variance follow a +
+    b; fewer than half of the neurons of any MLP have one frequency; and the phases of the first MLP add up,
+    their median distance below a quarter of pi, in every model of article D and in none of article E."""
     lost = (of["wrong without"] - of["wrong"]) / of["pairs"]
     others = (of["without others"] - of["wrong"]) / of["pairs"]
     close = of["phase error"] < QUARTER
