@@ -76,7 +76,8 @@ def test_with_shuffled_answers_it_is_the_first_model_of_their_sweep():
 
 def test_where_no_model_with_shuffled_answers_is_kept_one_is_trained_anew(monkeypatch):
     chosen, asked = analysis("addition-97-2l", "adding.adding", shuffled=True), []
-    monkeypatch.setattr(analyses, "train", lambda *args, **more: (asked.append((args, more)), ((None, None)))[1])
+    trained = build(TINY.model, TINY.task, seed=0)
+    monkeypatch.setattr(analyses, "train", lambda *args, **more: (asked.append((args, more)), ((trained, ())))[1])
     monkeypatch.setattr(analyses.importlib, "import_module", lambda name: SimpleNamespace(adding=lambda task: task))
     assert analyses.computed(chosen) == SOURCES["E"].shuffled == chosen.spec.of.task
     recipe = study("addition-97-2l").spec(0)
