@@ -68,7 +68,9 @@ def test_an_edit_of_an_analysis_executes_the_chapters_that_use_it_and_no_other(p
 
 def test_the_verdicts_of_the_ledger_do_not_hang_on_the_code_of_an_analysis(project):
     """They are judged by what is stored; what measured it is not run. Three chapters on waves are the exception."""
-    waves = project.closure([f"tinycircuits.results.{each}" for each in ("grokking", "summaries.torus", "summaries.adding")])
+    waves = project.closure(
+        [f"tinycircuits.results.{each}" for each in ("grokking", "summaries.torus", "summaries.adding")]
+    )
     assert not {each for each in project.closure(["tinycircuits.claims.report"]) - waves if ".interp." in each}
 
 
