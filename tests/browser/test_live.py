@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser.tabs import COLOURS, FADED, Theme, violations, visit
+from tests.browser.tabs import Theme, violations, visit
 from tinycircuits.interp.touches import Touches
 from tinycircuits.results.certificates import load_certificate
 from tinycircuits.results.runs import load
@@ -206,19 +206,16 @@ def test_nothing_moves_while_it_counts(browser: Browser, site: Path) -> None:
     assert page.evaluate("() => window.moved") < 0.01
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("state", ["m=B&t=mlp.0~mean", "m=E&a=3&b=4"])
-def test_it_is_accessible_in_use_in_both_themes(browser: Browser, site: Path, state: str) -> None:
-    page = visit(browser, site / "workbench.html", theme="dark").page
+def test_it_is_accessible_in_use(browser: Browser, site: Path, theme: Theme, state: str) -> None:
+    page = visit(browser, site / "workbench.html", theme=theme).page
     page.evaluate("state => { location.hash = state }", state)
     page.wait_for_selector(".tcl-part")
     if "m=B" in state:
         settled(page)
         cell(page, "w.blocks.0.attn.b_O.0").click()
         page.locator(".tcl-weights summary").first.click()
-    page.evaluate(FADED)
-    assert violations(page, COLOURS) == []
-    page.evaluate("document.documentElement.dataset.theme = 'light'")
-    page.evaluate(FADED)
     assert violations(page) == []
 
 
@@ -278,25 +275,27 @@ def test_only_pages_with_a_live_model_load_its_script(site: Path) -> None:
     }
 
 
-def test_the_count_stays_in_sight_beside_what_is_changed(browser: Browser, site: Path) -> None:
-    page = opened(browser, site, "m=B&t=mlp.0~mean", width=390)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_count_stays_in_sight_beside_what_is_changed(browser: Browser, site: Path, width: int) -> None:
+    page = opened(browser, site, "m=B&t=mlp.0~mean", width=width)
     cell(page, "post.0.6").click()
+    page.evaluate("document.querySelector('.tcl-mlp').scrollIntoView({ block: 'center' })")
     seen = """() => {
         const box = document.querySelector('.tcl-big').getBoundingClientRect();
         return document.elementFromPoint(box.left + 5, box.top + 5).matches('.tcl-big');
     }"""
+    page.wait_for_function(seen)
     inside = (
         "() => { const box = document.querySelector('.tcl-inspector'); return box.scrollWidth <= box.clientWidth; }"
     )
-    for width in (1280, 390):  # the last one is the tab's own, for the next visit
-        page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate("document.querySelector('.tcl-mlp').scrollIntoView({ block: 'center' })")
-        page.wait_for_function(seen)
-        assert page.evaluate(inside), width
+    assert page.evaluate(inside)
 
 
-def test_a_reader_certifies_the_published_model_by_keyboard(browser: Browser, site: Path) -> None:
-    seen = visit(browser, site / "certain.html", width=390, theme="dark")
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+def test_a_reader_certifies_the_published_model_by_keyboard(
+    browser: Browser, site: Path, width: int, theme: Theme
+) -> None:
+    seen = visit(browser, site / "certain.html", width=width, theme=theme)
     page = seen.page
     page.get_by_role("button", name="Certify it in this browser").focus()
     page.keyboard.press("Enter")
@@ -308,7 +307,5 @@ def test_a_reader_certifies_the_published_model_by_keyboard(browser: Browser, si
         cells = page.locator(f'.tcl-certificate [data-machine="{name}"] td').all_inner_texts()
         assert [int(cell.replace(",", "")) for cell in cells[:3]] == stored.counts[at].tolist()
         assert float(cells[3]) == pytest.approx(float(stored.spare[at]), abs=0.006)
-    for width in (1280, 390):  # the last one is the tab's own, for the next visit
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert not seen.errors
