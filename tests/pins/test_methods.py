@@ -93,11 +93,12 @@ def test_where_the_sum_can_be_read(published, name, num_regression):
 def test_dictionaries(name, num_regression):
     chosen = fits.fit_named(name)
     states, sums = fits.fitted_on(chosen)
+    modulus = int(sums.max()) + 1
     columns = {"l0": [], "fvu": [], "dead": [], "share of F1 above 0.8": [], "the same, random encoder": []}
     for seed in chosen.seeds:
         fitted = fits.load_fit(name, seed)
         blind = random_dictionary(states, width=chosen.recipe.width, l0=fitted.metrics["l0"], seed=seed)
-        f1 = [one_number_f1(each.encode(states), sums, modulus=97)[1] for each in (fitted.dictionary, blind)]
+        f1 = [one_number_f1(each.encode(states), sums, modulus=modulus)[1] for each in (fitted.dictionary, blind)]
         live = (fitted.dictionary.encode(states) > 0).any(0)
         columns["share of F1 above 0.8"].append(float((f1[0][live] >= 0.8).double().mean()))
         columns["the same, random encoder"].append(float((f1[1] >= 0.8).double().mean()))
