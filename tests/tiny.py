@@ -6,6 +6,7 @@ from tinycircuits.results.tables.calibration import CALIBRATIONS
 from tinycircuits.results.tables.certificates import CERTIFICATES
 from tinycircuits.results.tables.courses import COURSES, CourseRow
 from tinycircuits.results.tables.fits import FITS, Fit
+from tinycircuits.results.tables.grokking import GROKKINGS
 from tinycircuits.results.tables.lattices import LATTICES
 from tinycircuits.results.tables.profiles import SOURCES, Source
 from tinycircuits.results.tables.proofs import PROOFS
@@ -55,6 +56,8 @@ def only_these(
         (PROOFS, proofs),
         (CERTIFICATES, certificates),
         (FITS, fits),
+        (GROKKINGS, ()),
+        (TORI, ()),
         (SOURCES, ()),
         (ANALYSES, analyses),
         (LATTICES, lattices),

@@ -143,7 +143,7 @@ const sentence = (found, sum) => [
 /** Two decimals, or two digits that count. @param {number} by */
 const small = (by) => (by && by < 0.01 ? String(Number(by.toPrecision(2))) : plain(by));
 
-const SVG = "http://www.w3.org/2000/svg";
+const SVG = document.createRange().createContextualFragment("<svg></svg>").firstElementChild?.namespaceURI ?? null;
 
 /** @param {string} tag @param {Record<string, string | number>} given */
 function drawing(tag, given) {
