@@ -53,7 +53,7 @@ def bundle() -> str:
     all_of_it = ", ".join(exported)
     return (
         '(() => {\n"use strict";\nconst ENGINE = () => {\n'
-        + "".join(joined[file] for file in engine)
+        + re.sub(r"^ +", lambda found: found[0][::2], "".join(joined[file] for file in engine), flags=re.M)
         + f"return {{ {all_of_it} }};\n}};\nconst {{ {all_of_it} }} = ENGINE();\n"
         + "".join(_flat(joined[file]) for file in page)
         + "})();\n"
@@ -79,7 +79,7 @@ def _joined(file: str, text: str) -> str:
 
 
 def _flat(text: str) -> str:
-    """A part of the script without indentation, a fifteenth of what is sent; as it is where a text has several lines."""
+    """A part of the script without indentation, a fifteenth of it; as it is where a text has several lines."""
     within_lines = all(line.count("`") % 2 == 0 for line in text.splitlines())
     return re.sub(r"^(?: +|\n)", "", text, flags=re.M) if within_lines else text
 
