@@ -41,7 +41,8 @@ def test_every_model_has_both_numbers_and_only_machines_without_a_mistake_are_po
 
 def test_phases_are_those_of_the_layer_and_none_before_training():
     rows, found = phase_table().set_index(["models", "seed", "layer"]), load_torus("addition-113-3l.torus")
-    assert set(rows.index.get_level_values("models")) == {"D", "E"}
+    small, large = "one layer, modulo 59", "one layer, modulo 113"
+    assert set(rows.index.get_level_values("models")) == {"D", "E", large, small, f"{small}, shuffled sums"}
     for layer in range(3):
         one = rows.loc[("D", 2, f"L{layer}")]
         fitted = found.share[2, layer] >= 0.5

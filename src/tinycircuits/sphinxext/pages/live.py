@@ -53,9 +53,9 @@ def bundle() -> str:
     all_of_it = ", ".join(exported)
     return (
         '(() => {\n"use strict";\nconst ENGINE = () => {\n'
-        + re.sub(r"^ +", lambda found: found[0][::2], "".join(joined[file] for file in engine), flags=re.M)
+        + "".join(joined[file] for file in engine)
         + f"return {{ {all_of_it} }};\n}};\nconst {{ {all_of_it} }} = ENGINE();\n"
-        + "".join(_flat(joined[file]) for file in page)
+        + "".join(joined[file] for file in page)
         + "})();\n"
     )
 

@@ -265,14 +265,16 @@ export function elsewhere(given) {
           `other column with more than ${other.toFixed(2)}`,
       );
   }
-  const answer = `import numpy as np
-
-
-def weights(given):
-    scores = np.array(${JSON.stringify(given)}, dtype=float)  # [answer, position]
-    q = np.zeros_like(given["blocks.0.attn.W_Q"])
-    q[0, 8:11, :6] = scores * q.shape[-1] ** 0.5  # what the states of the rows 3 to 5 ask for
-    return {"blocks.0.attn.W_Q": q}`;
+  const answer = [
+    "import numpy as np",
+    "",
+    "",
+    "def weights(given):",
+    `    scores = np.array(${JSON.stringify(given)}, dtype=float)  # [answer, position]`,
+    '    q = np.zeros_like(given["blocks.0.attn.W_Q"])',
+    "    q[0, 8:11, :6] = scores * q.shape[-1] ** 0.5  # what the states of the rows 3 to 5 ask for",
+    '    return {"blocks.0.attn.W_Q": q}',
+  ].join("\n");
   return { passed: true, said: "right", answer };
 }
 
@@ -303,21 +305,23 @@ export function otherWeights({ changed, moved, first }, form) {
   if (!(moved < MOST_CHANCE))
     return no(`the chances of the answers move, by up to ${Number(moved.toPrecision(3))}; the first input is ${first}`);
   const parts = Object.entries(form).map(([name, value]) => `    ${name} = np.array(${JSON.stringify(value)})`);
-  const answer = `import numpy as np
-
-A, M = "blocks.0.attn.", "blocks.0.mlp."
-
-
-def rewrite(weights):
-${parts.join("\n")}
-    return weights | {
-        A + "W_V": weights[A + "W_V"] @ mix,
-        A + "b_V": weights[A + "b_V"] @ mix,
-        A + "W_O": unmix @ weights[A + "W_O"],
-        M + "W_in": weights[M + "W_in"][:, order] * louder,
-        M + "b_in": weights[M + "b_in"][order] * louder,
-        M + "W_out": weights[M + "W_out"][order] * softer[:, None],
-    }`;
+  const answer = [
+    "import numpy as np",
+    "",
+    'A, M = "blocks.0.attn.", "blocks.0.mlp."',
+    "",
+    "",
+    "def rewrite(weights):",
+    ...parts,
+    "    return weights | {",
+    '        A + "W_V": weights[A + "W_V"] @ mix,',
+    '        A + "b_V": weights[A + "b_V"] @ mix,',
+    '        A + "W_O": unmix @ weights[A + "W_O"],',
+    '        M + "W_in": weights[M + "W_in"][:, order] * louder,',
+    '        M + "b_in": weights[M + "b_in"][order] * louder,',
+    '        M + "W_out": weights[M + "W_out"][order] * softer[:, None],',
+    "    }",
+  ].join("\n");
   return { passed: true, said: "right", answer };
 }
 
