@@ -1,5 +1,6 @@
 """Scripts, styles and fonts from this machine only; plotly is there for a reader who explores a figure."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from tinycircuits.sphinxext.pages.figures import write
 STATIC = Path(__file__).parent / "static"
 FONTS = Path(tinycircuits.__file__).parent / "display" / "fonts"
 """Named here as well, because an unchanged build would spend a quarter of its time on importing ``display``."""
+_COMMENTS = re.compile(rb"/\*.*?\*/\s*", re.S)
+"""Of a style: they are for us, and a reader would load them."""
 _UNREAD = ("*.map", "scripts/fontawesome.js")
 """What the theme brings and no page loads, a seventh of the site: source maps, a script for icons that a font draws."""
 
@@ -26,7 +29,8 @@ def copy(app: Sphinx) -> None:
     write(target / "plotly.min.js", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
     for path in sorted(STATIC.iterdir()):
         if path.suffix != ".otf":  # of print
-            write(target / path.name, path.read_bytes())
+            data = path.read_bytes()
+            write(target / path.name, _COMMENTS.sub(b"", data) if path.suffix == ".css" else data)
     for path in sorted(FONTS.glob("*.ttf")):
         write(target / path.name, path.read_bytes())
     # MyST-NB copies its style when the pages are written, so that those of a first build would not know its checksum.

@@ -55,7 +55,7 @@ def bundle() -> str:
         '(() => {\n"use strict";\nconst ENGINE = () => {\n'
         + "".join(joined[file] for file in engine)
         + f"return {{ {all_of_it} }};\n}};\nconst {{ {all_of_it} }} = ENGINE();\n"
-        + "".join(joined[file] for file in page)
+        + "".join(_flat(joined[file]) for file in page)
         + "})();\n"
     )
 
