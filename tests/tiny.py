@@ -57,7 +57,6 @@ def only_these(
         (CERTIFICATES, certificates),
         (FITS, fits),
         (GROKKINGS, ()),
-        (TORI, ()),
         (SOURCES, ()),
         (ANALYSES, analyses),
         (LATTICES, lattices),
@@ -65,7 +64,7 @@ def only_these(
         (TORI, ()),
     )
     for table, kept in tables:
-        for name in list(table):
+        for name in reversed(table):  # a patch is undone from its end: the rows come back in their order
             patch.delitem(table, name)
         for each in kept:
             patch.setitem(table, each.name, each)
