@@ -21,9 +21,10 @@ USED_BY = {
         "outside",
         "trust",
     ],  # some through other analyses as well
+    "fourier": ["clock", "features", "grokking", "heads", "pizza", "waves", "workbench"],
     "ov": ["needed"],
 }
-"""For two analyses, of much and of little use, the chapters that import them, or an analysis that does."""
+"""For three analyses, of much and of little use, the chapters that import them, or an analysis that does."""
 
 
 def flow(text: str) -> list[str]:
@@ -67,11 +68,8 @@ def test_an_edit_of_an_analysis_executes_the_chapters_that_use_it_and_no_other(p
 
 
 def test_the_verdicts_of_the_ledger_do_not_hang_on_the_code_of_an_analysis(project):
-    """They are judged by what is stored; what measured it is not run. Three chapters on waves are the exception."""
-    waves = project.closure(
-        [f"tinycircuits.results.{each}" for each in ("grokking", "summaries.torus", "summaries.adding")]
-    )
-    assert not {each for each in project.closure(["tinycircuits.claims.report"]) - waves if ".interp." in each}
+    """They are judged by what is stored; what measured it is not run."""
+    assert not {each for each in project.closure(["tinycircuits.claims.report"]) if ".interp." in each}
 
 
 def test_every_analysis_has_a_test_file_of_its_name():

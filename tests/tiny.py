@@ -64,7 +64,7 @@ def only_these(
         (TORI, ()),
     )
     for table, kept in tables:
-        for name in reversed(table):  # a patch is undone from its end: the rows come back in their order
+        for name in list(table)[::-1]:  # a patch is undone from its end: the rows come back in their order
             patch.delitem(table, name)
         for each in kept:
             patch.setitem(table, each.name, each)

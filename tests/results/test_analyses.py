@@ -1,5 +1,6 @@
 """Analyses: what a function of the package finds is stored once, and comes back as it was."""
 
+import dataclasses
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -15,8 +16,9 @@ from tinycircuits.interp.all_pairs import all_pairs
 from tinycircuits.interp.interchange import interchange
 from tinycircuits.models.build import build
 from tinycircuits.results import analyses, door, runs
-from tinycircuits.results.analyses import stored
-from tinycircuits.results.codec import decoded, encoded
+from tinycircuits.results.analyses import stored, stored_fields
+from tinycircuits.results.codec import decoded, encoded, plain
+from tinycircuits.results.errors import MissingResult
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.analyses import ANALYSES, analysis
 from tinycircuits.results.tables.profiles import SOURCES
@@ -63,6 +65,17 @@ def test_another_seeds_analysis_is_that_of_its_model(run):
     expected = ablation_table(other.model, TINY.task.sequences(), TINY.task, seed=0)
     equal(stored(ablation_table, other, seed=0), expected)
     assert not torch.equal(expected.clean_wrong, stored(ablation_table, run, seed=0).clean_wrong)
+
+
+def test_fields_are_those_of_what_is_stored_and_are_never_computed(run):
+    with pytest.raises(MissingResult, match="make it with: tinycircuits retrain"):
+        stored_fields("ablation.ablation_table", run, seed=0)
+    table = stored(ablation_table, run, seed=0)
+    fields = stored_fields("ablation.ablation_table", run, seed=0)
+    assert fields.keys() == {each.name for each in dataclasses.fields(table)}
+    assert torch.equal(fields["clean_wrong"], table.clean_wrong)
+    one, found = fields["ablations"][0], table.ablations[0]
+    assert (one["component"], one["kind"]) == (vars(found.component), found.kind)
 
 
 def test_with_shuffled_answers_it_is_the_first_model_of_their_sweep():
@@ -121,7 +134,7 @@ values = st.recursive(
 
 @given(values)
 def test_plain_values_come_back_as_they_were(value):
-    assert decoded(*encoded(value)) == value
+    assert decoded(*encoded(value)) == plain(*encoded(value)) == value
 
 
 @given(st.lists(st.booleans(), max_size=40), st.lists(st.integers(-(2**40), 2**40), max_size=5))

@@ -8,12 +8,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from tinycircuits.interp.fourier import frequency_shares, pair_logits
-from tinycircuits.interp.progress import PROTOCOLS, above_the_floor
+from tinycircuits.interp.progress import PROTOCOLS, above_the_floor, neuron_logit_map
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.weights import flat_weights
 from tinycircuits.results import door, grokking
 from tinycircuits.results.errors import MissingResult
-from tinycircuits.results.grokking import SPLITS, load_grokking, neuron_logit_map
+from tinycircuits.results.grokked import load_grokking
+from tinycircuits.results.grokking import SPLITS
 from tinycircuits.results.tables.grokking import GROKKINGS, GrokkingRow, grokking_row, reference
 from tinycircuits.tasks import ModularAddition
 from tinycircuits.training.loop import train

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.tiny import TINY, only_these
 from tinycircuits.results import catalogue, door
 from tinycircuits.results.door import results
 from tinycircuits.results.rows import entries_stored
@@ -14,6 +15,14 @@ def test_every_stored_result_is_one_that_the_tables_describe():
     assert catalogue.left_over() == []
     folders = [path.name for path in results().root.iterdir() if path.is_dir()]
     assert sorted(folders) == sorted({row.folder for row in catalogue.rows()})
+
+
+def test_tables_that_a_test_empties_come_back_in_their_order(monkeypatch):
+    names = [row.name for row in catalogue.rows()]
+    with monkeypatch.context() as patch:
+        only_these(patch, studies=[TINY])
+        assert [row.name for row in catalogue.rows()] == ["tiny"]
+    assert [row.name for row in catalogue.rows()] == names
 
 
 def test_every_row_has_a_name_of_its_own():

@@ -1,6 +1,7 @@
 """Rows about adding models, from a made-up one whose numbers are plain."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,16 +9,17 @@ import torch
 from tinycircuits.interp.adding import Adding, PartWaves, Phases
 from tinycircuits.interp.frequencies import Cuts
 from tinycircuits.interp.waves import SPANS
-from tinycircuits.results.summaries import adding
+from tinycircuits.results.codec import encoded, plain
+from tinycircuits.results.summaries import adding, waves
 from tinycircuits.results.summaries.adding import (
     CUTS,
     adding_rows,
     cut_rows,
     explained,
     part_rows,
-    phase_error,
     phase_rows,
 )
+from tinycircuits.results.summaries.waves import wave_rows
 
 
 def part(name, fits, phases=None):
@@ -56,6 +58,8 @@ MADE = Adding(
 @pytest.fixture(autouse=True)
 def one_model(monkeypatch):
     monkeypatch.setattr(adding, "addings", lambda kind="trained": {"D 0": MADE})
+    monkeypatch.setattr(waves, "models", lambda kind: {"D 0": "the run"})
+    monkeypatch.setattr(waves, "stored_fields", lambda analysis, of, trained, shuffled: plain(*encoded(MADE)))
 
 
 def test_a_wave_of_the_logits_is_gone_below_a_tenth_of_its_factor():
@@ -87,7 +91,13 @@ def test_parts_are_rows_with_means_over_their_values():
     assert rows.loc["L0 mlp", ["one frequency", "values"]].tolist() == [1, 3]
 
 
-def test_phases_of_few_neurons_have_no_median():
-    assert [math.isnan(phase_error(part)) for part in MADE.parts] == [True, False, True]
+@pytest.mark.parametrize(("n", "told"), [(9, False), (10, True)])
+def test_phases_of_few_neurons_have_no_median(monkeypatch, n, told):
+    few = replace(MADE, parts=(MADE.parts[0], replace(MADE.parts[1], phases=replace(PHASES, n_neurons=n))))
+    monkeypatch.setattr(waves, "stored_fields", lambda analysis, of, trained, shuffled: plain(*encoded(few)))
+    assert math.isnan(wave_rows()["phase error"].item()) is not told
+
+
+def test_every_model_has_the_distance_of_its_phases_beside_chance():
     (row,) = phase_rows().to_dict("records")
     assert (row["distance"], row["control"]) == (pytest.approx(5 / 11), 1.5)

@@ -7,7 +7,7 @@ import torch
 
 from tests.results.test_grokking import ROW
 from tinycircuits.interp.progress import PROTOCOLS
-from tinycircuits.results.grokking import Grokking
+from tinycircuits.results.grokked import Grokking
 from tinycircuits.results.summaries.grokking import AT_REST, by_protocol, milestones, of_keys, spikes
 
 N_HOLDOUT = 121 - 60

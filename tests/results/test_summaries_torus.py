@@ -3,15 +3,9 @@
 import pytest
 import torch
 
-from tinycircuits.results.summaries.torus import (
-    NUMBERS,
-    RIGHT,
-    SYMMETRICITY,
-    dictionaries,
-    machines,
-    phase_table,
-    trained_numbers,
-)
+from tinycircuits.results.summaries.phases import phase_table
+from tinycircuits.results.summaries.recovered import dictionaries
+from tinycircuits.results.summaries.torus import NUMBERS, RIGHT, SYMMETRICITY, machines, trained_numbers
 from tinycircuits.results.torus import load_torus
 
 

@@ -3,12 +3,13 @@
 import pytest
 import torch
 
+from tinycircuits.interp.torus import phase_differences
 from tinycircuits.models.build import ModelSpec
 from tinycircuits.models.clockwork import ClockworkSpec
-from tinycircuits.results import door, torus
+from tinycircuits.results import clocking, door
 from tinycircuits.results.door import results, verified
 from tinycircuits.results.tables.torus import NOISE, NOISY, SPREADS, TORI, FreshSpec, TorusRow, torus_row
-from tinycircuits.results.torus import load_torus, measured
+from tinycircuits.results.torus import load_torus
 from tinycircuits.tasks import ModularAddition
 
 TASK = ModularAddition(modulus=13, plus_sign=False)
@@ -22,7 +23,7 @@ def small(house, monkeypatch):
     """A house with one row of three small models."""
     monkeypatch.setitem(TORI, SMALL.name, SMALL)
     load_torus.cache_clear()
-    yield torus.entry(SMALL)
+    yield clocking.entry(SMALL)
     load_torus.cache_clear()
 
 
@@ -36,10 +37,11 @@ def test_what_is_stored_is_what_comes_out_again_and_tells_the_machines_apart(sma
     assert abs(found.symmetricity[1, 0]) < 0.1
     assert found.clock[1] > 0.99 > found.clock[0] > 0.8
     assert set(found.frequency[:2].flatten().tolist()) == {1, 5}
-    assert found.differences(0, 0).mean_cosine == pytest.approx(1, abs=1e-4)
-    assert abs(found.differences(1, 0).mean_cosine) < 0.05
-    assert found.differences(1, 0).n == 126
-    assert found.differences(2, 0).n < 126
+    assert found.mean_cosine(0, 0) == pytest.approx(1, abs=1e-4)
+    assert abs(found.mean_cosine(1, 0)) < 0.05
+    pizza, clock, fresh = (phase_differences(*found.phases(model, 0), seed=0) for model in range(3))
+    assert (pizza.mean_cosine, clock.n) == (pytest.approx(found.mean_cosine(0, 0)), 126)
+    assert fresh.n < 126
     assert verified(small) == "ok      small.torus: 3 models; the first measured again"
     assert verified(small, whole=True) == "ok      small.torus: 3 models"
 
@@ -47,7 +49,7 @@ def test_what_is_stored_is_what_comes_out_again_and_tells_the_machines_apart(sma
 @pytest.mark.parametrize("name", ["wrong", "symmetricity", "irrelevance", "clock", "frequency", "share", "phase"])
 def test_a_changed_number_is_told(small, name, monkeypatch):
     made = door.get(small)
-    monkeypatch.setattr(torus, "measured", lambda model, task, n: {k: each[0] for k, each in made.tensors.items()})
+    monkeypatch.setattr(clocking, "measured", lambda model, task, n: {k: each[0] for k, each in made.tensors.items()})
     tensors = {key: each.clone() for key, each in made.tensors.items()}
     tensors[name].view(-1)[0] += 1
     results().save(small.folder, small.spec.described(), made.metrics, tensors, made.provenance)
@@ -56,8 +58,8 @@ def test_a_changed_number_is_told(small, name, monkeypatch):
 
 
 def test_an_untrained_model_has_numbers_too_and_shuffled_sums_their_own_answers():
-    model, task = torus._model(FRESH)
-    found = measured(model, task, 50)
+    model, task = clocking._model(FRESH)
+    found = clocking.measured(model, task, 50)
     assert found["phase"].shape == (1, 126, 2)
     assert 0 <= float(found["clock"]) < 0.5
 

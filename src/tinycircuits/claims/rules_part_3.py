@@ -16,7 +16,7 @@ from tinycircuits.claims.rules_addition import (
 )
 from tinycircuits.claims.rules_part_1 import once
 from tinycircuits.claims.starts import E, Starts
-from tinycircuits.results.grokking import load_grokking
+from tinycircuits.results.grokked import load_grokking
 from tinycircuits.results.numbers import OfPairs, pairs
 from tinycircuits.results.summaries.grokking import Milestones, milestones
 from tinycircuits.results.tables.grokking import grokking_row

@@ -39,7 +39,7 @@ def ruler(*, trained: bool = True) -> Ruler:
     for found in (load_torus(name if trained else f"{name}, untrained") for name in OF):
         chosen = (found.wrong == 0).nonzero().flatten().tolist() if trained else range(len(found.of))
         irrelevance += [float(found.irrelevance[model, 0]) for model in chosen]
-        phases += [found.differences(model, 0).mean_cosine for model in chosen]
+        phases += [found.mean_cosine(model, 0) for model in chosen]
     return Ruler(
         symmetricity=(float(pure[SYMMETRICITY][0.0]), float(pure[SYMMETRICITY][1.0])),
         perfect=float(pure[RIGHT][1.0]),

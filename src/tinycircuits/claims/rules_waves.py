@@ -6,7 +6,7 @@ import pandas as pd
 
 from tinycircuits.claims.judge import Observed
 from tinycircuits.claims.rules_part_1 import once
-from tinycircuits.results.summaries.adding import adding_rows
+from tinycircuits.results.summaries.waves import wave_rows
 from tinycircuits.results.tables.profiles import Kind
 
 QUARTER = math.pi / 4
@@ -15,7 +15,7 @@ QUARTER = math.pi / 4
 
 def solving(kind: Kind) -> pd.DataFrame:
     """The rows of the trained models that miss no pair, or of all models of another kind."""
-    rows = adding_rows(kind)
+    rows = wave_rows(kind)
     return rows[rows.wrong == 0] if kind == "trained" else rows
 
 

@@ -21,8 +21,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.fourier import fourier_basis, frequency_shares, pairs_of
+from tinycircuits.tasks import ModularAddition
 
 PERMUTATIONS = 1_000
 
@@ -45,6 +47,12 @@ def above_the_floor(values: Float[Tensor, "number dimension"], *, seed: int = 0)
     """The key frequencies of ``values``: those whose share is above the ``noise_floor``, 1 .. p // 2."""
     keys = (frequency_shares(values) > noise_floor(values, seed=seed)).nonzero().flatten() + 1
     return tuple(keys.tolist())
+
+
+def neuron_logit_map(model: TransformerBridge, task: ModularAddition) -> Float[Tensor, "number d_mlp"]:
+    """What each neuron of the only MLP writes onto the logit of each number, ``W_out W_U``: Nanda et al.'s W_L."""
+    written: Tensor = model.blocks[0].mlp.W_out @ model.W_U
+    return written[:, : task.modulus].T.detach()
 
 
 def gini(shares: Float[Tensor, "*some frequency"]) -> Float[Tensor, "*some"]:

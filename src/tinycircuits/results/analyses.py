@@ -10,14 +10,14 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.models.build import build
 from tinycircuits.results import door
-from tinycircuits.results.codec import decoded, encoded
+from tinycircuits.results.codec import decoded, encoded, plain
 from tinycircuits.results.differences import differences, tensors_that_differ
 from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.rows import Row
 from tinycircuits.results.runs import Run, load
 from tinycircuits.results.store import Stored
 from tinycircuits.results.sweeps import load_sweep
-from tinycircuits.results.tables.analyses import ANALYSES, Analysis, analysis
+from tinycircuits.results.tables.analyses import ANALYSES, Analysis, Argument, analysis
 from tinycircuits.results.tables.studies import RunSpec, Study
 from tinycircuits.results.tables.sweeps import Sweep
 from tinycircuits.tasks import Task
@@ -41,11 +41,20 @@ def stored(
     and ``ValueError`` for what stands in no row of ``tables.analyses``: that is computed by calling the function.
     """
     asked = {name: _said(value) for name, value in arguments.items()}
-    model = None if of.seed == of.study.published_seed else of.seed
-    row = analysis(of.study.name, _path(function), trained=trained, model=model, shuffled=shuffled, **asked)
-    if row.name not in ANALYSES:
-        raise ValueError(f"{row.name} is no row of the table of analyses; call {function.__name__} itself")
-    return cast(Found, _value(door.get(entry(ANALYSES[row.name]))))
+    found = door.get(entry(_row(_path(function), of, trained, shuffled, asked)))
+    return cast(Found, decoded(found.metrics["result"], found.tensors))
+
+
+def stored_fields(
+    path: str, of: Run, *, trained: bool = True, shuffled: bool = False, **arguments: Argument
+) -> dict[str, Any]:
+    """What is ``stored`` of the analysis ``path``, such as ``adding.adding``, as ``codec.plain`` has it.
+
+    For what must not hang on the code of the analysis. Never computes. Raises as ``door.load`` does, and ``ValueError``
+    as ``stored``.
+    """
+    found = door.load(entry(_row(path, of, trained, shuffled, arguments)))
+    return cast(dict[str, Any], plain(found.metrics["result"], found.tensors))
 
 
 def rows() -> list[Row]:
@@ -117,8 +126,12 @@ def _check(chosen: Analysis, before: Stored, whole: bool) -> list[str]:
     return found + tensors_that_differ(tensors, before.tensors, tolerance=ANALYSIS_TOLERANCE)
 
 
-def _value(found: Stored) -> Any:
-    return decoded(found.metrics["result"], found.tensors)
+def _row(path: str, of: Run, trained: bool, shuffled: bool, asked: dict[str, Any]) -> Analysis:
+    model = None if of.seed == of.study.published_seed else of.seed
+    row = analysis(of.study.name, path, trained=trained, model=model, shuffled=shuffled, **asked)
+    if row.name not in ANALYSES:
+        raise ValueError(f"{row.name} is no row of the table of analyses; call {path.rpartition('.')[2]} itself")
+    return ANALYSES[row.name]
 
 
 def _path(function: Callable[..., Any]) -> str:

@@ -6,6 +6,7 @@ from tinycircuits.results import (
     analyses,
     calibrating,
     certifying,
+    clocking,
     courses,
     fits,
     grokking,
@@ -14,7 +15,6 @@ from tinycircuits.results import (
     proving,
     runs,
     sweeps,
-    torus,
 )
 from tinycircuits.results.door import Entry, results
 from tinycircuits.results.rows import Row, committed_or_stored, entries_stored
@@ -34,7 +34,7 @@ def rows(names: list[str] | None = None) -> list[Row]:
         *calibrating.rows(),
         *proving.rows(),
         *certifying.rows(),
-        *torus.rows(),
+        *clocking.rows(),
     ]
     for name in names or []:
         if not any(name in (row.name, row.folder) for row in every):

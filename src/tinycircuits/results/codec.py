@@ -36,6 +36,17 @@ def decoded(said: Any, tensors: Mapping[str, Tensor]) -> Any:
     return _class(said["class"])(**named)
 
 
+def plain(said: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """The value that was ``encoded`` without the code of its classes: each is a dictionary of its fields."""
+    if isinstance(said, list):
+        return tuple(plain(item, tensors) for item in said)
+    if not isinstance(said, dict) or "tensor" in said:
+        return decoded(said, tensors)
+    if "mapping" in said:
+        return {decoded(key, tensors): plain(item, tensors) for key, item in said["mapping"]}
+    return {name: plain(item, tensors) for name, item in said["fields"].items()}
+
+
 def _encoded(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, Tensor):
         tensors[path] = _packed(value)

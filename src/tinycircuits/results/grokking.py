@@ -1,7 +1,6 @@
-"""Grokking, kept: what each training looked like every hundred steps. Loaded from the store, or trained and stored."""
+"""Grokking: how the trainings that are kept as they go are trained, and what is kept of each round."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -10,16 +9,16 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from tinycircuits.interp.fourier import clock_shares, frequency_shares, pair_logits
-from tinycircuits.interp.progress import above_the_floor, gini, progress
-from tinycircuits.models.build import Dtype, build, named_parameters
+from tinycircuits.interp.progress import above_the_floor, gini, neuron_logit_map, progress
+from tinycircuits.models.build import build, named_parameters
 from tinycircuits.models.weights import flat_weights, named_weights, put_weights
-from tinycircuits.results import door
+from tinycircuits.results import grokked
 from tinycircuits.results.differences import tensors_that_differ
 from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.rows import Row
 from tinycircuits.results.runs import columns, rounds_of
 from tinycircuits.results.store import Stored
-from tinycircuits.results.tables.grokking import GROKKINGS, GrokkingRow, GrokkingSpec, grokking_row
+from tinycircuits.results.tables.grokking import GROKKINGS, GrokkingRow, GrokkingSpec
 from tinycircuits.results.text import of
 from tinycircuits.tasks import ModularAddition
 from tinycircuits.training.device import one_thread
@@ -28,45 +27,6 @@ from tinycircuits.training.loop import Checkpoint, train
 TOLERANCE = 1e-6
 """Difference of a loss or share, relative to the larger one, that another processor's float64 may make."""
 SPLITS = ("train", "holdout")
-
-
-@dataclass(frozen=True)
-class Grokking:
-    """One training, looked at before its first step and after every round."""
-
-    spec: GrokkingSpec
-    keys: tuple[int, ...]
-    """The key frequencies of the finished model: those of its neuron-logit map above the noise floor."""
-    curves: dict[str, Float[Tensor, "round *more"]]
-    """``progress``'s losses by name and part (``restricted_10dir.holdout``); ``of_embedding``, ``of_neurons`` and
-    ``of_logits`` (shares by frequency); ``gini_embedding``, ``gini_neurons``; ``norm.W_E`` and so on (sums of squares).
-    """
-    wrong: Int[Tensor, "round 2"]
-    """Wrong pairs of the training set and of the holdout."""
-    kept: Float[Tensor, "kept weight"]
-    """The weights after the rounds ``spec.kept``."""
-
-    @property
-    def steps(self) -> list[int]:
-        """Optimizer steps at each look."""
-        batches = self.spec.of.train.batches
-        return [
-            index * batches.n_steps(self.spec.of.train.split.n_train) // batches.n_rounds
-            for index in range(len(self.wrong))
-        ]
-
-    def model(self, at: int = -1, *, dtype: Dtype = "float64") -> TransformerBridge:
-        """The model after the ``at``-th round that was kept."""
-        run = self.spec.of
-        return put_weights(build(run.model, run.task, seed=0, dtype=dtype), self.kept[at].to(getattr(torch, dtype)))
-
-
-def load_grokking(name: str, seed: int = 0) -> Grokking:
-    """One stored training; never trains. Raises as ``door.load`` does, and ``ValueError`` for an unknown one."""
-    row = grokking_row(name)
-    tensors = dict(door.load(entry(row, seed)).tensors)
-    keys, wrong, kept = (tensors.pop(each) for each in ("keys", "wrong", "kept"))
-    return Grokking(row.spec(seed), tuple(keys.tolist()), tensors, wrong.long(), kept)
 
 
 def rows() -> list[Row]:
@@ -85,13 +45,8 @@ def row_of(chosen: GrokkingRow) -> Row:
 
 def entry(chosen: GrokkingRow, seed: int) -> Entry:
     """The training of one seed as an entry."""
-    seeds = range(seed, seed + 1)
     return Entry(
-        folder=chosen.name,
-        spec=chosen.spec(seed),
-        name=chosen.name,
-        seeds=seeds,
-        command=door.retraining(chosen.name, seeds),
+        **vars(grokked.place(chosen, seed)),
         make=partial(_make, chosen, seed),
         check=partial(_check, chosen, seed),
         says=_said,
@@ -121,12 +76,6 @@ def looked_at(model: TransformerBridge, spec: GrokkingSpec, keys: tuple[int, ...
         "gini_neurons": gini(shares["of_neurons"]),
         **norms,
     }
-
-
-def neuron_logit_map(model: TransformerBridge, task: ModularAddition) -> Float[Tensor, "number d_mlp"]:
-    """What each neuron writes onto the logit of each number, ``W_out W_U`` (Nanda et al. 2023: W_L)."""
-    written: Tensor = model.blocks[0].mlp.W_out @ model.W_U
-    return written[:, : task.modulus].T.detach()
 
 
 @one_thread()

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from tinycircuits.interp.interference import sum_waves
 from tinycircuits.models.live import live_data, wave_data
 from tinycircuits.models.weights import Course
-from tinycircuits.results.analyses import stored
+from tinycircuits.results.analyses import stored_fields
 from tinycircuits.results.runs import run
 from tinycircuits.results.sweeps import load_sweep
 
@@ -36,11 +35,11 @@ def live_model(name: str, course: Course | None = None) -> dict[str, Any]:
 def live_waves(name: str) -> dict[str, Any]:
     """The published run of a study of modular addition, with the waves of a + b in its logits, the strongest first.
 
-    Raises as ``live_model`` and ``stored`` do.
+    Raises as ``live_model`` and ``stored_fields`` do.
     """
-    found = stored(sum_waves, run(name))
-    heights, parts = found.heights.tolist(), (found.cos, found.sin, found.mean)
-    return live_model(name) | {"waves": wave_data(found.frequencies, heights, *parts)}
+    found = stored_fields("interference.sum_waves", run(name))
+    parts = (found[each] for each in ("cos", "sin", "mean"))
+    return live_model(name) | {"waves": wave_data(found["frequencies"], found["heights"].tolist(), *parts)}
 
 
 def live_seed(sweep: str, seed: int, course: Course, *, name: str, title: str) -> dict[str, Any]:

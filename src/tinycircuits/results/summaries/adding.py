@@ -5,12 +5,8 @@ import torch
 
 from tinycircuits.interp.adding import Adding, PartWaves, adding
 from tinycircuits.results.analyses import stored
-from tinycircuits.results.runs import run
-from tinycircuits.results.tables.analyses import ADDING
+from tinycircuits.results.summaries.waves import ROUNDED, models, wave_rows
 from tinycircuits.results.tables.profiles import Kind
-
-ROUNDED = 0.85
-"""Nanda et al. 2023 count the neurons with more than this share of their variance on one frequency."""
 
 
 def addings(kind: Kind = "trained") -> dict[str, Adding]:
@@ -18,13 +14,8 @@ def addings(kind: Kind = "trained") -> dict[str, Adding]:
 
     Of models before training there is one for each article, and of those trained on the answers of other inputs.
     """
-    found = {}
-    for study, seeds in ADDING.items():
-        for seed in seeds if kind == "trained" else seeds[:1]:
-            of = run(study) if seed == seeds[0] else run(study, seed)
-            name = f"{of.study.article} {seed}" if kind == "trained" else f"{of.study.article}, {kind}"
-            found[name] = stored(adding, of, trained=kind != "untrained", shuffled=kind == "shuffled answers")
-    return found
+    asked = {"trained": kind != "untrained", "shuffled": kind == "shuffled answers"}
+    return {name: stored(adding, of, **asked) for name, of in models(kind).items()}
 
 
 def part_rows(of: Adding) -> pd.DataFrame:
@@ -42,22 +33,10 @@ def _part_row(part: PartWaves) -> dict[str, object]:
         "a and b apart": float(part.one["linear"].mean()),
         "one": float(part.one["full"].mean()),
         "two": float(part.two["full"].mean()),
-        "one frequency": round(_one_frequency(part) * part.n_alive),
+        "one frequency": int((part.one["full"] > ROUNDED).sum()),
         "values": part.n_alive,
     }
     return {"part": part.part, **follows, **fits}
-
-
-def _one_frequency(part: PartWaves) -> float:
-    """The share of a part's values with more than ``ROUNDED`` of their variance on one frequency."""
-    return float((part.one["full"] > ROUNDED).double().mean())
-
-
-def phase_error(part: PartWaves) -> float:
-    """The median distance of the phases that neurons read and write at, in radians; NaN for fewer than ten neurons."""
-    if part.phases is None or part.phases.n_neurons < 10:
-        return float("nan")
-    return float(part.phases.errors.median())
 
 
 def explained(of: Adding) -> dict[int, tuple[int, ...]]:
@@ -71,35 +50,28 @@ def explained(of: Adding) -> dict[int, tuple[int, ...]]:
 
 
 def adding_rows(kind: Kind = "trained") -> pd.DataFrame:
-    """One row for each of ``addings``: counts of wrong pairs of all ``pairs``, and what the chapter's rule asks.
+    """``wave_rows``, and beside them what the chapter tells besides: counts of wrong pairs of all ``pairs``, and keys.
 
-    ``others`` are as many other frequencies: the draw with the most wrong pairs where waves are taken out, the fewest
-    where only they stay, the most that follow where they are turned. ``keys gone`` are the key frequencies of the
-    logits that go with one of the embedding.
+    ``others`` are as many other frequencies: the draw with the fewest wrong pairs where only they stay, the most that
+    follow where they are turned. ``keys gone`` are the key frequencies of the logits that go with one of the embedding.
     """
-    return pd.DataFrame([{"model": name, "article": name[0], **_adding_row(of)} for name, of in addings(kind).items()])
+    told = pd.DataFrame([{"model": name, **_adding_row(of)} for name, of in addings(kind).items()])
+    return wave_rows(kind).merge(told, on="model", validate="one_to_one")
 
 
 def _adding_row(of: Adding) -> dict[str, object]:
-    cut, first = of.cuts, next(part for part in of.parts if part.phases is not None)
+    cut = of.cuts
     gone = {key for keys in explained(of).values() for key in keys}
     return {
-        "pairs": len(of.profile) ** 2,
         "keys": of.keys,
         "logit keys": of.logit_keys,
         "keys gone": len(gone),
         "share of waves": float(of.of_logits.sum()),
-        "wrong": cut.whole,
-        "wrong without": cut.without,
-        "without others": int(cut.drawn_without.max()) if of.keys else cut.whole,
         "wrong with only": cut.only,
         "with only others": int(cut.drawn_only.min()) if of.keys else cut.whole,
         "followed": cut.followed,
         "others followed": int(cut.drawn_followed.max()) if of.keys else 0,
         "rebuilt wrong": 0 if of.logit_keys and int(of.rebuilt(of.logit_keys).argmax()) == 0 else len(of.profile) ** 2,
-        "sum in last MLP": of.parts[-1].follows["a + b"],
-        "phase error": phase_error(first),
-        "one frequency": max(_one_frequency(part) for part in of.parts if part.phases is not None),
     }
 
 

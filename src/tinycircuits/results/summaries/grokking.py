@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tinycircuits.interp.progress import PROTOCOLS
-from tinycircuits.results.grokking import Grokking
+from tinycircuits.results.grokked import Grokking
 
 AT_REST = 10
 """So many last rounds are the end: a single one may stand on a bump of the loss."""
@@ -55,8 +54,12 @@ def of_keys(kept: Grokking, what: str) -> Float[Tensor, " round"]:
 
 def by_protocol(kept: Grokking, step: int, part: str = "holdout") -> dict[str, float]:
     """The restricted loss after ``step`` steps, by protocol, in nats; ``ValueError`` for a step without a look."""
-    round_ = kept.steps.index(step)
-    return {protocol: float(kept.curves[f"restricted_{protocol}.{part}"][round_]) for protocol in PROTOCOLS}
+    round_, before, after = kept.steps.index(step), "restricted_", f".{part}"
+    return {
+        name.removeprefix(before).removesuffix(after): float(values[round_])
+        for name, values in kept.curves.items()
+        if name.startswith(before) and name.endswith(after)
+    }
 
 
 def spikes(kept: Grokking, *, factor: float = 10.0) -> int:

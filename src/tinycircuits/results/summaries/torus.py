@@ -1,18 +1,11 @@
-"""Clock or pizza, from what is stored: machines set by hand, trained models, phases by layer, known features."""
+"""Clock or pizza, from what is stored: machines set by hand and trained models."""
 
-from collections.abc import Iterator
 from functools import cache
 
 import pandas as pd
-import torch
 
-from tinycircuits.interp.recovered import Recovered, planes_of_sum, recovered
-from tinycircuits.interp.sae import random_dictionary
 from tinycircuits.models.clockwork import ClockworkSpec
-from tinycircuits.results.fits import fitted_on, load_fit
-from tinycircuits.results.tables.fits import fit_named
 from tinycircuits.results.tables.grokking import GROKKINGS
-from tinycircuits.results.tables.machines import FREQUENCIES, MACHINES
 from tinycircuits.results.tables.torus import GROKKED, HAND_SET
 from tinycircuits.results.torus import Torus, load_torus
 
@@ -30,7 +23,7 @@ def machines() -> pd.DataFrame:
         assert isinstance(one, ClockworkSpec)
         about = {"spread": one.spread, "noise": one.noise, "seed": one.seed, "wrong pairs": int(found.wrong[index])}
         irrelevance = dict(zip((RIGHT, WRONG), found.irrelevance[index].tolist(), strict=True))
-        phases = found.differences(index, 0, least=0).mean_cosine
+        phases = found.mean_cosine(index, 0, least=0)
         rows.append({**about, SYMMETRICITY: float(found.symmetricity[index, 0]), **irrelevance, COSINE: phases})
     return pd.DataFrame(rows)
 
@@ -54,49 +47,3 @@ def trained_numbers() -> pd.DataFrame:
         rows += [(name, SYMMETRICITY, value) for value in each.symmetricity[:, 0].tolist()]
         rows += [(name, RIGHT, value) for value in each.irrelevance[:, 0].tolist()]
     return pd.DataFrame(rows, columns=["models", "number", "value"])
-
-
-def phase_table() -> pd.DataFrame:
-    """One row for each trained model and layer: ``models``, ``seed`` (its place among them), ``layer``, how many
-    ``neurons`` follow one wave, the ``mean cosine`` of their phase differences, ``floor``; NaN where none does."""
-    return pd.DataFrame(
-        {
-            "models": name,
-            "seed": seed,
-            "layer": f"L{layer}",
-            "neurons": d.n,
-            "mean cosine": d.mean_cosine,
-            "floor": d.floor,
-        }
-        for name, each in sources().items()
-        if not name.endswith("untrained")
-        for seed in range(len(each.of))
-        for layer in range(each.share.shape[1])
-        for d in [each.differences(seed, layer)]
-    )
-
-
-@cache
-def dictionaries() -> dict[tuple[str, str], list[Recovered]]:
-    """What every fit on a machine recovers, by machine and dictionary; beside it random encoders, as sparse as the
-    first fit, and the fits judged by shuffled sums."""
-    found: dict[tuple[str, str], list[Recovered]] = {}
-    for machine in MACHINES:
-        for how in ("summed", "averaged"):
-            for name, each in _judged(machine, how):
-                found.setdefault((machine, f"{how}, {name}"), []).append(each)
-    return found
-
-
-def _judged(machine: str, how: str) -> Iterator[tuple[str, Recovered]]:
-    chosen = fit_named(f"{machine}-sae-{how}")
-    p = MACHINES[machine].task.modulus
-    states, sums = fitted_on(chosen)
-    shuffled = sums[torch.randperm(len(sums), generator=torch.Generator().manual_seed(0))]
-    planes, by_chance = (planes_of_sum(states, each, FREQUENCIES, modulus=p) for each in (sums, shuffled))
-    for seed in chosen.seeds:
-        fit = load_fit(chosen.name, seed)
-        drawn = random_dictionary(states, width=fit.dictionary.W_enc.shape[1], l0=fit.metrics["l0"], seed=seed)
-        yield "trained", recovered(fit.dictionary, states, sums, planes, modulus=p)
-        yield "random encoder", recovered(drawn, states, sums, planes, modulus=p)
-        yield "shuffled sums", recovered(fit.dictionary, states, shuffled, by_chance, modulus=p)
