@@ -266,6 +266,23 @@ def test_a_formula_that_is_not_understood_is_named() -> None:
         mathml.markup(r"\nosuchcommand{x}", "inline")
 
 
+THIN = '<mspace width="0.167em" />'
+
+
+@pytest.mark.parametrize(
+    ("latex", "spaced"),
+    [
+        (r"\cos x \cos y", f"<mi>cos</mi>{THIN}<mi>x</mi>{THIN}<mi>cos</mi>{THIN}<mi>y</mi>"),
+        (r"\alpha_k \sin w_k", f"<mi>k</mi></msub>{THIN}<mi>sin</mi>{THIN}<msub>"),
+        (r"(a) \log p", f"&#x00029;</mo>{THIN}<mi>log</mi>{THIN}<mi>p</mi>"),
+        (r"x \, \cos(y)", f"<mi>x</mi>{THIN}<mi>cos</mi><mo"),
+        (r"\operatorname{relu}(x)", "<mi>relu</mi><mo"),
+    ],
+)
+def test_the_name_of_a_function_stands_apart_from_terms_and_close_to_brackets(latex: str, spaced: str) -> None:
+    assert spaced in mathml.markup(latex, "inline")
+
+
 def test_a_mirrored_folder_drops_what_is_stale_and_leaves_what_is_equal(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     for folder, names in ((source, ("same", "new")), (target, ("same", "stale"))):

@@ -14,6 +14,10 @@ from sphinx.util.math import get_node_equation_number
 _LOG = logging.getLogger(__name__)
 _SIGNS = re.compile(r"[,.;:!?)]+")
 _UNKNOWN = re.compile(r"<m[io]>\\([A-Za-z]+)</m[io]>")
+_NAMED = re.compile(r"<mo>([A-Za-z]{2,})</mo>(?=<mo)")
+_BEFORE = re.compile(r"(</(?:m[in]|msu[bp]|msubsup|mfrac|mrow)>|&#x00029;</mo>)(?=<mi>[A-Za-z]{2,}</mi>)")
+_AFTER = re.compile(r"(<mi>[A-Za-z]{2,}</mi>)(?=<m(?!o|space))")
+_THIN = r'\1<mspace width="0.167em" />'
 
 
 @lru_cache(maxsize=4096)
@@ -28,7 +32,16 @@ def markup(latex: str, display: str) -> str:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     if found := _UNKNOWN.search(out):
         raise ValueError(f"unknown command \\{found[1]}")
-    return out
+    return _spaced(out)
+
+
+def _spaced(out: str) -> str:
+    """The MathML with the thin spaces that TeX sets around the name of a function, as in ``cos x cos y``.
+
+    A name before a bracket is no sign between two terms, so that it keeps no distance from the bracket.
+    """
+    named = _NAMED.sub(r"<mi>\1</mi>", out)
+    return _AFTER.sub(_THIN, _BEFORE.sub(_THIN, named))
 
 
 def _converted(node: nodes.Element, display: str) -> str:
