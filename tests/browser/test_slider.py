@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 
 ROUNDS = [0, 500, 1000, 1500]
 LOSS = {"training pairs": [4.0, 1.0, 0.121, 0.0078], "held-out pairs": [4.0, 5.0, 2.0, 0.019]}
+WRONG = {"training pairs": [3829, 1, 0, 0], "held-out pairs": [8938, 8627, 14.6, 3]}
 SHARES = np.random.default_rng(0).dirichlet(np.ones(8) / 3, (2, 4))
 STATIC = Path(live.__file__).parent / "static"
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Slider</title>
@@ -32,11 +33,15 @@ PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Slid
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with a slider over four rounds."""
+    return written(tmp_path_factory.mktemp("slider"), LOSS, ("embedding", "logits"))
+
+
+def written(folder: Path, curves: dict[str, list[float]], names: tuple[str, str], *, log_y: bool = True) -> Path:
+    """A page with a slider over these curves, and spectra with these names."""
     figure = slider(
-        LOSS, dict(zip(("embedding", "logits"), SHARES, strict=True)), rounds=ROUNDS, at=(0, 1000), unit="step",
-        y_title="loss (nats)", name="a-figure",
+        curves, dict(zip(names, SHARES, strict=True)), rounds=ROUNDS, at=(0, 1000), unit="step",
+        y_title="loss (nats)", name="a-figure", log_y=log_y,
     )  # fmt: skip
-    folder = tmp_path_factory.mktemp("slider")
     shutil.copy(STATIC / "tinycircuits.js", folder)
     style = (STATIC / "tinycircuits.css").read_text()
     (folder / "tinycircuits.css").write_text(re.sub(r"@font-face \{.*?\}", "", style, flags=re.S))
@@ -81,4 +86,26 @@ def test_a_reader_moves_through_the_rounds_by_keyboard(browser: Browser, file: P
     assert violations(page) == []
     page.locator(".tc-explore").press("Enter")
     assert page.locator(".tc-still").is_visible()
+    assert (seen.errors, seen.failed) == ([], [])
+
+
+def test_counts_and_names_are_told_in_full_and_without_markup(browser: Browser, tmp_path: Path) -> None:
+    seen = visit(browser, written(tmp_path, WRONG, ("W_E", "W_out W_U"), log_y=False))
+    page, said = seen.page, seen.page.locator(".tc-slider output")
+    page.get_by_role("slider", name="step").focus()
+    told = []
+    for key, at in (("ArrowRight", 1), ("ArrowRight", 2), ("Home", 0)):
+        page.keyboard.press(key)
+        page.wait_for_function(
+            "step => document.querySelector('.tc-slider output').textContent.startsWith(step)",
+            arg=f"step {ROUNDS[at]:,}:",
+        )
+        told.append(said.inner_text())
+    assert [each.split(". Largest: ")[0] for each in told] == [
+        "step 500: training pairs 1, held-out pairs 8,627",
+        "step 1,000: training pairs 0, held-out pairs 15",
+        "step 0: training pairs 3,829, held-out pairs 8,938",
+    ]
+    assert all(re.search(r"Largest: W_E k = \d+ \([^)]*\); W_out W_U k = \d+ \([^)]*\)\.$", each) for each in told)
+    assert page.locator(".tc-plot .xtick, .tc-plot .ytick").get_by_text("8,000").count() == 1
     assert (seen.errors, seen.failed) == ([], [])

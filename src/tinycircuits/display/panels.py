@@ -150,7 +150,7 @@ def print_legend(figure: PrintFigure, width: Number, markerscale: float | None =
 def axis_title(text: str, room: Number | None = None) -> dict[str, Any]:
     """A plotly axis title; of several lines where the axis, of ``room`` CSS pixels, is too short for it."""
     lines = title_lines(text, room)
-    return {"text": "<br>".join(map(labels.page, lines)), "standoff": 6}
+    return {"text": "<br>".join(map(labels.page, lines)), "standoff": 6, "font": {"size": 14}}
 
 
 def print_title(text: str, room: Number) -> str:

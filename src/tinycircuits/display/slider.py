@@ -3,6 +3,7 @@
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,11 +125,14 @@ class _Drawn:
 
     def page(self, width: Number) -> go.Figure:
         """The curves with a mark, and the spectra of the first of ``at``."""
-        columns, gap, high = (2, LEFT, 130) if width == PAGE_WIDTH else (1, 0, 82)
+        columns, gap, least = (2, LEFT, 130) if width == PAGE_WIDTH else (1, 0, 82)
         across = (width - LEFT - RIGHT - gap * (columns - 1)) / columns
         count = 1 + len(self.spectra)
-        panels = Panels(count, columns, across, high, LEFT, RIGHT, 26, BELOW, gap, own_x=True)
         place, above = plotly_legend(self.curves.entries, width if width == PAGE_WIDTH else width - 60)
+        flat = Panels(count, columns, across, 0, LEFT, RIGHT, 26, BELOW, gap, own_x=True)
+        # What the reader explores fills the room of the drawing, in whose place it stands.
+        high = max(least, int((self._pixels(width) - above - flat.total_height) / flat.rows))
+        panels = replace(flat, height=high)
         layout = plotly_layout(
             round(panels.total_height + above),
             margin=panels.margin() | {"t": panels.top + above},
@@ -152,7 +156,7 @@ class _Drawn:
             x = quiet | {"title": title, "range": [0.2, self.n_frequencies + 0.8]}
             return x, {"title": axis_title(self.share_title, panels.height), "range": [0, 1.05 * self.top], "nticks": 4}
         limits = self.curves.y_limits(None)
-        y: dict[str, Any] = {"range": list(limits)}
+        y: dict[str, Any] = {"range": list(limits), "separatethousands": True, "exponentformat": "none", "nticks": 5}
         if self.curves.log_y:
             y |= {"type": "log", "exponentformat": "power", "dtick": max(1, round((limits[1] - limits[0]) / 4))}
         return quiet, y
@@ -181,8 +185,7 @@ class _Drawn:
 
     def printed(self, width: Number) -> PrintFigure:
         """The curves above, and a row of spectra for each of ``at``."""
-        high = 96 if width == PAGE_WIDTH else 104
-        pixels = 130 + (high + 12) * len(self.at) + 96
+        high, pixels = self._row(width), self._pixels(width)
         inches = FULL * width / PAGE_WIDTH
         with print_style():
             figure = PrintFigure(figsize=(inches, inches * pixels / width))
@@ -199,6 +202,15 @@ class _Drawn:
             print_legend(figure, width)
         return figure
 
+    @staticmethod
+    def _row(width: Number) -> int:
+        """The height of a row of spectra in print, CSS pixels."""
+        return 96 if width == PAGE_WIDTH else 104
+
+    def _pixels(self, width: Number) -> int:
+        """The height of the printed face, CSS pixels."""
+        return 130 + (self._row(width) + 12) * len(self.at) + 96
+
     def _print_curves(self, axes: Axes) -> None:
         if self.curves.log_y:
             axes.set_yscale("log")
@@ -213,7 +225,8 @@ class _Drawn:
         axes.set_xlabel(labels.print_(self.unit))
         axes.set_ylabel(print_title(self.y_title, 120))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
+        for axis in (axes.xaxis, *([] if self.curves.log_y else [axes.yaxis])):
+            axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
 
     def _print_bars(self, axes: Axes, shares: Array) -> None:
         edges = np.arange(self.n_frequencies + 1) + 0.5

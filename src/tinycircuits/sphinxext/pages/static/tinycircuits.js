@@ -108,7 +108,9 @@
     const levels = await unpacked(cells);
     const [field, said] = [holder.querySelector("input"), holder.querySelector("output")];
     const places = plot.data.map(({ type }, place) => (type === "bar" ? place : -1)).filter((place) => place >= 0);
-    const digits = (value) => String(Number(value.toPrecision(2)));
+    const digits = (value) => (value < 10 ? String(Number(value.toPrecision(2))) : Math.round(value).toLocaleString("en"));
+    // Names are markup, and words are told: W<sub>E</sub> is W_E.
+    const plain = (name) => new DOMParser().parseFromString(name.replaceAll("<sub>", "_"), "text/html").body.textContent;
     return function show() {
       const at = field.valueAsNumber;
       const step = `${unit} ${rounds[at].toLocaleString("en")}`;
@@ -116,13 +118,13 @@
       const spectra = places.map((_, panel) => Array.from({ length: size }, (_, k) => share(panel, k)));
       Plotly.restyle(plot, { y: spectra }, places);
       Plotly.restyle(plot, { x: [[rounds[at], rounds[at]]] }, [mark]);
-      const curves = plot.data.slice(0, mark).map(({ name, y }) => `${name} ${digits(y[at])}`);
+      const curves = plot.data.slice(0, mark).map(({ name, y }) => `${plain(name)} ${digits(y[at])}`);
       const most = spectra.map((each, panel) => {
         const k = each.indexOf(Math.max(...each));
-        return `${plot.data[places[panel]].name} k = ${k + 1} (${short(each[k])})`;
+        return `${plain(plot.data[places[panel]].name)} k = ${k + 1} (${short(each[k])})`;
       });
       field.setAttribute("aria-valuetext", step);
-      said.textContent = `${step}: ${curves.join(", ")}. Largest: ${most.join(", ")}.`;
+      said.textContent = `${step}: ${curves.join(", ")}. Largest: ${most.join("; ")}.`;
     };
   }
 
