@@ -198,6 +198,33 @@ def test_dots_of_one_category_do_not_hide_each_other() -> None:
     assert -0.5 < xs[0] < xs[-1] < 0.5
 
 
+def test_few_dots_are_drawn_stronger_than_many() -> None:
+    def drawn(n: int) -> tuple[float, float, float]:
+        figure = dots(
+            pd.DataFrame({"part": ["one"] * n, "right": np.linspace(0, 1, n)}), category="part", value="right", **PROSE
+        )
+        mark, line = traces(figure, "scatter")[0]["marker"], figure.mpl_fig.axes[0].lines[0]
+        assert mark["opacity"] == line.get_alpha()
+        return mark["size"], line.get_markersize(), mark["opacity"]
+
+    few, some, many = drawn(20), drawn(500), drawn(2_000)
+    assert few > some > many
+    assert few[1] > some[1] > many[1]
+    assert few[2] >= 0.9 > some[2]
+
+
+def test_labels_of_many_lines_leave_a_drawing_its_height() -> None:
+    def height(label: str) -> float:
+        places = [f"{index} {label}" for index in range(9)]
+        figure = dots(
+            pd.DataFrame({"part": places, "right": np.linspace(0, 1, 9)}), category="part", value="right", **PROSE
+        )
+        figure.mpl_fig.draw_without_rendering()
+        return float(figure.mpl_fig.axes[0].get_window_extent().height)
+
+    assert height("layer modulo many hours, shuffled sums") > 0.85 * height("layer")
+
+
 def test_a_choice_shows_the_numbers_of_its_matrix() -> None:
     figure = FIGURES["matrix picker"]()
     choices = drawn_by_plotly(figure)["choices"]
@@ -468,6 +495,7 @@ def test_numbers_read_as_the_book_writes_them() -> None:
     assert of(0, 65536) == "0 of 65,536"
     assert [fixed(x) for x in (0.514, -0.5)] == ["0.51", "\N{MINUS SIGN}0.50"]
     assert fixed(0.0214, 3) == "0.021"
+    assert fixed(-0.004) == "0.00"
     assert [signed(x) for x in (0.314, -0.5)] == ["+0.31", "\N{MINUS SIGN}0.50"]
     assert number(-0.00123456) == "\N{MINUS SIGN}0.00123"
     assert [number(x) for x in (999.4, 1000, 11173.6)] == ["999", "1,000", "11,174"]

@@ -101,7 +101,9 @@ def page_figure(
 
 def print_figure(look: Look, width: Number = PAGE_WIDTH) -> tuple[PrintFigure, Axes]:
     """An empty drawing with its axes."""
-    height = 2.7 + (0.045 * look.leaning(width) + 0.2 if width <= PHONE else 0)
+    lines = max(map(len, look.wrapped(width)))
+    # Labels of many lines would leave little for the drawing.
+    height = 2.7 + (0.045 * look.leaning(width) + 0.2 if width <= PHONE else 0.15 * max(0, lines - 2))
     figure = PrintFigure(figsize=(FULL * width / PAGE_WIDTH, height))
     return figure, figure.subplots()
 

@@ -1,5 +1,6 @@
 """One dot for each seed, spread sideways within its category, so that none hides behind a mean."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ SPREAD = 0.72
 """Part of a category that its dots take, so that categories stand apart."""
 GOLDEN = 0.6180339887498949
 """Steps of the golden ratio spread any number of dots evenly."""
+_LOOKS = ((300, (6, 3.0, 0.9)), (1_000, (5, 2.4, 0.6)), (math.inf, (3.5, 1.4, 0.6)))
+"""Below which number of dots which size on the page, which in print, and how opaque; few are seen only if strong."""
 
 
 class _Dots:
@@ -66,7 +69,13 @@ def dots(
     return Figure(name, *wide, frame, phone=Phone(*narrow))
 
 
+def _look(table: _Dots) -> tuple[float, float, float]:
+    """Size of a dot on the page and in print, and its opacity."""
+    return next(look for below, look in _LOOKS if len(table.y) < below)
+
+
 def _page_face(table: _Dots, look: Look, width: Number) -> go.Figure:
+    size, _, opacity = _look(table)
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",
@@ -74,7 +83,7 @@ def _page_face(table: _Dots, look: Look, width: Number) -> go.Figure:
             "name": labels.page(name),
             "x": checks.rounded(x),
             "y": checks.rounded(y),
-            "marker": {"color": look.colours[name], "size": 5 if len(table.y) < 1_000 else 3.5, "opacity": 0.6},
+            "marker": {"color": look.colours[name], "size": size, "opacity": opacity},
             "hovertemplate": "%{y:.4g}<extra>%{fullData.name}</extra>",
         }
         for name, (x, y) in table.clouds.items()
@@ -85,9 +94,9 @@ def _page_face(table: _Dots, look: Look, width: Number) -> go.Figure:
 def _print_face(table: _Dots, look: Look, width: Number) -> PrintFigure:
     with print_style():
         figure, axes = print_figure(look, width)
-        size = 2.4 if len(table.y) < 1_000 else 1.4
+        _, size, opacity = _look(table)
         for name, (x, y) in table.clouds.items():
-            marks: dict[str, Any] = {"ms": size, "mew": 0, "alpha": 0.6, "color": look.colours[name]}
+            marks: dict[str, Any] = {"ms": size, "mew": 0, "alpha": opacity, "color": look.colours[name]}
             axes.plot(checks.rounded(x), checks.rounded(y), "o", label=labels.print_(name), **marks)
         axes.set_xlim(-0.5, len(table.categories) - 0.5)
         return finish(figure, look, width, markerscale=4.8 / size)

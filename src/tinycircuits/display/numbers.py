@@ -44,8 +44,8 @@ def share(fraction: float, digits: int = 1) -> str:
 
 
 def fixed(value: float, digits: int = 2) -> str:
-    """A number with ``digits`` decimals: ``0.51``."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    """A number with ``digits`` decimals, never a negative zero: ``0.51``."""
+    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def signed(value: float) -> str:
