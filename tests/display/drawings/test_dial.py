@@ -21,6 +21,13 @@ def test_every_number_is_drawn_and_the_named_ones_are_written() -> None:
     assert texts == ["one", "two", "three", *["0", "1", "2"] * 3]
 
 
+def test_a_name_that_would_lie_on_another_is_left_out() -> None:
+    crowded = torch.cat([CIRCLE, CIRCLE[1:2] + 0.02])
+    figure = dials({"one": crowded}, named=[1, 7, 2], name="dial")
+    texts = [text.get_text() for axes in figure.mpl_fig.axes for text in axes.texts]
+    assert texts == ["one", "1", "2"]
+
+
 @pytest.mark.parametrize(("panels", "named"), [({}, [0]), ({"one": CIRCLE}, [7]), ({"one": CIRCLE}, [-1])])
 def test_numbers_that_are_not_there_are_refused(panels: dict[str, torch.Tensor], named: list[int]) -> None:
     with pytest.raises(ValueError, match="named: numbers of every panel expected"):

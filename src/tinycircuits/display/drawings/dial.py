@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tinycircuits.display.drawings import kit
@@ -13,12 +14,15 @@ from tinycircuits.display.theme import GREY, INK
 _SIDE, _GAP, _HEAD, _FOOT = 154.0, 14.0, 18.0, 6.0
 """The side of a panel, the room between two, above and below, points."""
 _IN_A_ROW = 2
+_INWARD = 0.83
+"""Where a name stands on the way from the middle to its dot: inside a ring nothing else stands."""
 
 
 def dials(panels: Mapping[str, Float[Tensor, "number 2"]], *, named: Sequence[int], name: str) -> Figure:
     """One panel for each plane, a dot for every number; the ``named`` ones are written and joined in their order.
 
-    Each panel has a scale of its own. Raises ``ValueError`` for no panels, or a named number that a panel lacks.
+    Each panel has a scale of its own; a name that would lie on one before it is left out.
+    Raises ``ValueError`` for no panels, or a named number that a panel lacks.
     """
     if not panels or any(not 0 <= number < len(points) for points in panels.values() for number in named):
         raise ValueError(f"named: numbers of every panel expected, got {list(named)} for {len(panels)} panels")
@@ -33,9 +37,18 @@ def dials(panels: Mapping[str, Float[Tensor, "number 2"]], *, named: Sequence[in
             inner = kit.panel(axes, corner, (_SIDE, _SIDE), (-reach, reach), (-reach, reach))
             inner.plot(*places[list(named)].T, color=GREY, lw=0.5, zorder=1)
             kit.points(inner, places, kit.POSITIVE, 2.6, zorder=2)
-            for number in named:
-                inner.plot(*places[number], "o", ms=3.6, color=INK, zorder=3)
-                x, y = 1.13 * places[number]
+            inner.plot(*places[list(named)].T, "o", ms=3.6, color=INK, zorder=3)
+            for number, (x, y) in _apart({n: _INWARD * places[n] for n in named}, reach).items():
                 kit.words(inner, x, y, str(number), size=kit.SMALL, weight="bold", zorder=4)
             rows += [(title, number, *place) for number, place in enumerate(places.tolist())]
         return kit.finished(axes, name, kit.tidy(("panel", "number", "x", "y"), rows))
+
+
+def _apart(places: Mapping[int, NDArray[np.float64]], reach: float) -> dict[int, NDArray[np.float64]]:
+    """The places of names in their order, without those that would lie on one before them."""
+    kept: dict[int, NDArray[np.float64]] = {}
+    room = reach * np.array([0.16, 0.11])  # width and height of a name
+    for number, place in places.items():
+        if all((np.abs(place - other) > room).any() for other in kept.values()):
+            kept[number] = place
+    return kept

@@ -86,4 +86,4 @@ def _at(hour: float, hours: int, radius: float = 1.0) -> kit.Point:
 
 def _hour(axes: Axes, hour: int, hours: int, text: str, colour: str) -> None:
     x, y = _at(hour, hours)
-    kit.words(axes, 1.06 * x, y + math.copysign(0.26, y), text, size=kit.SMALL, color=colour, weight="bold")
+    kit.words(axes, 1.06 * x, y + math.copysign(0.35, y), text, size=kit.SMALL, color=colour, weight="bold")
