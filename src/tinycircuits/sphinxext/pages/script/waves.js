@@ -88,7 +88,7 @@ export function waves(data, text) {
     many.setAttribute("aria-valuetext", `${n} of ${all}`);
     const these = n === 1 ? "the strongest wave" : `the ${n} strongest waves`;
     said.replaceChildren(
-      `${x} + ${y} = ${sum} modulo ${p}. Perfect, ${these} alone: `,
+      `${x} + ${y} = ${sum} modulo ${p}. By ${these} alone: `,
       ...sentence(first, sum),
       ". The model: ",
       ...sentence(third, sum),
