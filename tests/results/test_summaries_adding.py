@@ -88,7 +88,7 @@ def test_parts_are_rows_with_means_over_their_values():
     rows = part_rows(MADE).set_index("part")
     assert rows.loc["L0 mlp", "one"] == pytest.approx((0.4 + 0.86 + 0.85) / 3)
     assert rows.loc["L0 mlp", "two"] == pytest.approx(2 * (0.4 + 0.86 + 0.85) / 3)
-    assert rows.loc["L0 mlp", ["one frequency", "values"]].tolist() == [1, 3]
+    assert rows.loc["L0 mlp", ["single", "alive"]].tolist() == [1, 3]
 
 
 @pytest.mark.parametrize(("n", "told"), [(9, False), (10, True)])

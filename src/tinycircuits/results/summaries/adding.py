@@ -21,8 +21,8 @@ def addings(kind: Kind = "trained") -> dict[str, Adding]:
 def part_rows(of: Adding) -> pd.DataFrame:
     """One row for each part of one model: what its values follow, and how well waves of one frequency fit them.
 
-    ``one`` and ``two`` are means over neurons of the R^2 of the best one or two frequencies, ``linear`` without and
-    ``full`` with products; ``one frequency`` counts the neurons above ``ROUNDED``.
+    ``apart``, ``one`` and ``two`` are means over values of the R^2 of the best frequency without products, of the best
+    one and of the best two with products; ``single`` counts the values above ``ROUNDED`` by one, of those ``alive``.
     """
     return pd.DataFrame([_part_row(part) for part in of.parts])
 
@@ -30,11 +30,11 @@ def part_rows(of: Adding) -> pd.DataFrame:
 def _part_row(part: PartWaves) -> dict[str, object]:
     follows = {name: part.follows[name] for name in ("a", "b", "a + b", "a - b", "rest")}
     fits = {
-        "a and b apart": float(part.one["linear"].mean()),
+        "apart": float(part.one["linear"].mean()),
         "one": float(part.one["full"].mean()),
         "two": float(part.two["full"].mean()),
-        "one frequency": int((part.one["full"] > ROUNDED).sum()),
-        "values": part.n_alive,
+        "single": int((part.one["full"] > ROUNDED).sum()),
+        "alive": part.n_alive,
     }
     return {"part": part.part, **follows, **fits}
 
@@ -75,7 +75,7 @@ def _adding_row(of: Adding) -> dict[str, object]:
     }
 
 
-CUTS = ("right without", "right with only", "turned, two later")
+CUTS = ("right without them", "right with only them", "turned: two hours on")
 
 
 def cut_rows(kind: Kind = "trained") -> pd.DataFrame:
