@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 from tests import tools, typechecker
 
+settings.register_profile("behaviour", deadline=None)  # how long a case takes says more of the machine than of it
+settings.load_profile("behaviour")
 install_import_hook("tinycircuits", f"{typechecker.__name__}.check")
 torch.set_num_threads(1)
 
