@@ -64,23 +64,23 @@ def test_an_effect_and_its_controls_are_those_of_the_whole_model_run_in_the_same
         dose=3.0,
         seed=1,
     )
-    generator = torch.Generator().manual_seed(1)
+    first, second = (torch.Generator().manual_seed((12 + latent) * 2 + kind) for kind in (0, 1))
     z = dictionary.encode(output)[:, latent]
     at = (z > 0).nonzero().flatten()
     clean = cross_entropy(logits_with(model, at, 0 * output[at]), ANSWERS[at], reduction="none")
     move = -z[at, None] * dictionary.W_dec[latent]
-    push = unit_directions(tuple(move.shape), generator=generator, dtype=move.dtype) * move.norm(dim=1, keepdim=True)
+    push = unit_directions(tuple(move.shape), generator=first, dtype=move.dtype) * move.norm(dim=1, keepdim=True)
     for each, rise in ((move, "ablated"), (push, "ablated_control")):
         logits = logits_with(model, at, each)
         harm = cross_entropy(logits, ANSWERS[at], reduction="none") - clean
         assert float(getattr(found, rise)) == pytest.approx(float(harm.mean()))
     others = (residue != ANSWERS).nonzero().flatten()
-    tried = others[torch.randperm(len(others), generator=generator)[:tries]]
+    tried = others[torch.randperm(len(others), generator=second)[:tries]]
     assert int(found.tried) == len(tried) == min(tries, 42)
     length = 3.0 * (output - output.mean(0)).norm(dim=1).mean()
     own = (length * dictionary.W_dec[latent]).expand(len(tried), -1)
     lie = normalize(output[residue == ANSWERS].mean(0) - output.mean(0), dim=0) * length
-    push = unit_directions(tuple(own.shape), generator=generator, dtype=own.dtype) * length
+    push = unit_directions(tuple(own.shape), generator=second, dtype=own.dtype) * length
     for each, name in ((own, "added"), (push, "added_control"), (lie.expand(len(tried), -1), "added_mean")):
         assert int(getattr(found, name)) == int((logits_with(model, tried, each).argmax(-1) == residue).sum()), name
 

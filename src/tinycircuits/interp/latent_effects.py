@@ -112,19 +112,23 @@ class _Site:
         self.output, self.answers = self.rows.output[:, 0], self.rows.right[:, 0]
         self.latents = dictionary.encode(self.output)
         self.loss = self._logits(torch.arange(len(sequences)), torch.zeros_like(self.output))[1]
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed = seed
+
+    def _generator(self, latent: int, kind: int) -> torch.Generator:
+        """One for each kind of change to each latent: an input more on which a latent is active moves no other draw."""
+        return torch.Generator().manual_seed((self.seed * len(self.dictionary.b_enc) + latent) * 2 + kind)
 
     def without(self, latent: int) -> tuple[int, float, float]:
         """Inputs where it is active; mean rise of the loss without it and after a random push."""
         at = (self.latents[:, latent] > 0).nonzero().flatten()
         move = -self.latents[at, latent, None] * self.dictionary.W_dec[latent]
-        losses = [self._logits(at, each)[1] for each in (move, self._push(move))]
+        losses = [self._logits(at, each)[1] for each in (move, _push(move, self._generator(latent, 0)))]
         return len(at), *(float((loss - self.loss[at]).mean()) for loss in losses)  # type: ignore[return-value]
 
     def plus(self, latent: int, residue: int, tries: int, dose: float) -> tuple[int, int, int, int]:
         """Inputs tried, and on how many the residue is answered: with the latent, a random push, the mean output."""
-        others = (self.answers != residue).nonzero().flatten()
-        at = others[torch.randperm(len(others), generator=self.generator)[:tries]]
+        others, generator = (self.answers != residue).nonzero().flatten(), self._generator(latent, 1)
+        at = others[torch.randperm(len(others), generator=generator)[:tries]]
         centre = self.output.mean(0)
         length = dose * (self.output - centre).norm(dim=1).mean()
         lie = self.output[self.answers == residue].mean(0) - centre
@@ -132,13 +136,8 @@ class _Site:
             (length * direction / direction.norm()).expand(len(at), -1)
             for direction in (self.dictionary.W_dec[latent], lie)
         )
-        said = [self._logits(at, each)[0].argmax(-1) for each in (move, self._push(move), mean)]
+        said = [self._logits(at, each)[0].argmax(-1) for each in (move, _push(move, generator), mean)]
         return len(at), *(int((each == residue).sum()) for each in said)  # type: ignore[return-value]
-
-    def _push(self, move: Float[Tensor, "some d_model"]) -> Float[Tensor, "some d_model"]:
-        drawn = unit_directions(tuple(move.shape), generator=self.generator, dtype=move.dtype)
-        distance: Tensor = move.norm(dim=1, keepdim=True)
-        return distance * drawn
 
     def _logits(
         self, at: Int[Tensor, " some"], move: Float[Tensor, "some d_model"]
@@ -146,3 +145,9 @@ class _Site:
         """The logits and losses of these inputs when the component's output at the answer's row is moved."""
         logits = self.rows.logits(at, move[:, None])[:, 0].double()
         return logits, cross_entropy(logits, self.answers[at], reduction="none")
+
+
+def _push(move: Float[Tensor, "some d_model"], generator: torch.Generator) -> Float[Tensor, "some d_model"]:
+    drawn = unit_directions(tuple(move.shape), generator=generator, dtype=move.dtype)
+    distance: Tensor = move.norm(dim=1, keepdim=True)
+    return distance * drawn
