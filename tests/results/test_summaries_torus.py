@@ -5,7 +5,7 @@ import torch
 
 from tinycircuits.results.summaries.phases import phase_table
 from tinycircuits.results.summaries.recovered import dictionaries
-from tinycircuits.results.summaries.torus import NUMBERS, RIGHT, SYMMETRICITY, machines, trained_numbers
+from tinycircuits.results.summaries.torus import MEMORISED, NUMBERS, RIGHT, SYMMETRICITY, machines, trained_numbers
 from tinycircuits.results.torus import load_torus
 
 
@@ -27,7 +27,7 @@ def test_every_model_has_both_numbers_and_only_machines_without_a_mistake_are_po
     assert counts["D", RIGHT] == counts["D", SYMMETRICITY] == 5
     assert counts["E", RIGHT] == 10
     right = machines().query("spread == 0 and `wrong pairs` == 0")
-    assert counts["pizza by hand", RIGHT] == len(right) < 6
+    assert counts["pizza by hand", RIGHT] == len(right) < len(machines().query("spread == 0"))
     assert rows[(rows.models == "E") & (rows.number == RIGHT)].value.tolist() == pytest.approx(
         load_torus("addition-97-2l.torus").irrelevance[:, 0].tolist()
     )
@@ -36,7 +36,9 @@ def test_every_model_has_both_numbers_and_only_machines_without_a_mistake_are_po
 def test_phases_are_those_of_the_layer_and_none_before_training():
     rows, found = phase_table().set_index(["models", "seed", "layer"]), load_torus("addition-113-3l.torus")
     small, large = "one layer, modulo 59", "one layer, modulo 113"
-    assert set(rows.index.get_level_values("models")) == {"D", "E", large, small, f"{small}, shuffled sums"}
+    memorisers = {f"{name}, {MEMORISED}" for name in ("D", "E", small)}
+    assert set(rows.index.get_level_values("models")) == {"D", "E", large, small, *memorisers}
+    assert rows[rows.index.isin(memorisers, level="models")].neurons.sum() == 0
     for layer in range(3):
         one = rows.loc[("D", 2, f"L{layer}")]
         fitted = found.share[2, layer] >= 0.5

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from tinycircuits.interp.torus import phase_differences
-from tinycircuits.models.build import ModelSpec
+from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.clockwork import ClockworkSpec
 from tinycircuits.results import clocking, door
 from tinycircuits.results.door import results, verified
-from tinycircuits.results.tables.torus import NOISE, NOISY, SPREADS, TORI, FreshSpec, TorusRow, torus_row
+from tinycircuits.results.tables.profiles import SOURCES, shuffled_run
+from tinycircuits.results.tables.studies import study
+from tinycircuits.results.tables.torus import N_DRAWS, NOISE, NOISY, SPREADS, TORI, FreshSpec, TorusRow, torus_row
 from tinycircuits.results.torus import load_torus
 from tinycircuits.tasks import ModularAddition
 
@@ -64,10 +66,48 @@ def test_an_untrained_model_has_numbers_too_and_shuffled_sums_their_own_answers(
     assert 0 <= float(found["clock"]) < 0.5
 
 
-def test_the_row_of_machines_has_every_spread_and_noise_for_three():
+ANEW = TorusRow("anew.torus", "anew", (shuffled_run(study("addition-97-2l")),))
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """What was asked of the training of a model that is not kept; it gives one before training instead."""
+    asked = []
+
+    def train(task, model, recipe, *, seed):
+        asked.append((task, recipe, seed))
+        return build(model, task, seed=seed), ()
+
+    monkeypatch.setattr(clocking, "train", train)
+    return asked
+
+
+def test_a_model_that_is_not_kept_is_trained_anew(trained):
+    (of,) = ANEW.of
+    _, task = clocking._model(of)
+    assert task == of.task == SOURCES["E"].shuffled
+    assert trained == [(of.task, study("addition-97-2l").train, 0)]
+    with pytest.raises(ValueError, match="must have a task with shuffled answers, got reversal-8d-1l"):
+        shuffled_run(study("reversal-8d-1l"))
+
+
+@pytest.mark.parametrize(("whole", "device", "n"), [(True, "here", 1), (True, "elsewhere", 0), (False, "here", 0)])
+def test_it_is_measured_again_as_a_whole_and_on_its_own_processor_only(house, monkeypatch, trained, whole, device, n):
+    monkeypatch.setattr(clocking, "measured", lambda model, task, n: {"wrong": torch.tensor(len(trained) - 1)})
+    monkeypatch.setattr(clocking, "processor", lambda: "here")
+    entry = clocking.entry(ANEW)
+    door.put(entry, door.Made({"models": 1, "wrong": [1]}, {"wrong": torch.tensor([1])}), {"device": device})
+    said = verified(entry, whole=whole)
+    assert (len(trained), said.startswith("DIFFERS")) == (n, n == 1)  # a first training counts as 0
+    assert said.endswith("sums only") is not whole
+
+
+def test_the_row_of_machines_has_every_spread_and_several_draws_of_every_noise_for_three():
     of = torus_row("set by hand.torus").of
     assert [each.spread for each in of[:5]] == list(SPREADS)
-    assert [(each.spread, each.noise) for each in of[5:]] == [(s, n) for s in NOISY for n in NOISE]
+    noisy = [(each.spread, each.noise) for each in of[5:]]
+    assert noisy == [(s, n) for s in NOISY for n in NOISE for _ in range(N_DRAWS)]
+    assert all(len({each.seed for each in of[5:] if each.spread == spread}) == len(NOISE) * N_DRAWS for spread in NOISY)
     with pytest.raises(ValueError, match=r"unknown torus 'none'; known are set by hand\.torus"):
         torus_row("none")
 

@@ -12,6 +12,8 @@ from tinycircuits.results.torus import Torus, load_torus
 SYMMETRICITY, RIGHT, WRONG = "symmetricity", "irrelevance (right)", "irrelevance (largest wrong)"
 COSINE = "cosine of phases"
 NUMBERS = (SYMMETRICITY, RIGHT, WRONG, COSINE)
+MEMORISED = "shuffled sums"
+"""Whose models learned sums that are no sums."""
 _D, _E = "addition-113-3l.torus", "addition-97-2l.torus"
 
 
@@ -29,8 +31,9 @@ def machines() -> pd.DataFrame:
 
 
 def sources() -> dict[str, Torus]:
-    """What is stored of trained models and of models before training, by the name that a figure has."""
+    """What is stored of trained models, of models before training and of memorisers, by the name that a figure has."""
     named = {"D": _D, "E": _E, "D, untrained": f"{_D}, untrained", "E, untrained": f"{_E}, untrained"}
+    named |= {f"{name}, {MEMORISED}": f"{of}, shuffled answers" for name, of in (("D", _D), ("E", _E))}
     named |= {f"one layer, {GROKKINGS[name].title}": f"{name}.torus" for name in GROKKED}
     return {shown: load_torus(name) for shown, name in named.items()}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinycircuits.results.tables.alternatives import START_SIZES
-from tinycircuits.results.tables.profiles import SOURCES
+from tinycircuits.results.tables.profiles import SOURCES, shuffled_run
 from tinycircuits.results.tables.studies import RunSpec, study
 from tinycircuits.results.tables.sweeps import SweepSpec, sweep
 from tinycircuits.specs import Spec
@@ -87,7 +87,7 @@ class Analysis:
             return chosen.spec(chosen.published_seed if self.seed is None else self.seed)
         if self.sweep is not None:
             return sweep(self.sweep).spec(sweep(self.sweep).blocks(range(1))[0])
-        return chosen.spec(0).model_copy(update={"task": SOURCES[chosen.article].shuffled})
+        return shuffled_run(chosen)
 
 
 def analysis(

@@ -8,7 +8,7 @@ from pydantic import Field
 from tinycircuits.models.build import Dtype, ModelSpec
 from tinycircuits.results.tables.alternatives import ALTERNATIVES, Alternative
 from tinycircuits.results.tables.fits import FitSpec
-from tinycircuits.results.tables.studies import RunSpec
+from tinycircuits.results.tables.studies import RunSpec, Study
 from tinycircuits.results.tables.sweeps import SweepSpec
 from tinycircuits.specs import Spec
 from tinycircuits.tasks import ShuffledSums, Task
@@ -194,3 +194,14 @@ SOURCES = {
     ),
 }
 """By article. A long task takes seconds a seed: there only what a claim asks for, in the precision of training."""
+
+
+def shuffled_run(chosen: Study) -> RunSpec:
+    """The run of a study's first seed on the answers of other inputs, of which no sweep is kept.
+
+    Raises ``ValueError`` where there is none.
+    """
+    source = SOURCES.get(chosen.article)
+    if source is None or not isinstance(source.shuffled, Task):
+        raise ValueError(f"study must have a task with shuffled answers, got {chosen.name}")
+    return chosen.spec(0).model_copy(update={"task": source.shuffled})

@@ -1,6 +1,7 @@
 """The torus: of which models the numbers that tell a clock from a pizza are kept."""
 
 from dataclasses import dataclass
+from itertools import product
 
 from pydantic import Field
 
@@ -8,6 +9,7 @@ from tinycircuits.models.build import ModelSpec
 from tinycircuits.models.clockwork import ClockworkSpec
 from tinycircuits.results.tables.grokking import GrokkingSpec, grokking_row
 from tinycircuits.results.tables.machines import hand_set
+from tinycircuits.results.tables.profiles import shuffled_run
 from tinycircuits.results.tables.studies import RunSpec, study
 from tinycircuits.specs import Spec
 from tinycircuits.tasks import Task
@@ -21,6 +23,8 @@ NOISY = (0.0, 0.5, 1.0)
 """Those that also have noise."""
 NOISE = (0.02, 0.04, 0.06, 0.08, 0.1)
 """Standard deviation of what their weights gain, as a share of each matrix."""
+N_DRAWS = 5
+"""So often each is drawn."""
 N_FRESH = 2
 GROKKED = ("grokking-113", "grokking-59", "grokking-59-shuffled")
 """Names of trainings of the table ``grokking`` that are measured as well, among them those of shuffled sums."""
@@ -63,18 +67,20 @@ class TorusRow:
 
 
 def _hand_set() -> tuple[Subject, ...]:
-    noisy = [hand_set(spread, noise=level, seed=seed) for spread in NOISY for seed, level in enumerate(NOISE)]
+    drawn = product(NOISY, enumerate(NOISE), range(N_DRAWS))
+    noisy = [hand_set(spread, noise=level, seed=at + draw * len(NOISE)) for spread, (at, level), draw in drawn]
     return (*map(hand_set, SPREADS), *noisy)
 
 
 def _of_study(name: str) -> list[TorusRow]:
-    """All trained seeds, and a few before training."""
+    """All trained seeds, a few before training, and one that learned shuffled sums by heart."""
     chosen = study(name)
     trained = tuple(chosen.spec(seed) for seed in chosen.seeds)
     fresh = tuple(FreshSpec(task=chosen.task, model=chosen.model, seed=seed) for seed in range(N_FRESH))
     return [
         TorusRow(f"{name}.torus", "trained", trained),
         TorusRow(f"{name}.torus, untrained", "before training", fresh),
+        TorusRow(f"{name}.torus, shuffled answers", "trained on shuffled sums", (shuffled_run(chosen),)),
     ]
 
 
