@@ -43,8 +43,5 @@ def built(path: str, how: str) -> Path:
 
 
 def read_the_book(module: Path, names: Mapping[str, Any]) -> bool:
-    """Whether the tests of a module, which has these ``names``, need the built book, or browsers and TeX to read it.
-
-    CI runs the others while the book is built.
-    """
+    """Whether the tests of a module, which has these ``names``, need the built book, or browsers and TeX to read it."""
     return module.parent.name in {"browser", "pdf"} or names.get("built") is built
