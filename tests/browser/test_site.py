@@ -178,6 +178,18 @@ def test_on_a_phone_panels_stand_under_each_other_and_no_figure_scrolls(
     assert page.evaluate(scrolling) == 0
 
 
+def test_on_a_phone_the_caption_of_a_folded_table_is_read_without_scrolling(browser: Browser, site: Path) -> None:
+    page = visit(browser, site / "pizza.html", width=390).page
+    page.evaluate("document.querySelectorAll('.tc-folded').forEach((folded) => (folded.open = true))")
+    over = """[...document.querySelectorAll('.tc-folded caption')].map((caption) => {
+        const box = caption.closest('.pst-scrollable-table-container');
+        return caption.getBoundingClientRect().right - box.getBoundingClientRect().right;
+    })"""
+    found = page.evaluate(over)
+    assert found
+    assert max(found) <= 0
+
+
 def test_paper_shows_the_drawing_and_not_what_was_explored(browser: Browser, site: Path) -> None:
     page = visit(browser, site / "attention.html").page
     figure = explore(page)
