@@ -53,7 +53,8 @@ def test_phases_that_are_subtracted_do_not_fit():
 
 def test_the_control_exchanges_neurons_of_one_frequency_only():
     fits, written = neurons()
-    same = (torch.tensor([2] * 30 + [5] * 30)[:, None] * X).cos()
+    k, of_frequency = torch.tensor([2] * 30 + [5] * 30)[:, None], torch.tensor([0.0] * 30 + [1.5] * 30)[:, None]
+    same = (k * X + of_frequency).cos()
     assert phases(fits, same).errors.max() > 0.5
     torch.testing.assert_close(phases(fits, same).control, phases(fits, same).errors.median().expand(20))
     assert phases(fits, written, seed=1).control.tolist() != phases(fits, written).control.tolist()
@@ -88,6 +89,7 @@ def test_with_layer_norm_the_mean_goes_and_the_gain_counts():
 
 def test_logits_of_some_waves_of_the_sum_are_those_of_the_progress_measures():
     logits = 0.3 * random(P, P, TASK.d_vocab) + torch.nn.functional.pad(clock(P, {2: 1.0, 5: 1.0}), (0, 1))
+    logits[..., 4] += 1  # a mean that decides some answers
     right = (torch.arange(P)[:, None] + torch.arange(P)) % P
     for keys in ([2], [2, 5], [1, 3, 4], range(1, P // 2 + 1)):
         said = Waves(logits).restricted(list(keys), "10dir").argmax(-1)

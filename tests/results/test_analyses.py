@@ -145,6 +145,14 @@ def test_tensors_come_back_bit_by_bit(bits, numbers):
         assert again.dtype == tensor.dtype
 
 
+def test_without_their_classes_results_are_dictionaries_wherever_they_stand():
+    part = {"layer": 1, "kind": "attn"}
+    assert plain(*encoded({"here": (Component(1, "attn"),), "there": Component(1, "attn")})) == {
+        "here": (part,),
+        "there": part,
+    }
+
+
 def test_truth_values_take_an_eighth_of_their_bytes_and_small_numbers_one():
     _, tensors = encoded((torch.ones(16, 3, dtype=torch.bool), torch.arange(200)))
     assert sorted(each.numel() * each.element_size() for each in tensors.values()) == [6, 200]

@@ -73,13 +73,24 @@ def test_keys_are_those_of_the_last_model_and_of_a_second_seed_only_the_end_is_k
     assert kept.curves["excluded_each.train"].shape == (11, len(kept.keys))
 
 
+@torch.no_grad()
+def test_a_wave_that_only_the_last_model_writes_is_a_key(small):
+    before = build(MODEL, TASK, seed=3, dtype="float64")
+    last = build(MODEL, TASK, seed=3, dtype="float64")
+    last.blocks[0].mlp.W_out.zero_()[:, 0] = torch.linspace(1, 2, 16)
+    last.W_U[0, :11] = (2 * torch.pi * 3 * torch.arange(11) / 11).cos()
+    assert above_the_floor(neuron_logit_map(before, TASK)) == ()
+    _, tensors = grokking._measured(ROW.spec(1), torch.stack([flat_weights(before)] * 10 + [flat_weights(last)]))
+    assert tensors["keys"].tolist() == [3]
+
+
 def test_a_training_that_was_broken_off_goes_on_and_ends_in_the_same(small, monkeypatch):
     keep, seen = door.Work.keep, []
 
     def breaking(work, n, metrics, tensors):
         keep(work, n, metrics, tensors)
         seen.append(n)
-        if n == 4:
+        if seen == [1, 2, 3, 4]:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(door.Work, "keep", breaking)

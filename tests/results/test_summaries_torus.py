@@ -5,7 +5,15 @@ import torch
 
 from tinycircuits.results.summaries.phases import phase_table
 from tinycircuits.results.summaries.recovered import dictionaries
-from tinycircuits.results.summaries.torus import MEMORISED, NUMBERS, RIGHT, SYMMETRICITY, machines, trained_numbers
+from tinycircuits.results.summaries.torus import (
+    COSINE,
+    MEMORISED,
+    NUMBERS,
+    RIGHT,
+    SYMMETRICITY,
+    machines,
+    trained_numbers,
+)
 from tinycircuits.results.torus import load_torus
 
 
@@ -18,6 +26,8 @@ def test_a_row_for_each_machine_with_its_own_numbers():
         assert row["wrong pairs"] == found.wrong[index]
         assert row[SYMMETRICITY] == pytest.approx(float(found.symmetricity[index, 0]))
         assert row[RIGHT] == pytest.approx(float(found.irrelevance[index, 0]))
+        of_a, of_b = found.phase[index, 0].double().unbind(1)
+        assert row[COSINE] == pytest.approx(float((of_a - of_b).cos().mean()), abs=1e-6)
     assert set(NUMBERS) < set(rows.columns)
 
 
