@@ -56,7 +56,10 @@ def test_the_share_of_the_keys_is_the_sum_of_theirs():
 
 
 def test_protocols_are_read_at_the_step():
-    assert by_protocol(kept([0] * 4, [0] * 4), 20) == {"10dir": 2, "20term": 4, "2x2": 6}
+    looked_at = kept([0] * 4, [0] * 4)
+    assert by_protocol(looked_at, 20) == {"10dir": 2, "20term": 4, "2x2": 6}
+    other_way = replace(looked_at, curves=dict(reversed(looked_at.curves.items())))
+    assert list(by_protocol(other_way, 20)) == list(PROTOCOLS), "tensors are loaded in any order"
     with pytest.raises(ValueError, match="25"):
         by_protocol(kept([0] * 4, [0] * 4), 25)
 

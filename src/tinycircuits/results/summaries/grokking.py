@@ -56,8 +56,8 @@ def by_protocol(kept: Grokking, step: int, part: str = "holdout") -> dict[str, f
     """The restricted loss after ``step`` steps, by protocol, in nats; ``ValueError`` for a step without a look."""
     round_, before, after = kept.steps.index(step), "restricted_", f".{part}"
     return {
-        name.removeprefix(before).removesuffix(after): float(values[round_])
-        for name, values in kept.curves.items()
+        name.removeprefix(before).removesuffix(after): float(kept.curves[name][round_])
+        for name in sorted(kept.curves)  # as they are loaded they have no order
         if name.startswith(before) and name.endswith(after)
     }
 
