@@ -90,11 +90,10 @@ def test_with_shuffled_answers_it_is_the_first_model_of_their_sweep():
 def test_where_no_model_with_shuffled_answers_is_kept_one_is_trained_anew(monkeypatch):
     chosen, asked = analysis("addition-97-2l", "adding.adding", shuffled=True), []
     trained = build(TINY.model, TINY.task, seed=0)
-    monkeypatch.setattr(analyses, "train", lambda *args, **more: (asked.append((args, more)), ((trained, ())))[1])
+    monkeypatch.setattr(analyses, "trained_anew", lambda of: (asked.append(of), (trained, None))[1])
     monkeypatch.setattr(analyses.importlib, "import_module", lambda name: SimpleNamespace(adding=lambda task: task))
     assert analyses.computed(chosen) == SOURCES["E"].shuffled == chosen.spec.of.task
-    recipe = study("addition-97-2l").spec(0)
-    assert asked == [((chosen.spec.of.task, recipe.model, recipe.train), {"seed": 0, "watched": False})]
+    assert asked == [study("addition-97-2l").spec(0).model_copy(update={"task": chosen.spec.of.task})]
 
 
 def test_a_part_of_the_model_is_an_argument_by_its_label(run):

@@ -14,10 +14,12 @@ from tests.test_cli import call
 from tests.tiny import TINY
 from tinycircuits.models.build import build
 from tinycircuits.models.errors import teacher_forced
+from tinycircuits.models.weights import flat_weights
 from tinycircuits.results import provenance, runs
 from tinycircuits.results.errors import CorruptResult, MissingResult
 from tinycircuits.results.tables.studies import STUDIES, Study, studies_of
 from tinycircuits.tasks import ModularAddition, Task
+from tinycircuits.training.loop import train
 
 MODES = ("teacher_forced", "free_running")
 
@@ -168,3 +170,11 @@ def test_a_killed_training_of_four_digits_ends_with_the_stored_metrics(tmp_path,
     if rounds == slice(None):
         assert {mode: stored[mode] for mode in MODES} == {mode: published.metrics[mode] for mode in MODES}
         assert stored["loss"] == pytest.approx(published.metrics["loss"], rel=1e-6)
+
+
+def test_a_run_that_is_not_kept_is_trained_to_the_weights_of_one_that_is():
+    of = TINY.spec(3)
+    model, last = runs.trained_anew(of)
+    kept, history = train(of.task, of.model, of.train, seed=3)
+    assert torch.equal(flat_weights(model), flat_weights(kept))
+    assert last == history[-1]

@@ -74,11 +74,11 @@ def trained(monkeypatch):
     """What was asked of the training of a model that is not kept; it gives one before training instead."""
     asked = []
 
-    def train(task, model, recipe, *, seed):
-        asked.append((task, recipe, seed))
-        return build(model, task, seed=seed), ()
+    def trained_anew(of):
+        asked.append(of)
+        return build(of.model, of.task, seed=of.seed), None
 
-    monkeypatch.setattr(clocking, "train", train)
+    monkeypatch.setattr(clocking, "trained_anew", trained_anew)
     return asked
 
 
@@ -86,7 +86,7 @@ def test_a_model_that_is_not_kept_is_trained_anew(trained):
     (of,) = ANEW.of
     _, task = clocking._model(of)
     assert task == of.task == SOURCES["E"].shuffled
-    assert trained == [(of.task, study("addition-97-2l").train, 0)]
+    assert trained == [of]
     with pytest.raises(ValueError, match="must have a task with shuffled answers, got reversal-8d-1l"):
         shuffled_run(study("reversal-8d-1l"))
 

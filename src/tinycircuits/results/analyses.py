@@ -14,14 +14,13 @@ from tinycircuits.results.codec import decoded, encoded, plain
 from tinycircuits.results.differences import differences, tensors_that_differ
 from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.rows import Row
-from tinycircuits.results.runs import Run, load
+from tinycircuits.results.runs import Run, load, trained_anew
 from tinycircuits.results.store import Stored
 from tinycircuits.results.sweeps import load_sweep
 from tinycircuits.results.tables.analyses import ANALYSES, Analysis, Argument, analysis
 from tinycircuits.results.tables.studies import RunSpec, Study
 from tinycircuits.results.tables.sweeps import Sweep
 from tinycircuits.tasks import Task
-from tinycircuits.training.loop import train
 
 Found = TypeVar("Found")
 INTERP, PROOF = "tinycircuits.interp.", "tinycircuits.proof."
@@ -105,8 +104,7 @@ def computed(chosen: Analysis) -> Any:
 def _looked_at(chosen: Analysis) -> tuple[TransformerBridge, Task, Study | Sweep | RunSpec]:
     """The model of an analysis, its task, and the row of the table that it is from."""
     if chosen.shuffled and isinstance(chosen.of, RunSpec):
-        model, _ = train(chosen.of.task, chosen.of.model, chosen.of.train, seed=chosen.of.seed, watched=False)
-        return model, chosen.of.task, chosen.of
+        return trained_anew(chosen.of)[0], chosen.of.task, chosen.of
     if chosen.shuffled and chosen.sweep is not None:
         swept = load_sweep(chosen.sweep, range(1))
         return swept.model(0), swept.sweep.task, swept.sweep

@@ -25,14 +25,13 @@ from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.grokked import load_grokking
 from tinycircuits.results.provenance import processor
 from tinycircuits.results.rows import Row
-from tinycircuits.results.runs import load
+from tinycircuits.results.runs import load, trained_anew
 from tinycircuits.results.store import Stored
 from tinycircuits.results.tables.grokking import GROKKINGS, GrokkingSpec
 from tinycircuits.results.tables.studies import STUDIES, RunSpec
 from tinycircuits.results.tables.torus import NAME, TORI, FreshSpec, Subject, TorusRow
 from tinycircuits.tasks import ModularAddition
 from tinycircuits.training.device import one_thread
-from tinycircuits.training.loop import train
 
 TOLERANCE = 2e-3
 """Difference of a number measured again that another machine may make: it rounds otherwise in single precision."""
@@ -114,7 +113,7 @@ def _model(of: Subject) -> tuple[TransformerBridge, ModularAddition]:
             model, task = load_grokking(name, of.of.seed).model(), of.of.task
         case RunSpec():
             kept, task = _study_of(of), of.task
-            model = load(kept, of.seed).model if kept else train(task, of.model, of.train, seed=of.seed)[0]
+            model = load(kept, of.seed).model if kept else trained_anew(of)[0]
     assert isinstance(task, ModularAddition)
     return model, task
 

@@ -19,7 +19,7 @@ from tinycircuits.results.pairs import latent_profile, pair_profile
 from tinycircuits.results.profiles import Numbers, places
 from tinycircuits.results.provenance import processor
 from tinycircuits.results.rows import Row
-from tinycircuits.results.runs import load
+from tinycircuits.results.runs import load, trained_anew
 from tinycircuits.results.store import Stored
 from tinycircuits.results.sweeps import SweepResult, load_sweep
 from tinycircuits.results.tables.fits import FitSpec, fit_named
@@ -27,7 +27,6 @@ from tinycircuits.results.tables.profiles import SOURCES, Kind, ProfileSpec, Ran
 from tinycircuits.results.tables.studies import RunSpec, study
 from tinycircuits.results.tables.sweeps import SweepSpec
 from tinycircuits.tasks import ReverseIncrement, Split
-from tinycircuits.training.loop import train
 
 PROFILE_TOLERANCE = 2e-3
 """Difference of a number measured again that another machine may make: it rounds otherwise in single precision."""
@@ -113,8 +112,8 @@ def _measured(source: Source, place: Place, seed: int, bar: str | None = None) -
 
 def _trained_anew(source: Source, spec: ProfileSpec, of: RunSpec, bar: str | None) -> Numbers:
     """The numbers of a model that is not kept, with how many of its training inputs it gets wrong."""
-    model, history = train(of.task, of.model, of.train, seed=of.seed, progress=bar, watched=False)
-    own = {"wrong.train, own answers": torch.tensor(history[-1].train_wrong_digits)}
+    model, last = trained_anew(of, bar)
+    own = {"wrong.train, own answers": torch.tensor(last.train_wrong_digits)}
     return own | _of_model(source, spec, model, of.train.split)
 
 

@@ -15,7 +15,7 @@ from tinycircuits.results.differences import differences
 from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.rows import Row, seeds_stored
 from tinycircuits.results.store import Stored, key
-from tinycircuits.results.tables.studies import STUDIES, Study, study
+from tinycircuits.results.tables.studies import STUDIES, RunSpec, Study, study
 from tinycircuits.results.text import of
 from tinycircuits.training.loop import Checkpoint, Round, train
 
@@ -80,6 +80,12 @@ def every_seed(name: str) -> list[Run]:
 def stored_seeds(name: str) -> list[int]:
     """Seeds of the study whose results are stored under its present recipe, in order."""
     return seeds_stored(row_of(study(name)))
+
+
+def trained_anew(of: RunSpec, bar: str | None = None) -> tuple[TransformerBridge, Round]:
+    """The model of a run that is not kept, and how its training ended; only on one processor it comes out the same."""
+    model, history = train(of.task, of.model, of.train, seed=of.seed, progress=bar, watched=False)
+    return model, history[-1]
 
 
 def rows() -> list[Row]:

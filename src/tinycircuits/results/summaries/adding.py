@@ -5,17 +5,13 @@ import torch
 
 from tinycircuits.interp.adding import Adding, PartWaves, adding
 from tinycircuits.results.analyses import stored
-from tinycircuits.results.summaries.waves import ROUNDED, models, wave_rows
+from tinycircuits.results.summaries.waves import ROUNDED, flags, models, wave_rows
 from tinycircuits.results.tables.profiles import Kind
 
 
 def addings(kind: Kind = "trained") -> dict[str, Adding]:
-    """What is stored of each model, by article and seed, ``D 0``; the published one of an article comes first.
-
-    Of models before training there is one for each article, and of those trained on the answers of other inputs.
-    """
-    asked = {"trained": kind != "untrained", "shuffled": kind == "shuffled answers"}
-    return {name: stored(adding, of, **asked) for name, of in models(kind).items()}
+    """What is stored of each of ``models``, by its name."""
+    return {name: stored(adding, of, **flags(kind)) for name, of in models(kind).items()}
 
 
 def part_rows(of: Adding) -> pd.DataFrame:

@@ -28,6 +28,11 @@ def models(kind: Kind) -> dict[str, Run]:
     return found
 
 
+def flags(kind: Kind) -> dict[str, bool]:
+    """What ``stored`` and ``stored_fields`` are asked for models of a kind."""
+    return {"trained": kind != "untrained", "shuffled": kind == "shuffled answers"}
+
+
 def wave_rows(kind: Kind = "trained") -> pd.DataFrame:
     """One row for each of ``models``: ``wrong`` pairs of all ``pairs``, and what carries the sum.
 
@@ -35,8 +40,8 @@ def wave_rows(kind: Kind = "trained") -> pd.DataFrame:
     ``sum in last MLP`` a share of its variance; ``phase error`` of the first MLP in radians, NaN for fewer than
     ``FEWEST`` neurons; ``one frequency`` the largest share of an MLP's neurons that have one.
     """
-    asked = {"trained": kind != "untrained", "shuffled": kind == "shuffled answers"}
-    return pd.DataFrame([_row(name, stored_fields("adding.adding", of, **asked)) for name, of in models(kind).items()])
+    found = {name: stored_fields("adding.adding", of, **flags(kind)) for name, of in models(kind).items()}
+    return pd.DataFrame([_row(name, of) for name, of in found.items()])
 
 
 def _row(name: str, of: dict[str, Any]) -> dict[str, object]:
