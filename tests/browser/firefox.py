@@ -58,7 +58,9 @@ class Firefox:
     def _receive(self) -> Any:
         length = b""
         while not length.endswith(b":"):
-            length += self._stream.read(1)
+            if not (byte := self._stream.read(1)):
+                raise ConnectionError("Firefox has ended")
+            length += byte
         return json.loads(self._stream.read(int(length[:-1])))
 
 
@@ -77,7 +79,7 @@ def firefox(program: str, profile: Path) -> Iterator[Firefox]:
         with _connected(port) as connection:
             yield Firefox(connection)
     finally:
-        running.terminate()
+        running.kill()
         running.wait()
 
 

@@ -71,16 +71,11 @@ class Tab:
 tab = cache(Tab)
 
 
-SHOW = """() => new Promise((shown) => {
-    const show = () => {
-        for (const button of document.querySelectorAll(".tcx-show")) button.click();
-        shown();
-    };
-    const ready = () => document.documentElement.dataset.exercises === "ready";
-    if (!document.querySelector(".tc-predict, .tc-exercise, .tc-progress") || ready()) show();
-    else new MutationObserver(() => ready() && show()).observe(document.documentElement, { attributes: true });
-})"""
-"""Ask for what waits for a guess, as soon as it does."""
+READY = """!document.querySelector(".tc-predict, .tc-exercise, .tc-progress")
+    || document.documentElement.dataset.exercises === 'ready'"""
+"""When the exercises of a page can be answered, if it has any."""
+SHOW = """() => { for (const button of document.querySelectorAll(".tcx-show")) button.click(); }"""
+"""Ask for what waits for a guess."""
 
 
 def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "light") -> Visit:
@@ -94,6 +89,7 @@ def visit(browser: Browser, file: Path, *, width: int = 1280, theme: Theme = "li
     used = tab(browser, width, theme)
     used.leave()
     used.page.goto(file.as_uri())
+    used.page.wait_for_function(READY)
     used.page.evaluate(SHOW)
     return used.seen
 
@@ -102,10 +98,10 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 """What axe asks of colours: all that a theme changes."""
 
 
-FADED = """Promise.all(
-    document.getAnimations().filter((each) => each instanceof CSSTransition).map((each) => each.finished)
+FADED = """document.getAnimations().every(
+    (each) => !(each instanceof CSSTransition) || each.playState !== "running"
 )"""
-"""When colours have passed from one theme to the other, or to that of a page that is opened."""
+"""Whether colours have passed from one theme to the other, or to that of a page that is opened."""
 
 
 def violations(page: Page, only: list[str] | None = None) -> list[tuple[str, list[str]]]:

@@ -171,16 +171,13 @@ def test_the_map_lists_and_loads_wrong_inputs(browser: Browser, site: Path) -> N
 
 def test_the_globe_turns(browser: Browser, site: Path) -> None:
     page = opened(browser, site)
-    picture = "() => document.querySelector('.tcl-globe').toDataURL()"
+    picture = "document.querySelector('.tcl-globe').toDataURL()"
     before = page.evaluate(picture)
     page.locator(".tcl-globe").focus()
     page.keyboard.press("ArrowLeft")
-    page.evaluate("() => new Promise(requestAnimationFrame)")
-    turned = page.evaluate(picture)
-    assert turned != before
+    page.wait_for_function(f"before => {picture} !== before", arg=before)
     page.keyboard.press("ArrowRight")
-    page.evaluate("() => new Promise(requestAnimationFrame)")
-    assert page.evaluate(picture) == before
+    page.wait_for_function(f"before => {picture} === before", arg=before)
 
 
 def test_the_course_runs_the_model_of_that_round(browser: Browser, site: Path) -> None:

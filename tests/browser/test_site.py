@@ -81,11 +81,11 @@ def test_a_page_is_whole_and_accessible_in_both_themes_without_a_network(
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate(INKS) in ([], [INK["dark"]])
     page.evaluate(LIKE_OTHERS)
-    page.evaluate(FADED)
+    page.wait_for_function(FADED)
     assert violations(page, COLOURS) == []
     page.evaluate("document.documentElement.dataset.theme = 'light'")
     page.wait_for_function(f"['', '{INK['light']}'].includes({INKS}.join())", timeout=10_000)
-    page.evaluate(FADED)
+    page.wait_for_function(FADED)
     assert violations(page) == []
     for what, offenders in OFFENDERS.items():
         assert page.evaluate(offenders) == [], what
@@ -119,7 +119,7 @@ def test_a_figure_is_drawn_anew_in_its_place_when_a_reader_explores_it(
     def scripts() -> list[str]:
         return sorted(Path(urlsplit(url).path).name for url in seen.loaded if "plotly" in url or "/figures/" in url)
 
-    page.evaluate("document.fonts.ready")
+    page.wait_for_function("document.fonts.status === 'loaded'")
     before = page.evaluate(BOXES)
     page.locator(".tc-explore").first.scroll_into_view_if_needed()
     page.evaluate(WATCH)

@@ -213,7 +213,8 @@ def test_a_cluster_that_loses_a_worker_half_way_stores_what_is_stored_here(tmp_p
         pids = [worker.process.process.pid for worker in cluster.workers.values()]
 
         def kill_one_after_the_first_block() -> None:
-            while not list((tmp_path / "cluster/results").rglob("provenance.json")):
+            deadline = time.monotonic() + 300
+            while not list((tmp_path / "cluster/results").rglob("provenance.json")) and time.monotonic() < deadline:
                 time.sleep(0.01)
             os.kill(pids[0], signal.SIGKILL)
 
@@ -221,6 +222,8 @@ def test_a_cluster_that_loses_a_worker_half_way_stores_what_is_stored_here(tmp_p
         killer.start()
         result = sweeps.run_sweep(LONG.name, backend="dask", scheduler=cluster.scheduler_address)
         killer.join()
+        with distributed.Client(cluster) as client:
+            client.wait_for_workers(2, timeout=120)  # a cluster that ends while it starts a worker may never end
         assert [worker.process.process.pid for worker in cluster.workers.values()] != pids
     same(result, unbroken)
 
