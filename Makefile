@@ -40,8 +40,9 @@ lint: $(STAMP) ## style, types and the import contract
 	$(BIN)/lint-imports
 	tools/script/check
 
+# A process that ends is not replaced: a new one would wait for ever for what the old one had begun.
 test: lint ## lint, then the test suite
-	$(BIN)/pytest -n 2 --dist loadgroup -m "$(MARKS)" $(TESTS)
+	$(BIN)/pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "$(MARKS)" $(TESTS)
 
 check: ## what CI runs: tests, book, and the tests of the built book
 	bash .ci/run

@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,22 @@ def test_all_that_is_made_is_made_in_its_order(tmp_path: Path) -> None:
         "pdf",
         "-o lint test MARKS=",
     ]
+
+
+def test_a_test_that_never_ends_fails_under_its_name(tmp_path: Path) -> None:
+    (options,) = re.findall(r"/pytest (-n .*) -m ", (ROOT / "Makefile").read_text("utf-8"))
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    assert 300 < settings["faulthandler_timeout"] < 1_200
+    exits = settings["faulthandler_exit_on_timeout"]
+    (tmp_path / "pytest.ini").write_text(
+        f"[pytest]\nfaulthandler_timeout = 2\nfaulthandler_exit_on_timeout = {exits}\n"
+    )
+    (tmp_path / "test_it.py").write_text(
+        "import time\n\n\ndef test_others():\n    pass\n\n\ndef test_endless():\n    time.sleep(600)\n"
+    )
+    command = [sys.executable, "-m", "pytest", *options.split(), "-p", "no:cacheprovider", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert "FAILED test_it.py::test_endless" in done.stdout
+    assert "1 failed, 1 passed" in done.stdout
+    assert "line 9 in test_endless" in done.stderr, "what it was doing"
