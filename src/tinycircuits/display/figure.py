@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from matplotlib import rc_context
 from matplotlib.figure import Figure as PrintFigure
 
 from tinycircuits.display.svg import inline
@@ -27,6 +28,8 @@ NO_SCRIPT = 'data-live=""'
 _NARROWEST = 300
 """CSS pixels below which a drawing scrolls inside itself instead of being made smaller."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_ARRANGED: Any = {"figure.autolayout": False, "figure.constrained_layout.use": False}
+"""For a drawing whose parts have their places: none is moved, and none is drawn before to learn where it goes."""
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False, "showSendToCloud": False}
 
 
@@ -128,7 +131,8 @@ class Figure:
         for drawing in (self.mpl_fig, *([self.phone.mpl_fig] if self.phone else [])):
             with print_style():  # arranged once here instead of once for every file format
                 drawing.draw_without_rendering()
-            drawing.set_layout_engine("none")
+            with rc_context(_ARRANGED):
+                drawing.set_layout_engine(None)  # not "none": for that one too every file is drawn twice
 
     def pdf(self) -> bytes:
         """The print face; the same bytes for the same figure."""
@@ -224,6 +228,6 @@ def _saved(
     text: str = "path",
 ) -> bytes:
     buffer = io.BytesIO()
-    with print_style(salt=salt, text=text):
+    with print_style(salt=salt, text=text), rc_context(_ARRANGED):
         drawing.savefig(buffer, format=fmt, facecolor=background, metadata=metadata, dpi=300)
     return buffer.getvalue()
