@@ -44,7 +44,7 @@ TINY = Sweep(
 LONG = replace(
     TINY,
     n_seeds=12,
-    train=TINY.train.model_copy(update={"batches": IndependentBatches(steps=400, batch_size=4, round_steps=20)}),
+    train=TINY.train.model_copy(update={"batches": IndependentBatches(steps=200, batch_size=4, round_steps=10)}),
 )
 
 
