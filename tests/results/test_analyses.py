@@ -15,7 +15,7 @@ from tinycircuits.interp.activations import Component, attention_heads, componen
 from tinycircuits.interp.all_pairs import all_pairs
 from tinycircuits.interp.interchange import interchange
 from tinycircuits.models.build import build
-from tinycircuits.results import analyses, door, runs
+from tinycircuits.results import analyses, door, provenance, runs
 from tinycircuits.results.analyses import stored, stored_fields
 from tinycircuits.results.codec import decoded, encoded, plain
 from tinycircuits.results.errors import MissingResult
@@ -94,6 +94,23 @@ def test_where_no_model_with_shuffled_answers_is_kept_one_is_trained_anew(monkey
     monkeypatch.setattr(analyses.importlib, "import_module", lambda name: SimpleNamespace(adding=lambda task: task))
     assert analyses.computed(chosen) == SOURCES["E"].shuffled == chosen.spec.of.task
     assert asked == [study("addition-97-2l").spec(0).model_copy(update={"task": chosen.spec.of.task})]
+
+
+@pytest.mark.parametrize(("whole", "device", "n"), [(True, "here", 1), (True, "elsewhere", 0), (False, "here", 0)])
+def test_one_that_is_trained_anew_is_found_again_as_a_whole_and_on_its_own_processor_only(
+    house, monkeypatch, whole, device, n
+):
+    chosen, found = analysis("addition-97-2l", "adding.adding", shuffled=True), []
+    monkeypatch.setattr(analyses, "computed", lambda row: (found.append(row), torch.tensor([2]))[1])
+    monkeypatch.setattr(provenance, "processor", lambda: "here")
+    said, tensors = encoded(torch.tensor([1]))
+    entry = analyses.entry(chosen)
+    door.put(entry, door.Made({"result": said}, tensors), {"device": device})
+    said = door.verified(entry, whole=whole)
+    assert (found, said.startswith("DIFFERS")) == ([chosen] * n, n == 1)
+    assert said.endswith("sums only") is not whole
+    kept = analyses.entry(analysis("addition-97-2l", "adding.adding"))
+    assert kept.sampled == ""
 
 
 def test_a_part_of_the_model_is_an_argument_by_its_label(run):

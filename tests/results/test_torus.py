@@ -6,7 +6,7 @@ import torch
 from tinycircuits.interp.torus import phase_differences
 from tinycircuits.models.build import ModelSpec, build
 from tinycircuits.models.clockwork import ClockworkSpec
-from tinycircuits.results import clocking, door
+from tinycircuits.results import clocking, door, provenance
 from tinycircuits.results.door import results, verified
 from tinycircuits.results.tables.profiles import SOURCES, shuffled_run
 from tinycircuits.results.tables.studies import study
@@ -94,7 +94,7 @@ def test_a_model_that_is_not_kept_is_trained_anew(trained):
 @pytest.mark.parametrize(("whole", "device", "n"), [(True, "here", 1), (True, "elsewhere", 0), (False, "here", 0)])
 def test_it_is_measured_again_as_a_whole_and_on_its_own_processor_only(house, monkeypatch, trained, whole, device, n):
     monkeypatch.setattr(clocking, "measured", lambda model, task, n: {"wrong": torch.tensor(len(trained) - 1)})
-    monkeypatch.setattr(clocking, "processor", lambda: "here")
+    monkeypatch.setattr(provenance, "processor", lambda: "here")
     entry = clocking.entry(ANEW)
     door.put(entry, door.Made({"models": 1, "wrong": [1]}, {"wrong": torch.tensor([1])}), {"device": device})
     said = verified(entry, whole=whole)

@@ -23,7 +23,7 @@ from tinycircuits.results import torus
 from tinycircuits.results.differences import tensors_that_differ
 from tinycircuits.results.door import Entry, Made, Work
 from tinycircuits.results.grokked import load_grokking
-from tinycircuits.results.provenance import processor
+from tinycircuits.results.provenance import made_here
 from tinycircuits.results.rows import Row
 from tinycircuits.results.runs import load, trained_anew
 from tinycircuits.results.store import Stored
@@ -132,7 +132,7 @@ def _anew(of: Subject) -> bool:
 def _check(chosen: TorusRow, stored: Stored, whole: bool) -> list[str]:
     """Every model measured again, or the first; of those that are not kept the sums are all, elsewhere."""
     found = [] if stored.metrics["wrong"] == stored.tensors["wrong"].tolist() else ["metrics"]
-    there = whole and stored.provenance["device"] == processor()
+    there = whole and made_here(stored.provenance)
     for index, of in enumerate(chosen.of[: None if whole else 1]):
         if _anew(of) and not there:
             continue

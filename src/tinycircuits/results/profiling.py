@@ -17,7 +17,7 @@ from tinycircuits.results.door import Entry, Made, Place, Work
 from tinycircuits.results.fits import fitted_on, load_fit
 from tinycircuits.results.pairs import latent_profile, pair_profile
 from tinycircuits.results.profiles import Numbers, places
-from tinycircuits.results.provenance import processor
+from tinycircuits.results.provenance import made_here
 from tinycircuits.results.rows import Row
 from tinycircuits.results.runs import load, trained_anew
 from tinycircuits.results.store import Stored
@@ -60,7 +60,7 @@ def entry(source: Source, place: Place, *, sampled: bool = True) -> Entry:
     few = place.seeds[:1] if sampled and not anew else place.seeds[:0]
 
     def check(stored: Stored, whole: bool) -> list[str]:
-        there = not anew or stored.provenance["device"] == processor()
+        there = not anew or made_here(stored.provenance)
         seeds = place.seeds if whole and there else few
         return [said for seed in seeds for said in _differing(source, place, stored, seed)]
 

@@ -26,6 +26,14 @@ def provenance(device: str, seconds: float) -> dict[str, Any]:
     }
 
 
+def made_here(run: dict[str, Any]) -> bool:
+    """Whether a result of this provenance was made on a processor like this machine's.
+
+    Elsewhere sums are rounded otherwise, which training amplifies: a model that is not kept comes out as another.
+    """
+    return bool(run["device"] == processor())
+
+
 def processor() -> str:
     """Name of this machine's processor, with the instruction set that torch uses on it."""
     cpuinfo = Path("/proc/cpuinfo")
