@@ -82,6 +82,32 @@ def test_a_page_is_whole_and_accessible_in_both_themes_without_a_network(
     assert seen.weight <= 510_000
 
 
+FAINT = {
+    "words of a caption": "figcaption * { color: #999 !important }",
+    "tokens of a listing": "pre span { color: #bbb !important }",
+    "heads of a table": "th { opacity: 0.4 }",
+    "the last cell of a table": "tr:last-child td:last-child { color: #aaa !important }",
+    "its ground": "tr:last-child td:last-child { background: #777 }",
+    "all of it": "tr:last-child td:last-child { opacity: 0.4 }",
+    "words of code": ":not(pre) > code { color: #e88 !important }",
+    "links that only their colour tells": "p a { text-decoration: none !important; color: #444 !important }",
+    "what a field holds": "input, select { color: #bbb !important }",
+}
+"""Styles with words that are hard to read, by which words these are."""
+
+
+def test_words_that_are_hard_to_read_are_noticed_wherever_they_stand(browser: Browser, site: Path) -> None:
+    page = visit(browser, site / "seeds.html").page
+    page.wait_for_function(FADED)
+    assert colours_missed(page) == []
+    for where, style in FAINT.items():
+        planted = page.add_style_tag(content=style)
+        page.wait_for_function(FADED)
+        assert colours_missed(page), where
+        planted.evaluate("style => style.remove()")
+        page.wait_for_function(FADED)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_text_does_not_scroll_sideways_on_a_narrow_screen(browser: Browser, site: Path, name: str) -> None:
     seen = visit(browser, site / name, width=360)
