@@ -378,6 +378,7 @@ def test_the_same_figure_has_the_same_bytes(figure: Figure, request: pytest.Fixt
     assert figure.html() == again.html()
     assert figure.live() == again.live()
     assert figure.csv() == again.csv()
+    assert figure.svg() == FIGURES[request.node.callspec.params["figure"]]().svg(), "the first file is as later ones"
 
 
 def test_no_setting_of_a_reader_or_a_cell_changes_a_figure(
