@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tinycircuits.interp.attention import attention_summary
-from tinycircuits.results import door, profiling
+from tinycircuits.results import door, profiling, provenance
 from tinycircuits.results.digits import digit_profile
 from tinycircuits.results.door import Work
 from tinycircuits.results.profiles import places, profile
@@ -48,6 +48,26 @@ def test_every_profile_is_stored_and_has_a_row_for_each_seed():
         for kind in source.kinds:
             found = profile(article, kind)
             assert {len(numbers) for numbers in found.numbers.values()} == {len(found.seeds)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "whole", "device", "every"),
+    [
+        ("shuffled answers", True, "here", True),
+        ("shuffled answers", True, "elsewhere", False),
+        ("shuffled answers", False, "here", False),
+        ("trained", True, "elsewhere", True),
+    ],
+)
+def test_models_that_are_not_kept_are_measured_again_on_their_own_processor_only(
+    monkeypatch, kind, whole, device, every
+):
+    (entry, *_), again = entries("E", kind), []
+    monkeypatch.setattr(provenance, "processor", lambda: "here")
+    monkeypatch.setattr(profiling, "_differing", lambda source, place, stored, seed: again.append(seed) or [])
+    stored = replace(door.load(entry), provenance={"device": device})
+    assert entry.check(stored, whole) == []
+    assert again == (list(entry.seeds) if every else [])
 
 
 def test_an_unknown_number_and_an_unknown_kind_are_named():
