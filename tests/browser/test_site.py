@@ -87,6 +87,7 @@ FAINT = {
     "tokens of a listing": "pre span { color: #bbb !important }",
     "heads of a table": "th { opacity: 0.4 }",
     "the last cell of a table": "tr:last-child td:last-child { color: #aaa !important }",
+    "what stands in it": "tr:last-child td:last-child * { color: #aaa !important }",
     "its ground": "tr:last-child td:last-child { background: #777 }",
     "all of it": "tr:last-child td:last-child { opacity: 0.4 }",
     "words of code": ":not(pre) > code { color: #e88 !important }",

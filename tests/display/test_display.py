@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure as PrintFigure
 from PIL import ImageColor
 
 from tinycircuits.claims.statements import Verdict
@@ -379,6 +380,14 @@ def test_the_same_figure_has_the_same_bytes(figure: Figure, request: pytest.Fixt
     assert figure.live() == again.live()
     assert figure.csv() == again.csv()
     assert figure.svg() == FIGURES[request.node.callspec.params["figure"]]().svg(), "the first file is as later ones"
+
+
+def test_a_figure_is_drawn_once_for_a_file(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, draw = [], PrintFigure.draw
+    monkeypatch.setattr(PrintFigure, "draw", lambda self, renderer: (drawn.append(self), draw(self, renderer))[1])
+    assert figure.svg()
+    assert figure.pdf()
+    assert drawn == [figure.mpl_fig] * 2
 
 
 def test_no_setting_of_a_reader_or_a_cell_changes_a_figure(
