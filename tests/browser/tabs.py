@@ -104,10 +104,11 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 """What axe asks of colours: all that a theme changes."""
 LIKE_FEW = """() => {
     const seen = new Map();
-    const mark = (element, behind) => {
+    const mark = (element, behind, before) => {
         const style = getComputedStyle(element);
         const { color, fontSize, fontWeight, textDecorationLine } = style;
         const stack = `${behind}|${style.backgroundColor}|${style.backgroundImage}|${style.opacity}`;
+        const lifted = before || ["absolute", "fixed"].includes(style.position);
         const own = element.matches("input, select, textarea") ||
             [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
         element.classList.remove("like-few");
@@ -115,15 +116,15 @@ LIKE_FEW = """() => {
             const around = getComputedStyle(element.parentElement).color;
             const kind = [stack, color, fontSize, fontWeight, textDecorationLine, element.localName, around].join();
             seen.set(kind, (seen.get(kind) ?? 0) + 1);
-            if (seen.get(kind) <= 3) element.classList.add("like-few");
+            if (lifted || seen.get(kind) <= 3) element.classList.add("like-few");
         }
-        for (const child of element.children) if (child.localName !== "svg") mark(child, stack);
+        for (const child of element.children) if (child.localName !== "svg") mark(child, stack, lifted);
     };
-    mark(document.body, "");
+    mark(document.body, "", false);
 }"""
 """Marks words that at most two others before are like: of the same kind and size, in the same colours before the same
-grounds. Axe would spend most of its time on words of tables and listings, of which thousands are alike, and on those of
-drawings, of which it says nothing."""
+grounds; and all that are lifted out of their place, which may lie before anything. Axe would spend most of its time on
+words of tables and listings, of which thousands are alike, and on those of drawings, of which it says nothing."""
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:

@@ -176,8 +176,10 @@ def test_the_globe_turns(browser: Browser, site: Path) -> None:
     page.locator(".tcl-globe").focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_function(f"before => {picture} !== before", arg=before)
+    assert page.evaluate(picture) != before
     page.keyboard.press("ArrowRight")
     page.wait_for_function(f"before => {picture} === before", arg=before)
+    assert page.evaluate(picture) == before
 
 
 def test_the_course_runs_the_model_of_that_round(browser: Browser, site: Path) -> None:
