@@ -36,7 +36,7 @@ Seeds = Annotated[str | None, typer.Option(help="Seeds such as 0..999; those of 
 SomeSeeds = Annotated[str | None, typer.Option("--seeds", help="Seeds such as 7 or 0..249; all stored when left out.")]
 BackendName = Annotated[Literal["local", "dask"], typer.Option(help="Train here, or on the workers of a Dask cluster.")]
 Scheduler = Annotated[str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")]
-Whole = Annotated[bool, typer.Option(help="Measure all profiles again; hours, as it trains what is not kept.")]
+Whole = Annotated[bool, typer.Option(help="Evaluate every model again; hours, as it trains those that are not kept.")]
 
 
 @app.command(name="list")
@@ -130,7 +130,7 @@ def retrain(names: ChosenNames, *, seeds: SomeSeeds = None, device: DeviceName =
 
 @app.command()
 def verify(names: Names = None, *, whole: Whole = False) -> None:
-    """Check the sums of all stored results, evaluate them again and compare; of each kind of profiles one seed."""
+    """Check the sums of all stored results, evaluate them or a sample of them again, and compare."""
     from tinycircuits import reports
 
     lines, sound = reports.verification(names or None, whole=whole, progress=sys.stderr.isatty())
